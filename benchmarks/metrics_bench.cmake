@@ -1,0 +1,1 @@
+nearfar_bench(metrics_bench LIBS nearfar::metrics nearfar::base fmt::fmt)

@@ -1,0 +1,56 @@
+#include "base/hash.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace nearfar {
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) { NEARFAR_ASSERT(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1); }
+Sha256::~Sha256() = default;
+
+void Sha256::add(std::string_view bytes) { NEARFAR_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1); }
+
+std::string Sha256::hex() {
+  std::array<unsigned char, 32> digest{};
+  NEARFAR_ASSERT(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1);
+  std::string text;
+  text.reserve(64);
+  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  return text;
+}
+
+std::string sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.add(bytes);
+  return hash.hex();
+}
+
+std::string sha256_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw Error(ErrorKind::data, fmt::format("{}: cannot be opened: {}", file.string(), std::strerror(errno)));
+  Sha256 hash;
+  std::string block(1 << 20, '\0');
+  while (in) {
+    in.read(block.data(), static_cast<std::streamsize>(block.size()));
+    hash.add({block.data(), static_cast<std::size_t>(in.gcount())});
+  }
+  if (in.bad()) throw Error(ErrorKind::data, fmt::format("{}: reading failed: {}", file.string(), std::strerror(errno)));
+  return hash.hex();
+}
+
+std::uint64_t xxh3(std::span<const std::byte> bytes, std::uint64_t seed) { return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed); }
+
+}  // namespace nearfar

@@ -1,0 +1,69 @@
+#pragma once
+/// NumPy's .npy format, versions 1.0 to 3.0, little-endian C order: bool, int8…int64, uint8…uint64, float32, float64.
+/// Anything else (Fortran order, big-endian, objects, structures, truncated files) is refused with Error(data) naming the file.
+/// Format: NEP 1, numpy.lib.format.
+#include "base/files.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+enum class NpyType { boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64 };
+
+std::size_t npy_item_size(NpyType type);
+std::string npy_type_name(NpyType type);  ///< "float32"
+template <class T>
+constexpr NpyType npy_type();
+
+/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are 64-byte aligned in files we write.
+class NpyArray {
+ public:
+  explicit NpyArray(const std::filesystem::path& file);
+  NpyType type() const { return type_; }
+  const std::vector<std::int64_t>& shape() const { return shape_; }
+  std::int64_t size() const { return size_; }  ///< number of elements
+  std::span<const std::byte> bytes() const { return data_; }
+  const std::filesystem::path& file() const { return file_; }
+
+  /// Error(data) unless the stored type is exactly T and the shape has `dimensions` axes.
+  template <class T>
+  std::span<const T> values(std::size_t dimensions) const {
+    require(npy_type<T>(), dimensions);
+    return {reinterpret_cast<const T*>(data_.data()), static_cast<std::size_t>(size_)};
+  }
+
+ private:
+  void require(NpyType type, std::size_t dimensions) const;
+  MappedFile map_;
+  std::filesystem::path file_;
+  NpyType type_{};
+  std::vector<std::int64_t> shape_;
+  std::int64_t size_ = 0;
+  std::span<const std::byte> data_;
+};
+
+/// Writes atomically (write_file_atomic's promise), version 1.0.
+void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data);
+
+template <class T>
+void write_npy(const std::filesystem::path& file, std::span<const std::int64_t> shape, std::span<const T> data) {
+  write_npy(file, npy_type<T>(), shape, std::as_bytes(data));
+}
+
+template <> constexpr NpyType npy_type<bool>() { return NpyType::boolean; }
+template <> constexpr NpyType npy_type<std::int8_t>() { return NpyType::int8; }
+template <> constexpr NpyType npy_type<std::int16_t>() { return NpyType::int16; }
+template <> constexpr NpyType npy_type<std::int32_t>() { return NpyType::int32; }
+template <> constexpr NpyType npy_type<std::int64_t>() { return NpyType::int64; }
+template <> constexpr NpyType npy_type<std::uint8_t>() { return NpyType::uint8; }
+template <> constexpr NpyType npy_type<std::uint16_t>() { return NpyType::uint16; }
+template <> constexpr NpyType npy_type<std::uint32_t>() { return NpyType::uint32; }
+template <> constexpr NpyType npy_type<std::uint64_t>() { return NpyType::uint64; }
+template <> constexpr NpyType npy_type<float>() { return NpyType::float32; }
+template <> constexpr NpyType npy_type<double>() { return NpyType::float64; }
+
+}  // namespace nearfar

@@ -1,0 +1,27 @@
+#pragma once
+/// Small text helpers. Pure functions.
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearfar {
+
+std::string_view trim(std::string_view text);
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string replace_all(std::string text, std::string_view from, std::string_view to);
+
+/// "; did you mean 'temperature'?" for the nearest candidate by edit distance, or "" if none is near.
+std::string suggestion(std::string_view wrong, std::span<const std::string> candidates);
+
+/// Shortest text that reads back to the same double ("0.1", "1e-06", "3"); NaN and infinities as "nan", "inf", "-inf".
+std::string number_text(double value);
+
+/// OpenOOD's `temp_scaling` and our `temp-scaling` are the same plugin: underscores become hyphens.
+std::string plugin_key(std::string_view name);
+
+/// Columns padded to equal width (UTF-8 aware), two blanks between; first row is the header. Numbers are right-aligned by the caller's choice.
+std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned);
+
+}  // namespace nearfar

@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/verbs.h"
+#include "data/image_set.h"
+#include "run/catalog.h"
+#include "run/child.h"
+#include "run/jobs.h"
+#include "run/locations.h"
+#include "store/store.h"
+
+namespace nearfar {
+namespace {
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+/// One thing looked at: ok, or not and why. `required` decides the exit code.
+struct Finding {
+  std::string name;
+  bool ok = true;
+  std::string message;
+  bool required = true;
+};
+
+json machine() {
+  utsname name{};
+  ::uname(&name);
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGE_SIZE);
+  return {{"system", fmt::format("{} {} {}", name.sysname, name.release, name.machine)}, {"cores", std::thread::hardware_concurrency()},
+          {"memory_gib", std::round(10.0 * static_cast<double>(pages) * static_cast<double>(page) / (1 << 30)) / 10}};
+}
+
+Finding engine_finding(json& document) {
+  try {
+    document["engine"] = json::parse(run_engine("doctor", "{}"));
+    return {.name = "engine", .message = fmt::format("LibTorch {}, CPU capability {}", document["engine"].at("torch").get<std::string>(), document["engine"].at("cpu_capability").get<std::string>())};
+  } catch (const Error& error) {
+    return {.name = "engine", .ok = false, .message = error.what()};
+  }
+}
+
+Finding cuda_finding(const json& document) {
+  if (!document.contains("engine")) return {.name = "cuda", .ok = false, .message = "the engine does not start", .required = false};
+  const json& cuda = document.at("engine").at("cuda");
+  return {.name = "cuda", .ok = cuda.at("usable").get<bool>(), .message = cuda.at("reason").get<std::string>(), .required = false};
+}
+
+std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
+  std::vector<Finding> findings;
+  try {
+    const Catalog catalog = read_catalog(directories);
+    std::vector<std::string> names;
+    for (const PluginDescription& plugin : catalog.plugins) names.push_back(plugin.name);
+    document["plugins"] = names;
+    findings.push_back({.name = "plugins", .ok = !names.empty(), .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}", names.size(), installed_plugins().string(), join(names, ", "))});
+    for (const auto& [path, why] : catalog.refusals) findings.push_back({.name = "plugin", .ok = false, .message = why, .required = false});
+  } catch (const Error& error) {
+    findings.push_back({.name = "plugins", .ok = false, .message = error.what()});
+  }
+  return findings;
+}
+
+std::vector<Finding> data_findings() {
+  std::vector<Finding> findings;
+  const auto folders = benchmark_folders({});
+  for (const std::string& name : benchmark_names(folders)) {
+    try {
+      std::int64_t images = 0;
+      for (const ManifestEntry& set : read_manifest(load_benchmark(name, folders)).sets) images += set.count;
+      findings.push_back({.name = "data " + name, .message = fmt::format("{} images, counts as the benchmark says", images), .required = false});
+    } catch (const Error& error) {
+      findings.push_back({.name = "data " + name, .ok = false, .message = error.what(), .required = false});
+    }
+  }
+  return findings;
+}
+
+Finding database_finding(const DatabaseArguments& arguments) {
+  try {
+    const Store store = Store::open_read_only(database_of(arguments));
+    return {.name = "database", .message = fmt::format("{}: {} cells", store.file().string(), store.cells().size()), .required = false};
+  } catch (const Error& error) {
+    return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
+  }
+}
+
+/// SQLite's write-ahead log needs shared memory between processes, which network file systems do not give.
+Finding file_system_finding(const DatabaseArguments& arguments) {
+  fs::path folder = arguments.out.empty() ? fs::current_path() : arguments.out;
+  while (!fs::exists(folder) && folder.has_parent_path()) folder = folder.parent_path();
+  struct statfs status {};
+  if (::statfs(folder.c_str(), &status) != 0) return {.name = "file system", .ok = false, .message = folder.string() + ": cannot be examined"};
+  constexpr unsigned long kNetwork[] = {0x6969, 0xFF534D42, 0xFE534D42, 0x517B, 0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
+  const double free_gib = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_bsize) / (1 << 30);
+  for (const unsigned long magic : kNetwork) {
+    if (static_cast<unsigned long>(status.f_type) == magic) {
+      return {.name = "file system", .ok = false, .message = fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db", folder.string(), magic), .required = false};
+    }
+  }
+  return {.name = "file system", .ok = free_gib > 1, .message = fmt::format("{}: local, {:.0f} GiB free", folder.string(), free_gib)};
+}
+}  // namespace
+
+int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database) {
+  json document{{"nearfar", engine_version()}, {"machine", machine()}, {"prefix", prefix().string()}};
+  std::vector<Finding> findings{engine_finding(document)};
+  findings.push_back(cuda_finding(document));
+  for (auto& finding : plugin_findings(plugin_dirs, document)) findings.push_back(std::move(finding));
+  for (auto& finding : data_findings()) findings.push_back(std::move(finding));
+  findings.push_back(database_finding(database));
+  findings.push_back(file_system_finding(database));
+  bool ok = true;
+  std::vector<std::vector<std::string>> rows;
+  for (const Finding& finding : findings) {
+    ok = ok && (finding.ok || !finding.required);
+    document["findings"].push_back({{"name", finding.name}, {"ok", finding.ok}, {"required", finding.required}, {"message", finding.message}});
+    rows.push_back({finding.ok ? "ok" : finding.required ? "FAIL" : "no", finding.name, finding.message});
+  }
+  document["ok"] = ok;
+  if (database.json) {
+    fmt::print("{}\n", document.dump(2));
+  } else {
+    const json& m = document.at("machine");
+    fmt::print("nearfar {} on {}, {} cores, {} GiB\n{}", engine_version(), m.at("system").get<std::string>(), m.at("cores").dump(), m.at("memory_gib").dump(), table(rows, {false, false, false}));
+  }
+  return ok ? 0 : exit_code(ErrorKind::config);
+}
+
+}  // namespace nearfar

@@ -1,0 +1,61 @@
+#include "report/leaderboard.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/verbs.h"
+#include "run/locations.h"
+#include "store/store.h"
+
+namespace nearfar {
+namespace {
+namespace fs = std::filesystem;
+
+fs::path templates() { return share() / "reports"; }
+
+void put(const std::string& target, const std::string& content) {
+  if (target == "-") fmt::print("{}", content);
+  else write_file_atomic(target, content);
+}
+
+Leaderboard load(const fs::path& database, const std::string& experiment) {
+  const Store store = Store::open_read_only(database);
+  LeaderboardFilter filter;
+  if (!experiment.empty()) filter.experiment = experiment;
+  return load_leaderboard(store, filter);
+}
+}  // namespace
+
+int report_verb(const ReportArguments& arguments) {
+  const fs::path database = database_of(arguments.database);
+  const Leaderboard leaderboard = load(database, arguments.experiment);
+  if (leaderboard.boards.empty()) throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
+  using Form = std::function<std::string()>;
+  const std::pair<const std::string&, Form> forms[] = {{arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
+                                                       {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},
+                                                       {arguments.json, [&] { return leaderboard_json(leaderboard); }},
+                                                       {arguments.html, [&] { return leaderboard_html(leaderboard, templates()); }}};
+  bool written = false;
+  for (const auto& [target, form] : forms) {
+    if (target.empty()) continue;
+    put(target, form());
+    written = true;
+  }
+  if (!written) fmt::print("{}", leaderboard_text(leaderboard));
+  return 0;
+}
+
+void write_leaderboards(const fs::path& database, const fs::path& out) {
+  const Leaderboard leaderboard = load(database, "");
+  write_file_atomic(out / "leaderboard.csv", leaderboard_csv(leaderboard));
+  write_file_atomic(out / "leaderboard.md", leaderboard_markdown(leaderboard));
+  write_file_atomic(out / "leaderboard.html", leaderboard_html(leaderboard, templates()));
+}
+
+std::string leaderboard_table(const fs::path& database) { return leaderboard_text(load(database, "")); }
+
+}  // namespace nearfar

@@ -1,0 +1,66 @@
+#pragma once
+/// One function per verb, one file per function (or pair). Each gets typed options, prints data on stdout and returns the exit code;
+/// it throws Error for the rest. options.cpp fills the structs from the command line.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+using Paths = std::vector<std::filesystem::path>;
+
+struct RunArguments {
+  Paths files;
+  std::vector<std::string> overrides;
+  Paths plugin_dirs;
+  std::filesystem::path out, database;
+  bool fail_fast = false, dry_run = false, json = false, quiet = false;
+};
+int run_verb(const RunArguments& arguments);
+int plan_verb(const RunArguments& arguments);
+
+/// Which database: `database`, else out/results.sqlite, else the only one beneath ./out.
+struct DatabaseArguments {
+  std::filesystem::path out, database;
+  bool json = false;
+};
+int status_verb(const DatabaseArguments& arguments, const std::string& experiment, bool watch);
+int show_verb(const DatabaseArguments& arguments, const std::string& cell);
+/// Error(config) naming the choices where there is not exactly one; Error(nothing) where there is none.
+std::filesystem::path database_of(const DatabaseArguments& arguments);
+
+/// Targets: "" = not asked for, "-" = stdout. With no target: the text table on stdout.
+struct ReportArguments {
+  DatabaseArguments database;
+  std::string kind = "leaderboard", experiment;
+  std::string html, markdown, csv, json;
+};
+int report_verb(const ReportArguments& arguments);
+/// leaderboard.{html,csv,md} into the output folder, atomically; used by run.
+void write_leaderboards(const std::filesystem::path& database, const std::filesystem::path& out);
+/// The terminal table.
+std::string leaderboard_table(const std::filesystem::path& database);
+
+struct ListArguments {
+  std::string what;
+  DatabaseArguments database;
+  Paths plugin_dirs;
+};
+int list_verb(const ListArguments& arguments);
+
+int metrics_verb(const std::filesystem::path& id, const std::filesystem::path& ood, bool json);
+
+struct ScoreArguments {
+  std::string name, set = "test", device = "cpu";
+  std::filesystem::path features, output;
+  std::vector<std::string> assignments;
+  Paths plugin_dirs;
+  int threads = 0;
+  bool json = false;
+};
+int score_verb(const ScoreArguments& arguments);
+
+int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database);
+
+}  // namespace nearfar

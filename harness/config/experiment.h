@@ -1,0 +1,120 @@
+#pragma once
+/// An experiment as it was asked for: TOML files and command-line overrides, composed, checked and typed.
+/// The planner turns it into cells. Plain data; safe to copy and to read from any thread. Torch-free.
+///
+/// The shape of a file (every key optional but `benchmark`):
+///
+///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file; this file wins over what it extends, later over earlier
+///   name = "quickstart"                      # default: the file's stem
+///   recipe = "quickstart"                    # the name of the training recipe, as leaderboards show it
+///   benchmark = "fashion-mnist"              # a name or a path to a .toml
+///   protocols = ["ood"]                      # ood, fsood
+///   losses = ["ce", "supcon"]                # names with - or _
+///   postprocessors = ["msp", "knn"]
+///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
+///   device = "cpu"                           # cpu, cuda
+///   dtype = "float32"
+///   out = "out/quickstart"
+///   [data]   root, allow_count_mismatch, limit
+///   [model]  name, features
+///   [train]  the keys of TrainRecipe
+///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
+///   [postprocessor.NAME]  parameters of the plugin
+///   [run]    jobs, threads, timeout_seconds, deterministic
+///
+/// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
+#include <nearfar/params.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearfar {
+
+/// How a network is trained: SGD, linear warm-up to `learning_rate`, then a cosine down to `final_lr`.
+struct TrainRecipe {
+  std::int64_t epochs = 6;
+  std::int64_t batch_size = 64;
+  double learning_rate = 0.1;  ///< key `lr`: the highest rate, reached when the warm-up ends
+  double momentum = 0.9;
+  double weight_decay = 5e-4;
+  bool nesterov = true;
+  double warmup_fraction = 0.25;             ///< share of all steps in linear warm-up, [0, 1)
+  double final_lr = 0;                       ///< where the cosine ends
+  std::int64_t shift = 0;                    ///< pixels of random translation in each direction; 0 = off
+  bool flip = false;                         ///< random horizontal mirror
+  std::string projection = "mlp";            ///< "mlp" or "linear": the embedding head, where the loss asks for one
+  std::int64_t embedding_dim = 32;           ///< width of the embedding
+  std::int64_t checkpoint_every_epochs = 1;  ///< 0 = only at the end; does not change the result
+};
+
+/// Name of a parameter → "file:line:column" where it was set, for messages about it.
+using ParamWhere = std::map<std::string, std::string, std::less<>>;
+
+struct LossChoice {
+  std::string name;  ///< plugin_key() form
+  ParamMap params;   ///< as written, not yet checked against the plugin's table
+  ParamWhere param_where;
+  TrainRecipe recipe;  ///< [train] with the overrides of [loss.NAME.train]
+  std::string where;   ///< where the list names it
+};
+
+struct PostprocessorChoice {
+  std::string name;
+  ParamMap params;
+  ParamWhere param_where;
+  std::string where;
+};
+
+struct Experiment {
+  std::string name;
+  std::string recipe = "default";
+  std::string benchmark;
+  std::string benchmark_where;
+  std::vector<std::string> protocols = {"ood"};
+  std::string model = "resnet8";   ///< key `model.name`
+  std::filesystem::path features;  ///< key `model.features`: a feature folder stands in for training; then `losses` is empty
+  std::vector<LossChoice> losses;  ///< in the order of the list, no name twice
+  std::vector<PostprocessorChoice> postprocessors;
+  std::vector<std::int64_t> seeds = {0};
+  TrainRecipe train;                  ///< [train] alone
+  std::filesystem::path data_root;    ///< key `data.root`; empty = the benchmark's default folders
+  bool allow_count_mismatch = false;  ///< key `data.allow_count_mismatch`
+  std::int64_t limit = 0;             ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
+  std::string device = "cpu";         ///< "cpu" or "cuda"
+  std::string dtype = "float32";
+  bool deterministic = true;
+  std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core
+  std::int64_t threads = 1;    ///< threads of a child
+  double timeout_seconds = 0;  ///< of a cell; 0 = none
+  std::filesystem::path out;   ///< default out/NAME, relative to the working folder
+  std::string canonical;       ///< see canonical_text()
+  std::string hash;            ///< SHA-256 of `canonical`
+};
+
+/// Reads and composes `files` (later wins), applies `overrides` from left to right, checks every key, type and range.
+///   key.sub=value   sets; the value is read as TOML, and as text where it is not TOML (`device=cpu`)
+///   losses=ce,knn   for keys that hold lists, the comma separates elements
+///   +key=value      sets a key that is not set yet;  ~key  removes one that is
+/// Throws Error(config) with "file:line:column: …" or the override's text, what was expected and the nearest known key; Error(data) for a
+/// file that cannot be read.
+Experiment load_experiment(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& overrides = {});
+
+/// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes, seeds, dtype, limit.
+/// Not in it: paths, device, jobs, threads, timeout, settings of plugins that are not used. Key order and the split over files do not
+/// matter.
+std::string canonical_text(const Experiment& experiment);
+
+/// One line of JSON, sorted keys, of what in a recipe can change a result (not how often it is saved); for cell keys.
+std::string recipe_identity(const TrainRecipe& recipe);
+
+/// One line of JSON, sorted keys, and back; for messages to child processes. Reading throws Error(internal) on anything else.
+std::string recipe_json(const TrainRecipe& recipe);
+TrainRecipe recipe_from_json(std::string_view json);
+std::string params_json(const ParamMap& params);
+ParamMap params_from_json(std::string_view json);
+
+}  // namespace nearfar

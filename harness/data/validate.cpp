@@ -1,0 +1,124 @@
+#include "data/validate.h"
+
+#include "base/text.h"
+#include "config/document.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace nearfar {
+namespace {
+
+bool is_id(const SetSpec& set) { return set.group == "id"; }
+bool has_benchmark_labels(const SetSpec& set) { return set.group == "id" || set.group == "csid"; }
+bool is_ood(const SetSpec& set) { return set.group == "near" || set.group == "far" || set.group == "ood_val"; }
+
+/// Labels that both keep; "all of them" where one of the two has no list. Empty = none.
+std::string common_classes(const SetSpec& a, const SetSpec& b) {
+  if (a.classes.empty() && b.classes.empty()) return "all of them";
+  const SetSpec& listed = a.classes.empty() ? b : a;
+  const SetSpec& other = a.classes.empty() ? a : b;
+  std::vector<std::string> common;
+  for (const std::int64_t label : listed.classes) {
+    const bool shared = other.classes.empty() || std::find(other.classes.begin(), other.classes.end(), label) != other.classes.end();
+    if (shared) common.push_back(std::to_string(label));
+  }
+  return join(common, ", ");
+}
+
+bool ranges_meet(const SetSpec& a, const SetSpec& b) {
+  constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+  const std::int64_t a_end = a.first_per_class ? a.skip_per_class + a.first_per_class : kAll;
+  const std::int64_t b_end = b.first_per_class ? b.skip_per_class + b.first_per_class : kAll;
+  return a.skip_per_class < b_end && b.skip_per_class < a_end;
+}
+
+void check_names(const Benchmark& benchmark) {
+  std::set<std::string> names;
+  for (const SetSpec& set : benchmark.sets) {
+    if (!names.insert(set.name).second) fail_at(set.where, fmt::format("there are two sets named '{}'", set.name));
+  }
+  for (const char* needed : {"train", "test"}) {
+    if (!names.contains(needed)) fail_at(benchmark.file.string(), fmt::format("a benchmark needs a [[set]] named '{}'", needed));
+  }
+  if (benchmark.classes.empty()) fail_at(benchmark.file.string(), "a benchmark needs 'classes', the names of its ID classes");
+}
+
+void check_references(const Benchmark& benchmark) {
+  std::vector<std::string> roots, sources;
+  for (const DataRoot& root : benchmark.roots) roots.push_back(root.name);
+  for (const SourceSpec& source : benchmark.sources) {
+    sources.push_back(source.name);
+    const bool generated = source.type == SourceType::noise || source.type == SourceType::shapes;
+    if (!generated && std::find(roots.begin(), roots.end(), source.root) == roots.end()) {
+      fail_at(source.where, fmt::format("[source.{}] names the root '{}', which is not in [root]{}", source.name, source.root,
+                                        suggestion(source.root, roots)));
+    }
+  }
+  for (const SetSpec& set : benchmark.sets) {
+    if (std::find(sources.begin(), sources.end(), set.source) == sources.end()) {
+      fail_at(set.where, fmt::format("set '{}' names the source '{}', which is not in [source]{}", set.name, set.source,
+                                     suggestion(set.source, sources)));
+    }
+  }
+}
+
+void check_classes(const Benchmark& benchmark, const SetSpec& set) {
+  const std::set<std::int64_t> unique(set.classes.begin(), set.classes.end());
+  if (unique.size() != set.classes.size()) fail_at(set.where, fmt::format("set '{}' names a class twice", set.name));
+  if (!has_benchmark_labels(set)) return;
+  if (set.classes.size() != benchmark.classes.size()) {
+    fail_at(set.where, fmt::format("set '{}' keeps {} classes, but the benchmark has {}: list the source's label of each, in that order",
+                                   set.name, set.classes.size(), benchmark.classes.size()));
+  }
+}
+
+/// No leak: one image in one set only, and no class on both sides.
+void check_pair(const Benchmark& benchmark, const SetSpec& a, const SetSpec& b) {
+  const std::string common = common_classes(a, b);
+  if (common.empty()) return;
+  const bool same_root = benchmark.source(a.source).root == benchmark.source(b.source).root;
+  if (same_root && ((is_id(a) && is_ood(b)) || (is_ood(a) && is_id(b)))) {
+    const SetSpec& ood = is_ood(a) ? a : b;
+    const SetSpec& id = is_ood(a) ? b : a;
+    fail_at(ood.where,
+            fmt::format("set '{}' keeps classes of '{}' that are in-distribution in set '{}' ({}): a class is one or the other: {}",
+                        ood.name, benchmark.source(ood.source).root, id.name, id.where, common));
+  }
+  if (a.source == b.source && ranges_meet(a, b)) {
+    fail_at(
+        b.where,
+        fmt::format("sets '{}' ({}) and '{}' would share images of '{}', classes: {}; set skip_per_class and first_per_class so that they "
+                    "do not meet",
+                    a.name, a.where, b.name, b.source, common));
+  }
+}
+
+}  // namespace
+
+std::string group_of(std::string_view set_name) {
+  if (set_name == "train" || set_name == "val" || set_name == "test") return "id";
+  if (set_name == "ood_val") return "ood_val";
+  const std::size_t slash = set_name.find('/');
+  if (slash == std::string_view::npos) return "";
+  const std::string_view group = set_name.substr(0, slash), rest = set_name.substr(slash + 1);
+  const bool known = group == "near" || group == "far" || group == "csid" || group == "control";
+  const bool plain = !rest.empty() && rest.front() != '.' && std::all_of(rest.begin(), rest.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+  return known && plain ? std::string(group) : "";
+}
+
+void validate(const Benchmark& benchmark) {
+  check_names(benchmark);
+  check_references(benchmark);
+  for (const SetSpec& set : benchmark.sets) check_classes(benchmark, set);
+  for (std::size_t second = 1; second < benchmark.sets.size(); ++second) {
+    for (std::size_t first = 0; first < second; ++first) check_pair(benchmark, benchmark.sets[first], benchmark.sets[second]);
+  }
+}
+
+}  // namespace nearfar

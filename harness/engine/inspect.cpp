@@ -1,0 +1,25 @@
+#include <nlohmann/json.hpp>
+
+#include "engine/job.h"
+#include "engine/messages.h"
+#include "engine/verbs.h"
+#include "host/plugin.h"
+
+namespace nearfar {
+using nlohmann::json;
+
+void inspect(const json& job) {
+  const PluginRegistry registry(plugin_search(job));
+  json document{{"torch", NEARFAR_TORCH_VERSION}, {"plugins", json::array()}, {"refusals", json::array()}};
+  for (const auto& refusal : registry.refusals()) document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
+  for (const LoadedPlugin& plugin : registry.plugins()) {
+    try {
+      document["plugins"].push_back(json::parse(describe_json(plugin)));
+    } catch (const Error& error) {
+      document["refusals"].push_back({{"path", plugin.description().path}, {"message", error.what()}});
+    }
+  }
+  send({{"type", "result"}, {"document", document}});
+}
+
+}  // namespace nearfar

@@ -1,0 +1,46 @@
+#include "engine/messages.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/stopwatch.h"
+
+namespace nearfar {
+namespace {
+volatile std::sig_atomic_t stop = 0;
+void on_stop(int) { stop = 1; }
+}  // namespace
+
+void send(const nlohmann::json& message) {
+  static const int fd = ::fcntl(3, F_GETFD) >= 0 ? 3 : STDOUT_FILENO;
+  // Text of exceptions may hold bytes that are not UTF-8: they are replaced, the message still arrives.
+  const std::string line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  for (std::size_t at = 0; at < line.size();) {
+    const ssize_t n = ::write(fd, line.data() + at, line.size() - at);
+    if (n > 0) at += static_cast<std::size_t>(n);
+    else if (errno != EINTR) throw Error(ErrorKind::internal, "the parent process does not listen any more");
+  }
+}
+
+void send_progress(double done, double total, std::string_view note) {
+  static Stopwatch since_last;
+  static bool first = true;
+  if (!first && done < total && since_last.seconds() < 0.1) return;
+  first = false;
+  since_last.restart();
+  send({{"type", "progress"}, {"done", done}, {"total", total}, {"note", note}});
+}
+
+bool stop_requested() { return stop != 0; }
+
+void watch_for_stop() {
+  struct sigaction action {};
+  action.sa_handler = on_stop;
+  for (const int number : {SIGTERM, SIGINT, SIGUSR2}) ::sigaction(number, &action, nullptr);
+}
+
+}  // namespace nearfar

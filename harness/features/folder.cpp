@@ -1,0 +1,165 @@
+#include "features/folder.h"
+
+#include "base/error.h"
+#include "base/npy.h"
+#include "base/text.h"
+#include "features/accuracy.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+namespace nearfar {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kSingles[] = {"train", "val", "test", "ood_val"};
+constexpr const char* kGroups[] = {"near", "far", "csid", "control"};
+constexpr const char* kArrays[] = {"features.npy", "logits.npy", "labels.npy"};
+
+bool is_set(const fs::path& folder) {
+  return std::any_of(std::begin(kArrays), std::end(kArrays), [&](const char* name) { return fs::is_regular_file(folder / name); });
+}
+
+std::vector<std::string> find_sets(const fs::path& folder) {
+  std::vector<std::string> sets;
+  for (const char* name : kSingles) {
+    if (is_set(folder / name)) sets.emplace_back(name);
+  }
+  for (const char* group : kGroups) {
+    if (!fs::is_directory(folder / group)) continue;
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder / group)) {
+      if (is_set(entry.path())) found.push_back(fmt::format("{}/{}", group, entry.path().filename().string()));
+    }
+    std::sort(found.begin(), found.end());
+    sets.insert(sets.end(), found.begin(), found.end());
+  }
+  return sets;
+}
+
+at::ScalarType scalar_type(const NpyArray& array) {
+  switch (array.type()) {
+    case NpyType::float32:
+      return at::kFloat;
+    case NpyType::float64:
+      return at::kDouble;
+    case NpyType::int64:
+      return at::kLong;
+    case NpyType::int32:
+      return at::kInt;
+    case NpyType::uint8:
+      return at::kByte;
+    case NpyType::boolean:
+      return at::kBool;
+    default:
+      throw Error(ErrorKind::data, fmt::format("{}: {} arrays are not read here", array.file().string(), npy_type_name(array.type())));
+  }
+}
+
+/// map_npy, and the element type must be `type`.
+at::Tensor map_typed(const fs::path& file, std::size_t dimensions, at::ScalarType type, const char* type_name) {
+  if (!fs::is_regular_file(file)) throw Error(ErrorKind::data, fmt::format("{}: missing, and asked for here", file.string()));
+  at::Tensor tensor = map_npy(file, dimensions);
+  if (tensor.scalar_type() != type) {
+    throw Error(ErrorKind::data, fmt::format("{}: is {}, expected {}", file.string(), c10::toString(tensor.scalar_type()), type_name));
+  }
+  return tensor;
+}
+
+void check_same(const fs::path& folder, const char* what, std::int64_t found, const char* of, std::int64_t expected) {
+  if (found != expected) {
+    throw Error(ErrorKind::data, fmt::format("{}: {} is {}, expected {} as in {}", folder.string(), what, found, expected, of));
+  }
+}
+
+}  // namespace
+
+at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
+  // shared_ptr: the map lives as long as any tensor that views it.
+  const auto array = std::make_shared<const NpyArray>(file);
+  if (array->shape().size() != dimensions) {
+    throw Error(ErrorKind::data, fmt::format("{}: has {} axes, expected {}", file.string(), array->shape().size(), dimensions));
+  }
+  const at::ScalarType type = scalar_type(*array);
+  if (array->size() == 0) return at::empty(array->shape(), type);
+  return at::from_blob(
+      const_cast<std::byte*>(array->bytes().data()), array->shape(), [array](void*) {}, at::TensorOptions(type));
+}
+
+FeatureFolder::FeatureFolder(fs::path folder) : folder_(std::move(folder)) {
+  if (!fs::is_directory(folder_)) throw Error(ErrorKind::data, folder_.string() + ": no such folder; expected a feature folder");
+  sets_ = find_sets(folder_);
+  if (sets_.empty()) {
+    throw Error(ErrorKind::data, folder_.string() +
+                                     ": holds no image set; expected SET/features.npy, SET/logits.npy or SET/labels.npy with SET = "
+                                     "train, val, test, ood_val, near/NAME, far/NAME or csid/NAME");
+  }
+}
+
+bool FeatureFolder::has(std::string_view name) const { return std::find(sets_.begin(), sets_.end(), name) != sets_.end(); }
+
+FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
+  if (!has(name)) {
+    throw Error(ErrorKind::data,
+                fmt::format("{}: no image set '{}'{}; there are: {}", folder_.string(), name, suggestion(name, sets_), join(sets_, ", ")));
+  }
+  const fs::path folder = folder_ / name;
+  FeatureBatch batch;
+  std::optional<std::int64_t> rows;
+  const char* rows_of = "";
+  const auto same_rows = [&](const at::Tensor& tensor, const char* file) {
+    if (rows) check_same(folder, fmt::format("the number of rows of {}", file).c_str(), tensor.size(0), rows_of, *rows);
+    rows = tensor.size(0);
+    rows_of = file;
+  };
+  if (needs & (kFeatures | kNormalizedFeatures)) {
+    batch.features = map_typed(folder / "features.npy", 2, at::kFloat, "float32");
+    same_rows(batch.features, "features.npy");
+  }
+  if (needs & kLogits) {
+    batch.logits = map_typed(folder / "logits.npy", 2, at::kFloat, "float32");
+    same_rows(batch.logits, "logits.npy");
+  }
+  if (fs::is_regular_file(folder / "labels.npy")) {
+    batch.labels = map_typed(folder / "labels.npy", 1, at::kLong, "int64");
+    same_rows(batch.labels, "labels.npy");
+  }
+  if (has_head()) {
+    const HeadWeights weights = head();
+    if (batch.features.defined())
+      check_same(folder, "the width of features.npy", batch.features.size(1), "head/weight.npy", weights.weight.size(1));
+    if (batch.logits.defined())
+      check_same(folder, "the width of logits.npy", batch.logits.size(1), "head/weight.npy", weights.weight.size(0));
+  }
+  if (needs & kNormalizedFeatures) batch.normalized = normalized_rows(batch.features);
+  if (!(needs & kFeatures)) batch.features = at::Tensor();
+  return batch;
+}
+
+bool FeatureFolder::has_head() const { return fs::is_regular_file(folder_ / "head" / "weight.npy"); }
+
+HeadWeights FeatureFolder::head() const {
+  HeadWeights head{map_typed(folder_ / "head" / "weight.npy", 2, at::kFloat, "float32"),
+                   map_typed(folder_ / "head" / "bias.npy", 1, at::kFloat, "float32")};
+  check_same(folder_ / "head", "the length of bias.npy", head.bias.size(0), "weight.npy", head.weight.size(0));
+  return head;
+}
+
+std::int64_t FeatureFolder::classes() const {
+  if (has_head()) return head().weight.size(0);
+  for (const std::string& name : sets_) {
+    if (fs::is_regular_file(folder_ / name / "logits.npy")) return set(name, kLogits).logits.size(1);
+  }
+  if (fs::is_regular_file(folder_ / "train" / "labels.npy")) {
+    const at::Tensor labels = set("train", 0).labels;
+    if (labels.numel() > 0) return labels.max().item<std::int64_t>() + 1;
+  }
+  throw Error(ErrorKind::data, folder_.string() + ": the number of classes is unknown: no head, no logits and no train labels");
+}
+
+}  // namespace nearfar

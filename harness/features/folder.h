@@ -1,0 +1,45 @@
+#pragma once
+/// A model's feature folder, made by nearfar or by anyone:
+///   head/weight.npy [C,D], head/bias.npy [C], and per image set SET/features.npy [N,D] float32, SET/logits.npy [N,C] float32,
+///   SET/labels.npy [N] int64, with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME, control/NAME.
+/// Tensors map the files: read-only memory (writing into one ends the process), kept mapped as long as a tensor lives.
+#include <nearfar/features.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearfar {
+
+/// A mapped array as a tensor: float32, float64, int64, int32, uint8 or bool. Error(data) unless it has `dimensions` axes.
+at::Tensor map_npy(const std::filesystem::path& file, std::size_t dimensions);
+
+/// Const functions are safe from any thread.
+class FeatureFolder {
+ public:
+  /// Error(data) if it is no folder or holds no image set.
+  explicit FeatureFolder(std::filesystem::path folder);
+
+  const std::filesystem::path& path() const { return folder_; }
+  /// train, val, test, ood_val (those there are), then near/…, far/…, csid/…, control/… by name.
+  const std::vector<std::string>& sets() const { return sets_; }
+  bool has(std::string_view name) const;
+
+  /// What `needs` asks for of kLogits, kFeatures and kNormalizedFeatures (computed here), and labels where there are any; the rest is
+  /// undefined. Error(data) naming the file: missing, another type or number of axes, or numbers of rows that differ within the set, or
+  /// widths that differ from the head's.
+  FeatureBatch set(std::string_view name, Needs needs) const;
+
+  bool has_head() const;
+  /// Error(data) if missing or of shapes that do not fit each other.
+  HeadWeights head() const;
+  /// From the head, else the columns of a set's logits, else the largest train label + 1. Error(data) if none of these is there.
+  std::int64_t classes() const;
+
+ private:
+  std::filesystem::path folder_;
+  std::vector<std::string> sets_;
+};
+
+}  // namespace nearfar

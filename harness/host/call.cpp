@@ -1,0 +1,156 @@
+#include "host/call.h"
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <exception>
+#include <new>
+
+#include "base/error.h"
+
+namespace nearfar {
+namespace {
+
+/// One tensor of a batch that must be there.
+struct Part {
+  Need need;
+  const char* name;
+  const at::Tensor FeatureBatch::*tensor;
+};
+constexpr Part kParts[] = {{kLogits, "logits", &FeatureBatch::logits},
+                           {kFeatures, "features", &FeatureBatch::features},
+                           {kNormalizedFeatures, "normalized features", &FeatureBatch::normalized}};
+
+void require_parts(const std::string& label, Needs needs, const FeatureBatch& batch, std::string_view set) {
+  for (const Part& part : kParts) {
+    if ((needs & part.need) != 0 && !(batch.*part.tensor).defined()) {
+      throw Error(ErrorKind::data, fmt::format("{} needs {} of the {} images, which this model's features lack", label, part.name, set));
+    }
+  }
+  rows(batch);
+}
+
+std::string shape_text(const at::Tensor& tensor) {
+  return fmt::format("[{}] {}", fmt::join(tensor.sizes().vec(), ","), c10::toString(tensor.scalar_type()));
+}
+
+[[noreturn]] void refuse(const std::string& label, std::string_view call, const std::string& what) {
+  throw Error(ErrorKind::plugin, fmt::format("{}, {}: {}", label, call, what));
+}
+
+/// The handle's owner, made by the plugin's own functions.
+template <class T>
+std::unique_ptr<T, void (*)(T*) noexcept> make(const LoadedPlugin& plugin, PluginKind kind, T* (*create)(const Params&),
+                                               void (*destroy)(T*) noexcept, const Params& params) {
+  if (plugin.kind() != kind) {
+    throw Error(ErrorKind::plugin, fmt::format("{} is asked for as a {}", plugin.label(), plugin_kind_name(kind)));
+  }
+  T* made = guard(plugin.label(), "create", [&] { return create(params); });
+  if (made == nullptr) refuse(plugin.label(), "create", "returned nothing; expected an object");
+  return {made, destroy};
+}
+
+}  // namespace
+
+void rethrow_plugin_error(std::string_view plugin, std::string_view call) {
+  const auto message = [&](std::string_view what) { return fmt::format("{}, {}: {}", plugin, call, what); };
+  try {
+    throw;
+  } catch (const Error& error) {
+    throw Error(error.kind() == ErrorKind::internal ? ErrorKind::plugin : error.kind(), message(error.what()));
+  } catch (const c10::Error& error) {
+    throw Error(ErrorKind::plugin, message(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::plugin, message("out of memory"));
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::plugin, message(error.what()));
+  } catch (...) {
+    throw Error(ErrorKind::plugin, message("an exception that is not a std::exception"));
+  }
+}
+
+std::int64_t rows(const FeatureBatch& batch) {
+  std::int64_t count = -1;
+  for (const at::Tensor* tensor : {&batch.features, &batch.normalized, &batch.logits}) {
+    if (!tensor->defined()) continue;
+    if (tensor->dim() != 2 || (count >= 0 && tensor->size(0) != count)) {
+      throw Error(ErrorKind::data, fmt::format("a feature batch with a tensor {}; expected {}", shape_text(*tensor),
+                                               count < 0 ? "two dimensions" : fmt::format("two dimensions and {} rows", count)));
+    }
+    count = tensor->size(0);
+  }
+  if (count < 0) throw Error(ErrorKind::data, "a feature batch without features and logits");
+  if (batch.labels.defined() && (batch.labels.dim() != 1 || batch.labels.size(0) != count)) {
+    throw Error(ErrorKind::data,
+                fmt::format("a feature batch of {} rows with labels {}; expected one label a row", count, shape_text(batch.labels)));
+  }
+  return count;
+}
+
+PostprocessorHandle::PostprocessorHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where)
+    : label_(plugin.label()),
+      needs_(plugin.needs()),
+      params_(validate(plugin.params(), params, where)),
+      made_(make<Postprocessor>(plugin, PluginKind::postprocessor, plugin.info().create_postprocessor, plugin.info().destroy_postprocessor,
+                                params_)) {}
+
+void PostprocessorHandle::fit(const FitContext& context) {
+  if ((needs_ & kTrain) != 0) require_parts(label_, needs_, context.train, "train");
+  if ((needs_ & kValidation) != 0) require_parts(label_, needs_, context.val, "validation");
+  if ((needs_ & kHeadWeights) != 0 && !(context.head.weight.defined() && context.head.bias.defined())) {
+    throw Error(ErrorKind::data, fmt::format("{} needs the weights of a linear head, which this model lacks", label_));
+  }
+  const NoGradScope scope;
+  guard(label_, "fit", [&] { made_->fit(context); });
+}
+
+at::Tensor PostprocessorHandle::score(const FeatureBatch& batch) const {
+  require_parts(label_, needs_, batch, "scored");
+  const std::int64_t count = rows(batch);
+  const NoGradScope scope;
+  const at::Tensor scores = guard(label_, "score", [&] { return std::as_const(*made_).score(batch); });
+  if (!scores.defined()) refuse(label_, "score", fmt::format("returned no tensor; expected [{}] Float", count));
+  if (scores.dim() != 1 || scores.size(0) != count || scores.scalar_type() != at::kFloat) {
+    refuse(label_, "score", fmt::format("returned {}; expected [{}] Float", shape_text(scores), count));
+  }
+  const at::Tensor finite = scores.isfinite();
+  if (!finite.all().item<bool>()) {
+    const auto row = finite.logical_not().nonzero()[0].item<std::int64_t>();
+    refuse(label_, "score", fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<float>()));
+  }
+  return scores.detach().contiguous();
+}
+
+LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where)
+    : label_(plugin.label()),
+      params_(validate(plugin.params(), params, where)),
+      made_(make<Loss>(plugin, PluginKind::loss, plugin.info().create_loss, plugin.info().destroy_loss, params_)),
+      traits_(guard(label_, "traits", [&] { return made_->traits(); })) {
+  if (traits_.views != 1 && traits_.views != 2) refuse(label_, "traits", fmt::format("views is {}; expected 1 or 2", traits_.views));
+  if (traits_.head != HeadKind::linear && traits_.head != HeadKind::embedding) refuse(label_, "traits", "unknown head kind");
+  if (traits_.normalized_embedding && traits_.head != HeadKind::embedding) {
+    refuse(label_, "traits", "normalized_embedding with a linear head; expected head = embedding");
+  }
+}
+
+void LossHandle::prepare(std::int64_t classes, std::int64_t width) {
+  guard(label_, "prepare", [&] { made_->prepare(classes, width); });
+}
+
+at::Tensor LossHandle::forward(const LossInput& input) {
+  at::Tensor loss = guard(label_, "forward", [&] { return made_->forward(input); });
+  if (!loss.defined()) refuse(label_, "forward", "returned no tensor; expected a scalar");
+  if (loss.dim() != 0 || !loss.is_floating_point()) {
+    refuse(label_, "forward", fmt::format("returned {}; expected a scalar: [] Float", shape_text(loss)));
+  }
+  if (at::GradMode::is_enabled() && input.output.requires_grad() && !loss.requires_grad()) {
+    refuse(label_, "forward", "the loss does not depend on its input by autograd; expected a differentiable scalar");
+  }
+  return loss;
+}
+
+std::vector<LossTensor> LossHandle::state() {
+  return guard(label_, "state", [&] { return made_->state(); });
+}
+
+}  // namespace nearfar

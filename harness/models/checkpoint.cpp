@@ -1,0 +1,132 @@
+#include "models/checkpoint.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "models/safetensors.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace nearfar {
+namespace {
+
+constexpr const char* kFormat = "nearfar-checkpoint-1";
+constexpr const char* kMomentum = "optimizer.momentum.";
+constexpr const char* kLoss = "loss.";
+
+nlohmann::ordered_json spec_json(const NetworkSpec& spec) {
+  return {{"architecture", spec.architecture},
+          {"in_channels", spec.in_channels},
+          {"height", spec.height},
+          {"width", spec.width},
+          {"classes", spec.classes},
+          {"head", spec.head == HeadKind::linear ? "linear" : "embedding"},
+          {"projection", spec.projection},
+          {"embedding_dim", spec.embedding_dim}};
+}
+
+NetworkSpec spec_from_json(const nlohmann::json& json) {
+  NetworkSpec spec;
+  json.at("architecture").get_to(spec.architecture);
+  json.at("in_channels").get_to(spec.in_channels);
+  json.at("height").get_to(spec.height);
+  json.at("width").get_to(spec.width);
+  json.at("classes").get_to(spec.classes);
+  spec.head = json.at("head").get<std::string>() == "linear" ? HeadKind::linear : HeadKind::embedding;
+  json.at("projection").get_to(spec.projection);
+  json.at("embedding_dim").get_to(spec.embedding_dim);
+  return spec;
+}
+
+nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
+  nlohmann::ordered_json history = nlohmann::ordered_json::array();
+  for (const EpochRecord& record : checkpoint.history) {
+    nlohmann::ordered_json row{{"epoch", record.epoch}, {"loss", record.loss}, {"learning_rate", record.learning_rate}};
+    if (record.val_accuracy) row["val_accuracy"] = *record.val_accuracy;
+    history.push_back(row);
+  }
+  return {{"format", kFormat},
+          {"identity", checkpoint.identity},
+          {"spec", spec_json(checkpoint.spec)},
+          {"step", checkpoint.step},
+          {"epoch_loss_sum", checkpoint.epoch_loss_sum},
+          {"loss_average", checkpoint.loss_average},
+          {"best_epoch", checkpoint.best_epoch},
+          {"best_value", checkpoint.best_value},
+          {"history", history}};
+}
+
+Checkpoint state_from_json(const nlohmann::json& json) {
+  Checkpoint checkpoint;
+  if (json.at("format").get<std::string>() != kFormat) {
+    throw Error(ErrorKind::data, fmt::format("checkpoint format {}, this program reads {}", json.at("format").dump(), kFormat));
+  }
+  json.at("identity").get_to(checkpoint.identity);
+  checkpoint.spec = spec_from_json(json.at("spec"));
+  json.at("step").get_to(checkpoint.step);
+  json.at("epoch_loss_sum").get_to(checkpoint.epoch_loss_sum);
+  json.at("loss_average").get_to(checkpoint.loss_average);
+  json.at("best_epoch").get_to(checkpoint.best_epoch);
+  json.at("best_value").get_to(checkpoint.best_value);
+  for (const nlohmann::json& row : json.at("history")) {
+    EpochRecord record{row.at("epoch"), row.at("loss"), row.at("learning_rate"), std::nullopt};
+    if (row.contains("val_accuracy")) record.val_accuracy = row.at("val_accuracy").get<double>();
+    checkpoint.history.push_back(record);
+  }
+  return checkpoint;
+}
+
+bool take_prefix(std::string& name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return false;
+  name.erase(0, prefix.size());
+  return true;
+}
+
+}  // namespace
+
+std::filesystem::path last_checkpoint(const std::filesystem::path& folder) { return folder / "last.safetensors"; }
+std::filesystem::path best_checkpoint(const std::filesystem::path& folder) { return folder / "best.safetensors"; }
+
+void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint) {
+  std::vector<NamedTensor> tensors = checkpoint.network;
+  for (const NamedTensor& named : checkpoint.momentum) tensors.push_back({kMomentum + named.name, named.tensor, false});
+  for (const NamedTensor& named : checkpoint.loss) tensors.push_back({kLoss + named.name, named.tensor, false});
+  const nlohmann::ordered_json state = state_json(checkpoint);
+  write_safetensors(file, tensors, {{"nearfar", state.dump()}});
+  std::filesystem::path beside = file;
+  write_file_atomic(beside.replace_extension(".json"), state.dump(2) + "\n");
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& file) {
+  TensorFile content = read_safetensors(file);
+  const auto state = content.metadata.find("nearfar");
+  if (state == content.metadata.end()) {
+    throw Error(ErrorKind::data, file.string() + ": no checkpoint of nearfar: the metadata have no entry 'nearfar'");
+  }
+  Checkpoint checkpoint;
+  try {
+    checkpoint = state_from_json(nlohmann::json::parse(state->second));
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::data, fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));
+  }
+  for (NamedTensor& named : content.tensors) {
+    if (take_prefix(named.name, kMomentum)) {
+      checkpoint.momentum.push_back(named);
+    } else if (take_prefix(named.name, kLoss)) {
+      checkpoint.loss.push_back(named);
+    } else {
+      checkpoint.network.push_back(named);
+    }
+  }
+  return checkpoint;
+}
+
+std::unique_ptr<Network> load_network(const std::filesystem::path& file) {
+  const Checkpoint checkpoint = read_checkpoint(file);
+  std::unique_ptr<Network> network = make_network(checkpoint.spec, 0);
+  load_tensors(*network, checkpoint.network, file.string());
+  network->train(false);
+  return network;
+}
+
+}  // namespace nearfar

@@ -1,0 +1,80 @@
+#pragma once
+/// Networks by name: a backbone that turns images into pooled features, and a head that is a linear classifier or a projection.
+/// Not thread-safe: one thread owns a network. Adding an architecture: one builder in architectures.cpp's table.
+#include "models/named_tensor.h"
+
+#include <nearfar/features.h>
+#include <nearfar/loss.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+struct NetworkSpec {
+  std::string architecture = "resnet8";
+  std::int64_t in_channels = 1, height = 28, width = 28;
+  std::int64_t classes = 0;
+  HeadKind head = HeadKind::linear;
+  std::string projection = "mlp";   ///< of an embedding head: "linear" = Linear(D,E); "mlp" = Linear(D,D), ReLU, Linear(D,E)
+  std::int64_t embedding_dim = 32;  ///< E, of an embedding head
+
+  bool operator==(const NetworkSpec&) const = default;
+};
+
+class Network {
+ public:
+  Network() = default;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  virtual ~Network() = default;
+
+  /// [N,in_channels,height,width] float32, normalised -> [N,D] float32: the raw pooled feature, never normalised. Any memory format.
+  virtual at::Tensor features(const at::Tensor& images) = 0;
+  /// features [N,D] -> [N,C] logits, or the raw [N,E] embedding (the caller normalises it where the loss asks).
+  virtual at::Tensor output(const at::Tensor& features) = 0;
+
+  /// Parameters, then buffers, in a stable order, by reference: writing into a tensor changes the network.
+  /// Names: "backbone.layer1.0.conv1.weight", "head.weight".
+  virtual std::vector<NamedTensor> named_tensors() = 0;
+
+  /// Training or evaluation mode (batch statistics or running ones). A new network is in training mode.
+  virtual void train(bool on) = 0;
+  virtual bool is_training() const = 0;
+  virtual const NetworkSpec& spec() const = 0;
+  virtual std::int64_t feature_dim() const = 0;  ///< D
+
+  std::int64_t output_dim() const;  ///< C or E
+  bool has_classifier() const { return spec().head == HeadKind::linear; }
+  /// weight [C,D], bias [C]: detached clones. Error(internal) if there is no linear head.
+  HeadWeights head();
+};
+
+/// Names that make_network knows.
+std::vector<std::string> architectures();
+
+/// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. PyTorch's default distributions
+/// (kaiming_uniform with a = sqrt(5), so uniform within 1/sqrt(fan_in), for weights and biases; batch norm 1 and 0).
+/// Error(config): unknown architecture or projection (with a suggestion), or a dimension that is not positive.
+std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed);
+
+/// Copies values into a network. Error(data) listing missing and unexpected names and wrong shapes; `source` names the file.
+void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, const std::string& source);
+
+/// Evaluation mode and no gradients while it lives; both are restored.
+class EvalScope {
+ public:
+  explicit EvalScope(Network& network);
+  ~EvalScope();
+  EvalScope(const EvalScope&) = delete;
+  EvalScope& operator=(const EvalScope&) = delete;
+
+ private:
+  Network& network_;
+  bool was_training_;
+  bool had_gradients_;
+};
+
+}  // namespace nearfar

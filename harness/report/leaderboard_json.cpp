@@ -1,0 +1,68 @@
+#include <nlohmann/json.hpp>
+
+#include "report/leaderboard.h"
+#include "report/rows.h"
+
+namespace nearfar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json row_json(const LeaderboardRow& row) {
+  Json numbers = Json::array();
+  for (const LeaderboardNumber& n : row.numbers) {
+    numbers.push_back({{"group", n.group},
+                       {"dataset", n.dataset},
+                       {"metric", n.metric},
+                       {"mean", n.value.mean},
+                       {"std", n.value.std},
+                       {"seeds", n.value.seed_count}});
+  }
+  return {{"rank", row.rank ? Json(*row.rank) : Json(nullptr)},
+          {"unranked_reason", row.unranked_reason},
+          {"training", row.training},
+          {"training_params", row.training_params},
+          {"architecture", row.architecture},
+          {"recipe", row.recipe},
+          {"postprocessor", row.postprocessor},
+          {"postprocessor_params", row.postprocessor_params},
+          {"classifier", row.classifier},
+          {"flags", row.flags},
+          {"seeds", row.seeds},
+          {"numbers", std::move(numbers)}};
+}
+
+Json board_json(const LeaderboardBoard& board) {
+  Json sets = Json::array(), rows = Json::array();
+  for (const BenchmarkSet& set : board.sets) sets.push_back({{"name", set.name}, {"group", set.group}, {"role", set.role}});
+  for (const LeaderboardRow& row : board.rows) rows.push_back(row_json(row));
+  return {{"benchmark", board.benchmark}, {"data_hash", board.data_hash},       {"protocol", board.protocol},
+          {"sets", std::move(sets)},      {"ranked_seeds", board.ranked_seeds}, {"rows", std::move(rows)}};
+}
+
+Json gaps_json(const std::vector<LeaderboardGap>& gaps) {
+  Json result = Json::array();
+  for (const LeaderboardGap& gap : gaps) result.push_back({{"label", gap.label}, {"state", gap.state}, {"reason", gap.reason}});
+  return result;
+}
+
+}  // namespace
+
+std::string leaderboard_json(const Leaderboard& leaderboard) {
+  Json boards = Json::array(), plugins = Json::array();
+  for (const LeaderboardBoard& board : leaderboard.boards) boards.push_back(board_json(board));
+  for (const LeaderboardPlugin& p : leaderboard.plugins) {
+    plugins.push_back({{"kind", p.kind}, {"name", p.name}, {"version", p.version}, {"source_hash", p.source_hash}});
+  }
+  const Json document = {{"boards", std::move(boards)},
+                         {"not_applicable", gaps_json(leaderboard.not_applicable)},
+                         {"failed", gaps_json(leaderboard.failed)},
+                         {"waiting", leaderboard.waiting_count},
+                         {"superseded", leaderboard.superseded_count},
+                         {"plugins", std::move(plugins)},
+                         {"engine_versions", leaderboard.engine_versions},
+                         {"numerics", leaderboard.numerics}};
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace nearfar

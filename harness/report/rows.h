@@ -1,0 +1,32 @@
+#pragma once
+/// Private to report/: what the forms of a leaderboard share.
+#include <string>
+#include <vector>
+
+#include "report/leaderboard.h"
+
+namespace nearfar {
+
+/// "93.21 ± 0.12", without the deviation for one seed, "–" for nullptr.
+std::string percent_text(const Aggregate* value);
+
+/// True if all rows have the same value there, and it is not empty: it is then said once, not in every row.
+bool shared_value(const LeaderboardBoard& board, std::string LeaderboardRow::*field);
+/// Architecture and recipe where rows differ in them, and the parameters: {"resnet8", "temperature=0.2"}.
+std::vector<std::string> training_details(const LeaderboardBoard& board, const LeaderboardRow& row);
+/// "supcon (temperature=0.2)"; with architecture and recipe where the board has more than one.
+std::string training_text(const LeaderboardBoard& board, const LeaderboardRow& row);
+std::string postprocessor_text(const LeaderboardRow& row);
+/// "94.10 ± 0.02 (ncm)".
+std::string accuracy_text(const LeaderboardRow& row);
+/// "1", or "–" where unranked.
+std::string rank_text(const LeaderboardRow& row);
+/// "2", with what is special: "2; partial", "1; other seeds".
+std::string seeds_text(const LeaderboardRow& row);
+/// "0, 1".
+std::string seed_list(const std::vector<std::int64_t>& seeds);
+
+/// Sentences for below the tables: how rows are ranked, what is missing and why. Plain text.
+std::vector<std::string> footnotes(const Leaderboard& leaderboard);
+
+}  // namespace nearfar

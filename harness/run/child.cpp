@@ -1,0 +1,170 @@
+#include "run/child.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "run/locations.h"
+
+namespace nearfar {
+namespace {
+constexpr int kMessageFd = 3;
+
+[[noreturn]] void fail(std::string_view what) {
+  throw Error(ErrorKind::internal, fmt::format("child process: {} failed: {}", what, std::strerror(errno)));
+}
+
+/// The job as an anonymous file: no size limit, no deadlock, nothing left on disk.
+int job_file(const std::string& job) {
+  const int fd = ::memfd_create("nearfar-job", MFD_CLOEXEC);
+  if (fd < 0) fail("memfd_create");
+  for (std::size_t at = 0; at < job.size();) {
+    const ssize_t n = ::write(fd, job.data() + at, job.size() - at);
+    if (n < 0 && errno != EINTR) fail("writing the job");
+    if (n > 0) at += static_cast<std::size_t>(n);
+  }
+  if (::lseek(fd, 0, SEEK_SET) != 0) fail("lseek");
+  return fd;
+}
+
+std::vector<std::string> environment(int threads) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") && !text.starts_with("MKL_NUM_THREADS=")) variables.emplace_back(text);
+  }
+  variables.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
+  variables.push_back(fmt::format("MKL_NUM_THREADS={}", threads));
+  variables.emplace_back("OMP_WAIT_POLICY=passive");  // spinning threads of several children would starve each other
+  return variables;
+}
+
+/// In the child, between fork and exec: only async-signal-safe calls.
+[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job, int messages, int log, pid_t parent) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // The pipe may itself have been opened as descriptor 3, and dup2 onto itself keeps CLOEXEC.
+  if (messages == kMessageFd) ::fcntl(messages, F_SETFD, 0);
+  else if (::dup2(messages, kMessageFd) < 0) ::_exit(127);
+  if (::dup2(job, STDIN_FILENO) < 0) ::_exit(127);
+  if (::dup2(log >= 0 ? log : STDERR_FILENO, STDOUT_FILENO) < 0) ::_exit(127);  // stdout is for our own data
+  if (log >= 0 && ::dup2(log, STDERR_FILENO) < 0) ::_exit(127);
+  ::execve(program, arguments, variables);
+  ::_exit(127);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+}  // namespace
+
+Child::Child(const std::string& verb, const std::string& job, const std::filesystem::path& log, int threads) {
+  std::vector<std::string> arguments{engine_program().string(), verb}, variables = environment(threads);
+  const auto argv = pointers(arguments), envp = pointers(variables);
+  int log_fd = -1;
+  if (!log.empty()) {
+    std::filesystem::create_directories(log.parent_path());
+    log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log_fd < 0) fail("opening " + log.string());
+  }
+  const int job_fd = job_file(job);
+  int pipe_fds[2];
+  if (::pipe2(pipe_fds, O_CLOEXEC) != 0) fail("pipe");
+  // dup2 onto descriptor 3 in the child must not hit the job or the log: both are moved well above it.
+  const int job_high = ::fcntl(job_fd, F_DUPFD_CLOEXEC, 10), log_high = log_fd >= 0 ? ::fcntl(log_fd, F_DUPFD_CLOEXEC, 10) : -1;
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  if (pid_ == 0) become_engine(argv[0], argv.data(), envp.data(), job_high, pipe_fds[1], log_high, parent);
+  const int error = errno;
+  for (const int fd : {job_fd, job_high, log_fd, log_high, pipe_fds[1]}) {
+    if (fd >= 0) ::close(fd);
+  }
+  fd_ = pipe_fds[0];
+  if (pid_ < 0) {
+    errno = error;
+    fail("fork");
+  }
+  ::setpgid(pid_, pid_);  // both sides, whichever comes first; fails harmlessly after exec
+  ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+}
+
+Child::~Child() {
+  if (!exit_) {
+    signal(SIGKILL);
+    wait();
+  }
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::vector<std::string> Child::read_lines() {
+  char block[65536];
+  while (!ended_) {
+    const ssize_t n = ::read(fd_, block, sizeof block);
+    if (n > 0) pending_.append(block, static_cast<std::size_t>(n));
+    else if (n == 0) ended_ = true;
+    else if (errno == EAGAIN) break;
+    else if (errno != EINTR) fail("reading messages");
+  }
+  std::vector<std::string> lines;
+  std::size_t start = 0;
+  for (std::size_t end = pending_.find('\n'); end != std::string::npos; start = end + 1, end = pending_.find('\n', start)) lines.push_back(pending_.substr(start, end - start));
+  pending_.erase(0, start);
+  return lines;
+}
+
+void Child::signal(int number) const {
+  if (pid_ > 0 && !exit_) ::kill(-pid_, number);
+}
+
+ChildExit Child::wait() {
+  if (exit_) return *exit_;
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) fail("waitpid");
+  }
+  exit_ = WIFSIGNALED(status) ? ChildExit{0, WTERMSIG(status)} : ChildExit{WEXITSTATUS(status), 0};
+  return *exit_;
+}
+
+std::string run_engine(const std::string& verb, const std::string& job, int threads) {
+  Child child(verb, job, {}, threads);
+  std::optional<std::string> result;
+  while (!child.ended()) {
+    pollfd wait_for{child.message_fd(), POLLIN, 0};
+    ::poll(&wait_for, 1, -1);
+    for (const std::string& line : child.read_lines()) {
+      const auto message = nlohmann::json::parse(line);
+      if (message.at("type") == "error") {
+        child.wait();
+        throw Error(kind_from_name(message.at("kind").get<std::string>()), message.at("message").get<std::string>());
+      }
+      if (message.at("type") == "result") result = message.at("document").dump();
+    }
+  }
+  const ChildExit end = child.wait();
+  if (end.signal != 0) throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} was ended by signal {} ({})", verb, end.signal, ::strsignal(end.signal)));
+  if (!result) throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} ended with exit code {} and no result", verb, end.code));
+  return *result;
+}
+
+}  // namespace nearfar

@@ -1,0 +1,49 @@
+#include "run/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/npy.h"
+#include "metrics/ranking.h"
+
+namespace nearfar {
+namespace {
+std::string group_of(const std::string& set) { return set.substr(0, set.find('/')); }
+
+std::vector<float> read_scores(const ScoreFile& scores) {
+  const NpyArray array(scores.file);
+  const auto values = array.values<float>(1);
+  return {values.begin(), values.end()};
+}
+}  // namespace
+
+std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<std::string>& protocols) {
+  std::vector<MetricRow> rows;
+  for (const std::string& protocol : protocols) {
+    std::vector<float> id;
+    for (const ScoreFile& set : scores) {
+      if (set.name != "test" && !(protocol == "fsood" && group_of(set.name) == "csid")) continue;
+      const std::vector<float> values = read_scores(set);
+      id.insert(id.end(), values.begin(), values.end());
+    }
+    try {
+      const SortedScores<float> sorted_id(id, Side::id);
+      for (const ScoreFile& set : scores) {
+        const std::string group = group_of(set.name);
+        if (group != "near" && group != "far" && group != "control") continue;
+        const OodMetrics metrics = ood_metrics(sorted_id, read_scores(set));
+        const std::string dataset = set.name.substr(group.size() + 1);
+        for (const auto& [metric, value] : {std::pair<const char*, double>{"auroc", metrics.auroc}, {"fpr95", metrics.fpr95}, {"aupr_in", metrics.aupr_in}, {"aupr_out", metrics.aupr_out}}) {
+          rows.push_back({.protocol = protocol, .group = group, .dataset = dataset, .metric = metric, .value = value});
+        }
+      }
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("scores in {}: {}", scores.front().file.parent_path().string(), error.what()));
+    }
+  }
+  return rows;
+}
+
+}  // namespace nearfar

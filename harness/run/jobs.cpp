@@ -1,0 +1,106 @@
+#include "run/jobs.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+#ifndef NEARFAR_VERSION
+#error "NEARFAR_VERSION comes from CMake's project version"
+#endif
+
+namespace nearfar {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+json plugin_job(const PluginDescription& plugin, const ParamMap& params) {
+  return {{"path", plugin.path}, {"name", plugin.name}, {"source_hash", plugin.source_hash}, {"params", json::parse(params_json(params))}};
+}
+
+/// What every job that touches images or a model says.
+json common_job(const Plan& plan, const PlannedModel& model) {
+  return {{"label", model.cell.record.label},
+          {"benchmark", fs::absolute(plan.benchmark.file).string()},
+          {"data",
+           {{"root", plan.data_options.data_root.empty() ? "" : fs::absolute(plan.data_options.data_root).string()},
+            {"limit", plan.data_options.limit},
+            {"allow_count_mismatch", plan.data_options.allow_count_mismatch}}},
+          {"device", plan.experiment.device},
+          {"threads", plan.experiment.threads},
+          {"deterministic", plan.experiment.deterministic},
+          {"out", fs::absolute(plan.out).string()},
+          {"cell", model.cell.record.key},
+          {"folder", cell_folder(model.cell.record.key).string()},
+          {"features", feature_folder(model.cell.record.key).string()}};
+}
+
+json set_job(const Plan& plan, const std::string& set) { return {{"name", set}, {"hash", plan.entry(set).hash}}; }
+}  // namespace
+
+std::string engine_version() { return NEARFAR_VERSION; }
+
+std::string train_job(const Plan& plan, const PlannedModel& model) {
+  json job = common_job(plan, model);
+  job["plugin"] = plugin_job(*model.plugin, model.params);
+  job["architecture"] = plan.experiment.model;
+  job["recipe"] = json::parse(recipe_json(model.loss->recipe));
+  job["seed"] = model.seed;
+  for (const ManifestEntry& entry : plan.manifest.sets) {
+    if (entry.group == "id") job["sets"].push_back(set_job(plan, entry.name));
+  }
+  return job.dump();
+}
+
+std::string eval_job(const Plan& plan, const PlannedModel& model, const std::vector<PlannedEval*>& evals) {
+  json job = common_job(plan, model);
+  bool needs_train = false, needs_val = false;
+  for (const PlannedEval* eval : evals) {
+    json cell = plugin_job(*eval->plugin, eval->params);
+    cell["cell"] = eval->cell.record.key;
+    cell["folder"] = cell_folder(eval->cell.record.key).string();
+    job["cells"].push_back(std::move(cell));
+    needs_train = needs_train || eval->plugin->needs_one("train");
+    needs_val = needs_val || eval->plugin->needs_one("validation");
+  }
+  job["fit_sets"] = json::array();
+  if (needs_train) job["fit_sets"].push_back(set_job(plan, "train"));
+  if (needs_val) job["fit_sets"].push_back(set_job(plan, "val"));
+  for (const std::string& set : plan.scored_sets()) job["score_sets"].push_back(set_job(plan, set));
+  return job.dump();
+}
+
+namespace {
+std::vector<ArtifactRow> artifacts_from(const json& message) {
+  std::vector<ArtifactRow> artifacts;
+  for (const json& row : message.at("artifacts")) artifacts.push_back({.name = row.at("name"), .path = row.at("path"), .sha256 = row.at("sha256"), .bytes = row.at("bytes")});
+  return artifacts;
+}
+}  // namespace
+
+TrainResult train_result_from(const json& message) {
+  TrainResult result;
+  result.seconds = message.at("seconds");
+  result.classifier = message.at("classifier");
+  result.test_accuracy = message.at("test_accuracy").get<double>();
+  if (!message.at("val_accuracy").is_null()) result.val_accuracy = message.at("val_accuracy").get<double>();
+  for (const json& epoch : message.at("history")) {
+    result.epochs = epoch.at("epoch").get<std::int64_t>() + 1;
+    result.train_loss = epoch.at("loss");
+    result.curve.push_back({.name = "train_loss", .step = epoch.at("epoch"), .value = epoch.at("loss")});
+    result.curve.push_back({.name = "learning_rate", .step = epoch.at("epoch"), .value = epoch.at("learning_rate")});
+    if (!epoch.at("val_accuracy").is_null()) result.curve.push_back({.name = "val_accuracy", .step = epoch.at("epoch"), .value = epoch.at("val_accuracy")});
+  }
+  result.artifacts = artifacts_from(message);
+  return result;
+}
+
+EvalResult eval_result_from(const json& message) {
+  EvalResult result;
+  result.seconds_fit = message.at("seconds_fit");
+  result.seconds_score = message.at("seconds_score");
+  for (const json& row : message.at("scores")) result.scores.push_back({.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
+  return result;
+}
+
+}  // namespace nearfar

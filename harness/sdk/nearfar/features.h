@@ -1,0 +1,44 @@
+#pragma once
+/// What a postprocessor is given: the outputs of a model for some images, and the model's linear head.
+/// All tensors are borrowed: read, never modified, never kept past the call unless cloned (fit may keep clones).
+/// N rows, C classes, D width of the backbone feature. float32 contiguous, on the device the runner chose; labels are int64.
+/// A tensor that the plugin's `needs` did not ask for may be undefined.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace nearfar {
+
+/// What a plugin must be given. The runner takes the union over all plugins of a model and makes one pass. Values are part of the ABI.
+enum Need : std::uint32_t {
+  kLogits = 1u << 0,              ///< FeatureBatch::logits of every set
+  kFeatures = 1u << 1,            ///< FeatureBatch::features: raw pooled backbone features
+  kNormalizedFeatures = 1u << 2,  ///< FeatureBatch::normalized: the same, L2-normalised rows (eps 1e-12)
+  kHeadWeights = 1u << 3,         ///< HeadWeights of the linear classifier
+  kMapStatistics = 1u << 4,       ///< reduced statistics of the feature maps
+  kInputGradients = 1u << 5,      ///< gradients with respect to the images
+  kTrain = 1u << 6,               ///< FitContext::train
+  kValidation = 1u << 7,          ///< FitContext::val
+};
+using Needs = std::uint32_t;
+
+struct FeatureBatch {
+  at::Tensor features;    ///< [N,D] raw pooled backbone feature
+  at::Tensor normalized;  ///< [N,D] features / max(|features|, 1e-12)
+  at::Tensor logits;      ///< [N,C]
+  at::Tensor labels;      ///< [N] int64; undefined when scoring
+};
+
+struct HeadWeights {
+  at::Tensor weight;  ///< [C,D]
+  at::Tensor bias;    ///< [C]
+};
+
+struct FitContext {
+  FeatureBatch train;  ///< ID train images under the test transform, list order, with labels
+  FeatureBatch val;    ///< ID validation images, with labels
+  HeadWeights head;
+  std::int64_t classes = 0;
+};
+
+}  // namespace nearfar

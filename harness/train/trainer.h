@@ -1,0 +1,68 @@
+#pragma once
+/// The training loop: one network, one loss, one recipe, one seed -> checkpoints. Deterministic for a fixed number of threads, and a run
+/// that was killed at any moment and started again ends with the same bytes as one that was not. Called by the engine in a child process.
+/// Not thread-safe; uses the calling thread and torch's pool as set by the caller.
+#include "config/experiment.h"
+#include "models/checkpoint.h"
+#include "models/images.h"
+
+#include <nearfar/loss.h>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+/// The loss became NaN or infinite: the cell's state is `nan`. The message names epoch, step and learning rate.
+class NonFiniteLoss : public Error {
+ public:
+  explicit NonFiniteLoss(const std::string& message) : Error(ErrorKind::plugin, message) {}
+};
+
+struct TrainProgress {
+  std::int64_t step = 0, total_steps = 0;  ///< steps done
+  std::int64_t epoch = 0;                  ///< of this step, from 0
+  double loss = 0, learning_rate = 0;      ///< of this step
+};
+
+struct TrainCallbacks {
+  std::function<void(const TrainProgress&)> progress;  ///< after every step; may be empty
+  std::function<bool()> should_stop;                   ///< asked before every step; may be empty
+  /// Runs a call into the loss plugin; the host's guard turns any exception into Error(plugin). Empty: called directly.
+  std::function<void(const std::function<void()>&)> guard;
+};
+
+struct TrainJob {
+  std::string identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
+  NetworkSpec network;   ///< its head must be the loss's
+  TrainRecipe recipe;
+  std::uint64_t seed = 0;
+  ImageView train, val;
+  std::filesystem::path folder;  ///< gets best.safetensors, last.safetensors and their .json
+  TrainCallbacks callbacks;
+};
+
+struct TrainResult {
+  bool finished = false;  ///< false: should_stop() said so; last.safetensors holds the state
+  std::vector<EpochRecord> history;
+  std::int64_t best_epoch = -1;
+  std::filesystem::path best, last;    ///< checkpoint files; `best` is what is evaluated
+  std::optional<double> val_accuracy;  ///< of `best` when finished: argmax of the logits, or nearest class mean; empty without val images
+  double seconds = 0;                  ///< of this call
+};
+
+/// A NetworkSpec from a recipe, a loss's traits and the images.
+NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits, const ImageView& images,
+                         std::int64_t classes);
+
+/// Trains, or goes on from last.safetensors if its identity matches (returns at once if that is finished). A checkpoint is written after
+/// every epoch. `best`: linear head, highest validation accuracy (a later tie wins; without val images the last epoch); embedding, lowest
+/// moving average of the training loss at an epoch's end (a later tie wins). These are OpenOOD's rules. A last batch of a single image is
+/// left out: batch norm has no statistics for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work; Error(data) for
+/// images, labels or a damaged checkpoint; what the guard throws.
+TrainResult train(const TrainJob& job, Loss& loss);
+
+}  // namespace nearfar

@@ -1,0 +1,22 @@
+// A loss whose result is no differentiable scalar, or whose traits make no sense.
+#include <nearfar/plugin.h>
+
+namespace {
+
+constexpr nearfar::Param kParams[] = {{"result", "vector", "vector|detached|traits", "what is wrong"}};
+
+class WrongLoss final : public nearfar::Loss {
+ public:
+  explicit WrongLoss(const nearfar::Params& params) : result_(params.text("result")) {}
+  nearfar::LossTraits traits() const override { return {.views = result_ == "traits" ? 3 : 1}; }
+  at::Tensor forward(const nearfar::LossInput& input) override {
+    return result_ == "vector" ? input.output.sum(1) : input.output.sum().detach();
+  }
+
+ private:
+  std::string result_;
+};
+
+}  // namespace
+
+NEARFAR_LOSS(WrongLoss, .name = "wrong-loss", .version = "1.0.0", .params = kParams)

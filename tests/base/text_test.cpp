@@ -1,0 +1,41 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace nearfar {
+namespace {
+
+TEST(Text, SplitKeepsEmptyParts) { EXPECT_EQ(split("a,,b,", ','), (std::vector<std::string>{"a", "", "b", ""})); }
+
+TEST(Text, TrimTakesBlanksFromBothEnds) {
+  EXPECT_EQ(trim(" \t a b\r\n"), "a b");
+  EXPECT_EQ(trim("  "), "");
+}
+
+TEST(Text, SuggestionIsTheNearestNameOrNothing) {
+  const std::vector<std::string> names{"temperature", "percentile", "k"};
+  EXPECT_EQ(suggestion("temprature", names), "; did you mean 'temperature'?");
+  EXPECT_EQ(suggestion("utterly-different", names), "");
+}
+
+TEST(Text, NumbersReadBackAndAreShort) {
+  EXPECT_EQ(number_text(0.1), "0.1");
+  EXPECT_EQ(number_text(50), "50");
+  EXPECT_EQ(number_text(1e-6), "1e-06");
+  EXPECT_EQ(number_text(-std::numeric_limits<double>::infinity()), "-inf");
+  for (const double value : {1.0 / 3.0, 5e-324, 1.7976931348623157e308}) EXPECT_EQ(std::stod(number_text(value)), value);
+}
+
+TEST(Text, PluginKeyAcceptsOpenOodsSpelling) { EXPECT_EQ(plugin_key("temp_scaling"), "temp-scaling"); }
+
+TEST(Text, TableAlignsByCodePoints) {
+  EXPECT_EQ(table({{"name", "value"}, {"a ± b", "1"}, {"x", "10"}}, {false, true}),
+            "name   value\n"
+            "a ± b      1\n"
+            "x         10\n");
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,166 @@
+#include "config/experiment.h"
+
+#include "config_files.h"
+
+namespace nearfar {
+namespace {
+
+using ExperimentTest = testing::ConfigFiles;
+
+TEST_F(ExperimentTest, ReadsEverySection) {
+  const Experiment e = load(R"(
+name = "mine"
+recipe = "r"
+benchmark = "smoke"
+protocols = ["ood", "fsood"]
+losses = ["ce", "sup_con"]
+postprocessors = ["temp_scaling", "knn"]
+seeds = [3, 5]
+device = "cuda"
+out = "elsewhere"
+[data]
+root = "d"
+allow_count_mismatch = true
+limit = 7
+[model]
+name = "net"
+[train]
+epochs = 9
+lr = 1
+[loss.sup-con]
+temperature = 0.2
+[loss.sup_con_2.train]
+lr = 2
+[loss.sup-con.train]
+lr = 0.3
+[postprocessor.knn]
+k = 5
+[run]
+jobs = 2
+threads = 3
+timeout_seconds = 4
+deterministic = false
+)");
+  EXPECT_EQ(e.name, "mine");
+  EXPECT_EQ(e.recipe, "r");
+  EXPECT_EQ(e.protocols, (std::vector<std::string>{"ood", "fsood"}));
+  EXPECT_EQ(e.seeds, (std::vector<std::int64_t>{3, 5}));
+  EXPECT_EQ(e.device, "cuda");
+  EXPECT_EQ(e.out, "elsewhere");
+  EXPECT_EQ(e.data_root, "d");
+  EXPECT_TRUE(e.allow_count_mismatch);
+  EXPECT_EQ(e.limit, 7);
+  EXPECT_EQ(e.model, "net");
+  EXPECT_EQ(e.jobs, 2);
+  EXPECT_EQ(e.threads, 3);
+  EXPECT_EQ(e.timeout_seconds, 4);
+  EXPECT_FALSE(e.deterministic);
+  ASSERT_EQ(e.losses.size(), 2U);
+  EXPECT_EQ(e.losses[0].recipe.epochs, 9);
+  EXPECT_EQ(e.losses[0].recipe.learning_rate, 1);
+  EXPECT_EQ(e.losses[1].name, "sup-con");
+  EXPECT_EQ(e.losses[1].recipe.epochs, 9);
+  EXPECT_EQ(e.losses[1].recipe.learning_rate, 0.3);
+  EXPECT_EQ(std::get<double>(e.losses[1].params.at("temperature")), 0.2);
+  ASSERT_EQ(e.postprocessors.size(), 2U);
+  EXPECT_EQ(e.postprocessors[0].name, "temp-scaling");
+  EXPECT_EQ(std::get<std::int64_t>(e.postprocessors[1].params.at("k")), 5);
+  EXPECT_EQ(without_folder(e.postprocessors[1].param_where.at("k")), "experiment.toml:27:5");
+  EXPECT_EQ(without_folder(e.postprocessors[1].where), "experiment.toml:7:35");
+}
+
+TEST_F(ExperimentTest, HasDefaultsForEverythingButTheBenchmark) {
+  const Experiment e = load("benchmark = 'smoke'");
+  EXPECT_EQ(e.name, "experiment");
+  EXPECT_EQ(e.out, std::filesystem::path("out/experiment"));
+  EXPECT_EQ(e.protocols, std::vector<std::string>{"ood"});
+  EXPECT_EQ(e.seeds, std::vector<std::int64_t>{0});
+  EXPECT_TRUE(e.deterministic);
+  EXPECT_EQ(refusal("name = 'x'").substr(0, 38), "experiment.toml: no benchmark is named");
+}
+
+TEST_F(ExperimentTest, LaterFilesWin) {
+  const auto first = write("1.toml", "benchmark = 'smoke'\n[train]\nlr = 1\nepochs = 3\n");
+  const auto second = write("2.toml", "[train]\nlr = 2\n");
+  const Experiment e = load_experiment({first, second});
+  EXPECT_EQ(e.train.learning_rate, 2);
+  EXPECT_EQ(e.train.epochs, 3);
+  EXPECT_EQ(e.name, "2");
+}
+
+TEST_F(ExperimentTest, SeedsAreShortForReplicatesAcrossFiles) {
+  write("base.toml", "benchmark = 'smoke'\nseeds = [0, 1]\n");
+  EXPECT_EQ(load("extends = 'base.toml'\n[sweep.replicates]\nseed = [4]\n").seeds, std::vector<std::int64_t>{4});
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = [1]\n[sweep.replicates]\nseed = [2]\n"),
+            "experiment.toml:2:1: 'seeds' is short for 'seed' in [sweep.replicates], and this file has both; keep one");
+}
+
+TEST_F(ExperimentTest, FeaturesStandInForTraining) {
+  const Experiment e = load("benchmark = 'smoke'\nlosses = ['ce']\n[model]\nfeatures = 'f'\n");
+  EXPECT_EQ(e.features, "f");
+  EXPECT_TRUE(e.losses.empty());
+}
+
+TEST_F(ExperimentTest, RefusesUnknownKeysWithPlaceAndSuggestion) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nepochs = 3\n  epoch = 4\n"),
+            "experiment.toml:4:3: unknown key 'epoch' in [train]; did you mean 'epochs'?");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\npostprocesors = ['knn']\n"),
+            "experiment.toml:2:1: unknown key 'postprocesors' at the top level; did you mean 'postprocessors'?");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[loss.ce.train]\nbatchsize = 3\n"),
+            "experiment.toml:3:1: unknown key 'batchsize' in [loss.ce.train]; did you mean 'batch_size'?");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[run]\nzzzzzzzzz = 3\n"), "experiment.toml:3:1: unknown key 'zzzzzzzzz' in [run]");
+}
+
+TEST_F(ExperimentTest, AnErrorInAnExtendedFileNamesThatFile) {
+  write("base.toml", "[train]\nmomentun = 0.5\n");
+  EXPECT_EQ(refusal("extends = 'base.toml'\nbenchmark = 'smoke'\n"),
+            "base.toml:2:1: unknown key 'momentun' in [train]; did you mean 'momentum'?");
+}
+
+TEST_F(ExperimentTest, RefusesWrongTypes) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nlr = 'high'\n"),
+            "experiment.toml:3:6: 'lr' in [train] takes a number, found text 'high'");
+  EXPECT_EQ(refusal("benchmark = 3\n"), "experiment.toml:1:13: 'benchmark' takes text in quotes, found integer 3");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\ntrain = 1\n"), "experiment.toml:2:9: 'train' takes a table, found integer 1");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = [1]\n"), "experiment.toml:2:11: 'losses' takes text in quotes, found integer 1");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nepochs = 1.5\n"),
+            "experiment.toml:3:10: 'epochs' in [train] takes an integer from 1 to 1000000, found number 1.5");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nflip = 1\n"),
+            "experiment.toml:3:8: 'flip' in [train] takes true or false, found integer 1");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[postprocessor]\nknn = 5\n"),
+            "experiment.toml:3:7: [postprocessor.knn] is a table of parameters, found an integer");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[postprocessor.knn]\nk = [5]\n"),
+            "experiment.toml:3:5: 'k' in [postprocessor.knn]: a parameter is a boolean, a number or text, found a list");
+}
+
+TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nepochs = 0\n"),
+            "experiment.toml:3:10: 'epochs' in [train] takes an integer from 1 to 1000000, found integer 0");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nlr = nan\n"),
+            "experiment.toml:3:6: 'lr' in [train] takes a number from 0 to 1000000, found number nan");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = [0, -1]\n"),
+            "experiment.toml:2:13: 'seed' in [sweep.replicates] takes integers of at least 0, found integer -1");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nwarmup_fraction = 1\n"),
+            "experiment.toml:3:19: 'warmup_fraction' in [train] must be below 1: the cosine needs steps of its own");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\ndevice = 'cpus'\n"),
+            "experiment.toml:2:10: 'device' takes cpu or cuda, found 'cpus'; did you mean 'cpu'?");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nprotocols = ['fsod']\n"),
+            "experiment.toml:2:14: unknown protocol 'fsod'; there are ood and fsood; did you mean 'fsood'?");
+}
+
+TEST_F(ExperimentTest, RefusesDuplicatesAndEmptyLists) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = ['a_b', 'a-b']\n"), "experiment.toml:2:18: 'a-b' stands twice in 'losses'");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = []\n"), "experiment.toml:2:9: 'seeds' is empty; give at least one, like seeds = [0]");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = [1, 1]\n"), "experiment.toml:2:9: a seed stands twice in 'seeds'");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[loss.a_b]\n[loss.a-b]\n").substr(0, 15), "experiment.toml");
+}
+
+TEST_F(ExperimentTest, RefusesANameThatIsNoFolder) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nname = '../x'\n").substr(0, 22), "experiment.toml:2:8: '");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nname = ''\n").substr(0, 22), "experiment.toml:2:8: '");
+}
+
+TEST(Experiment, NeedsAFile) { EXPECT_THROW(load_experiment({}), Error); }
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,53 @@
+/// Every experiment and recipe of configs/ parses.
+#include "config/experiment.h"
+#include "support/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace nearfar {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path configs() { return testing::source_dir() / "configs"; }
+
+/// Loads every .toml of a folder; returns how many there were.
+int load_all(const fs::path& folder, const std::vector<std::string>& overrides) {
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".toml") continue;
+    SCOPED_TRACE(entry.path().string());
+    EXPECT_NO_THROW(load_experiment({entry.path()}, overrides));
+    ++files;
+  }
+  return files;
+}
+
+TEST(ShippedConfigs, ExperimentsParse) { EXPECT_GE(load_all(configs() / "experiments", {}), 2); }
+
+TEST(ShippedConfigs, RecipesParse) { EXPECT_GE(load_all(configs() / "recipes", {"benchmark=smoke"}), 1); }
+
+TEST(ShippedConfigs, QuickstartIsThreeLossesTwoSeedsThreePostprocessors) {
+  const Experiment e = load_experiment({configs() / "experiments" / "quickstart.toml"});
+  EXPECT_EQ(e.name, "quickstart");
+  EXPECT_EQ(e.benchmark, "fashion-mnist");
+  EXPECT_EQ(e.model, "resnet8");
+  EXPECT_EQ(e.seeds, (std::vector<std::int64_t>{0, 1}));
+  ASSERT_EQ(e.losses.size(), 3U);
+  EXPECT_EQ(e.losses[0].recipe.learning_rate, 0.2);
+  EXPECT_EQ(e.losses[1].recipe.learning_rate, 0.3);
+  EXPECT_EQ(e.losses[2].name, "reweightood");
+  EXPECT_EQ(e.losses[2].recipe.shift, 2);
+  EXPECT_EQ(e.postprocessors.size(), 3U);
+}
+
+TEST(ShippedConfigs, SmokeIsSmall) {
+  const Experiment e = load_experiment({configs() / "experiments" / "smoke.toml"});
+  EXPECT_EQ(e.benchmark, "smoke");
+  EXPECT_LE(e.losses.at(0).recipe.epochs, 2);
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,81 @@
+"""Bad input: the exit code of DESIGN's table, and a message with what, where and what to do."""
+import json
+import unittest
+from support import BAD_PLUGINS, SMOKE, SOURCE, Case
+
+
+class Messages(Case):
+    def config(self, text):
+        file = self.folder / "x.toml"
+        file.write_text(f'extends = "{SMOKE}"\n{text}')
+        return file
+
+    def test_a_typo_in_a_config_names_line_and_the_nearest_key(self):
+        _, err = self.nearfar("run", self.config("[train]\nepochz = 3\n"), code=4)
+        self.assertIn("x.toml:3:1", err)
+        self.assertIn("did you mean 'epochs'?", err)
+
+    def test_a_typo_in_a_plugin_parameter_names_its_line(self):
+        _, err = self.nearfar("run", self.config("[postprocessor.knn]\nkk = 3\n"), code=4)
+        self.assertIn("x.toml:3", err)
+        self.assertIn("'kk'", err)
+
+    def test_an_unknown_postprocessor_gets_a_suggestion(self):
+        _, err = self.nearfar("run", SMOKE, "postprocessors=knnn", code=4)
+        self.assertIn("did you mean 'knn'?", err)
+
+    def test_a_missing_experiment_file_is_a_data_error(self):
+        _, err = self.nearfar("run", self.folder / "missing.toml", code=6)
+        self.assertIn("missing.toml", err)
+
+    def test_a_missing_data_folder_names_it_and_the_fix(self):
+        _, err = self.nearfar("run", SOURCE / "configs/experiments/quickstart.toml", f"data.root={self.folder / 'nowhere'}", code=6)
+        self.assertIn("nowhere", err)
+
+    def test_a_truncated_idx_file_names_it(self):
+        folder = self.folder / "data/fashion-mnist"
+        folder.mkdir(parents=True)
+        for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+            (folder / name).write_bytes(b"\0\0\x08\x03\0\0\0\x05\0\0\0\x1c\0\0\0\x1c" + bytes(100))
+            (folder / (name + ".gz")).write_bytes((folder / name).read_bytes())
+        _, err = self.nearfar("run", SOURCE / "configs/experiments/quickstart.toml", f"data.root={self.folder / 'data'}", code=6)
+        self.assertIn("idx", err)
+
+    def test_a_plugin_of_another_build_is_refused_with_both_values(self):
+        _, err = self.nearfar("run", SMOKE, "postprocessors=bad-tag", "--plugin-dir", BAD_PLUGINS, "--out", self.folder / "out", code=7)
+        self.assertIn("bad-tag", err)
+        self.assertIn("found", err)
+
+    def test_a_plugin_that_throws_costs_only_its_own_cells(self):
+        self.run_smoke("losses=ce", "postprocessors=throws,knn", "--plugin-dir", BAD_PLUGINS, code=1)
+        cells = self.status()
+        self.assertEqual(cells["ce/resnet8/s0 throws"]["state"], "failed")
+        self.assertEqual(cells["ce/resnet8/s0 knn"]["state"], "ok")
+
+    def test_cuda_without_a_gpu_says_why(self):
+        doctor = json.loads(self.nearfar("doctor", "--json")[0])
+        if doctor["engine"]["cuda"]["usable"]:
+            self.skipTest("this machine has a usable GPU")
+        _, err = self.nearfar("run", SMOKE, "--device", "cuda", "--out", self.folder / "out", code=4)
+        self.assertIn(doctor["engine"]["cuda"]["reason"], err)
+
+    def test_nothing_to_run_is_5(self):
+        self.nearfar("run", SMOKE, "losses=supcon", "postprocessors=msp", "--out", self.folder / "out", code=5)
+        self.nearfar("status", code=5)
+
+    def test_a_foreign_database_is_8(self):
+        (self.folder / "x.sqlite").write_bytes(b"not a database at all, but long enough to look like a file with a header, or so")
+        self.nearfar("status", "--db", self.folder / "x.sqlite", code=8)
+
+    def test_bad_usage_is_4(self):
+        self.nearfar("frobnicate", code=4)
+        self.nearfar("metrics", "--id", "a.npy", code=4)
+
+    def test_scores_that_are_not_numbers_are_6(self):
+        (self.folder / "a.npy").write_bytes(b"\x93NUMPY\x01\x00\x46\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }".ljust(69) + b"\n" + b"\0\0\xc0\x7f")
+        _, err = self.nearfar("metrics", "--id", "a.npy", "--ood", "a.npy", code=6)
+        self.assertIn("nan", err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,57 @@
+"""Runs the program in a folder of its own. Standard library only."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+PROGRAM = os.environ["NEARFAR_PROGRAM"]
+SOURCE = Path(os.environ["NEARFAR_SOURCE"])
+BAD_PLUGINS = Path(os.environ["NEARFAR_BAD_PLUGINS"])
+SMOKE = SOURCE / "configs/experiments/smoke.toml"
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="nearfar-e2e-")
+        self.folder = Path(self._folder.name)
+        self.addCleanup(self._folder.cleanup)
+
+    def start(self, *arguments, **environment):
+        return subprocess.Popen([PROGRAM, *map(str, arguments)], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, "NO_COLOR": "1", **environment})
+
+    def nearfar(self, *arguments, code=0, **environment):
+        """stdout and stderr of a command that must end with `code`."""
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, code, f"nearfar {' '.join(map(str, arguments))}\n{out}\n{err}")
+        return out, err
+
+    def run_smoke(self, *extra, code=0, **environment):
+        return self.nearfar("run", SMOKE, "--out", self.folder / "out", *extra, code=code, **environment)
+
+    def status(self, out="out"):
+        cells = json.loads(self.nearfar("status", "--json", "--out", self.folder / out)[0])["cells"]
+        return {cell["label"]: cell for cell in cells}
+
+    def results(self, out="out"):
+        return (self.folder / out / "leaderboard.csv").read_text()
+
+    def kill_when(self, process, condition, number=signal.SIGKILL, seconds=120):
+        """Sends `number` as soon as condition() holds; True if the process was still running then."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                return False
+            if condition():
+                process.send_signal(number)
+                process.communicate()
+                return True
+            time.sleep(0.005)
+        self.fail("the condition never held")

@@ -1,0 +1,110 @@
+#include "features/extract.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "features/folder.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <gtest/gtest.h>
+
+namespace nearfar {
+namespace {
+
+class Extract : public ::testing::Test {
+ protected:
+  Extract() {
+    for (int i = 0; i < 7 * 64; ++i) pixels_.push_back(static_cast<std::uint8_t>(i * 37 % 251));
+    images_ = {pixels_, labels_, 7, 1, 8, 8, {0.5}, {0.5}};
+    network_ = make_network({"resnet8", 1, 8, 8, 3, HeadKind::linear, "mlp", 4}, 1);
+  }
+  std::filesystem::path root() const { return folder_.path() / "model"; }
+  std::filesystem::path set() const { return root() / "test"; }
+  bool ensure(const FeatureKey& key) { return ensure_features(set(), key, *network_, images_); }
+
+  TempDir folder_;
+  std::vector<std::uint8_t> pixels_;
+  std::vector<std::int64_t> labels_{0, 1, 2, 0, 1, 2, 0};
+  ImageView images_;
+  std::unique_ptr<Network> network_;
+  FeatureKey key_{"checkpoint 1", "images 1"};
+};
+
+TEST_F(Extract, GivesEveryImageInOrderWhateverTheBatchSize) {
+  const FeatureBatch whole = run_network(*network_, images_, 7), parts = run_network(*network_, images_, 3);
+  EXPECT_EQ(whole.features.sizes(), (std::vector<std::int64_t>{7, 64}));
+  EXPECT_EQ(whole.logits.sizes(), (std::vector<std::int64_t>{7, 3}));
+  EXPECT_TRUE(whole.features.allclose(parts.features, 1e-5, 1e-6));
+  EXPECT_FALSE(whole.features.requires_grad());
+  EXPECT_TRUE(network_->is_training());  // restored
+  const HeadWeights head = network_->head();
+  EXPECT_TRUE(whole.features.matmul(head.weight.t()).add(head.bias).allclose(whole.logits, 1e-5, 1e-6));
+}
+
+TEST_F(Extract, RunsTheNetworkOnceAndReadsBackTheSame) {
+  EXPECT_TRUE(ensure(key_));
+  EXPECT_FALSE(ensure(key_));
+  write_head(root(), network_->head());
+  const FeatureBatch direct = run_network(*network_, images_);
+  const FeatureFolder folder(root());
+  const FeatureBatch cached = folder.set("test", kFeatures | kLogits);
+  EXPECT_TRUE(at::equal(cached.features, direct.features));
+  EXPECT_TRUE(at::equal(cached.logits, direct.logits));
+  EXPECT_TRUE(at::equal(cached.labels, direct.labels));
+  EXPECT_TRUE(at::equal(folder.head().weight, network_->head().weight));
+  EXPECT_EQ(folder.sets(), std::vector<std::string>{"test"});
+}
+
+TEST_F(Extract, WritesNoLogitsForAnEmbedding) {
+  network_ = make_network({"resnet8", 1, 8, 8, 3, HeadKind::embedding, "mlp", 4}, 1);
+  ensure(key_);
+  EXPECT_FALSE(std::filesystem::exists(set() / "logits.npy"));
+  EXPECT_FALSE(ensure(key_));
+}
+
+TEST_F(Extract, RunsAgainWhenAnyPartOfTheKeyChanges) {
+  ensure(key_);
+  for (std::string FeatureKey::*part : {&FeatureKey::checkpoint, &FeatureKey::images, &FeatureKey::preprocess, &FeatureKey::dtype}) {
+    FeatureKey other = key_;
+    other.*part += " changed";
+    EXPECT_FALSE(features_cached(set(), other));
+    EXPECT_TRUE(ensure(other));
+    EXPECT_FALSE(features_cached(set(), key_));
+    ensure(key_);
+  }
+}
+
+TEST_F(Extract, MakesADamagedSetAgain) {
+  const auto damage = [&](const char* file, const std::function<std::string(std::string)>& change) {
+    ensure(key_);
+    write_file_atomic(set() / file, change(read_file(set() / file)));
+  };
+  damage("features.npy", [](std::string all) { return all.substr(0, all.size() - 1); });
+  EXPECT_FALSE(features_cached(set(), key_));
+  damage("manifest.json", [](std::string all) { return all.substr(0, all.size() / 2); });
+  EXPECT_FALSE(features_cached(set(), key_));
+  ensure(key_);
+  std::filesystem::remove(set() / "labels.npy");
+  EXPECT_TRUE(ensure(key_));
+  damage("features.npy", [](std::string all) { return all.back() = static_cast<char>(~all.back()), all; });
+  EXPECT_TRUE(features_cached(set(), key_));  // same size: seen only by the full check
+  EXPECT_FALSE(features_cached(set(), key_, true));
+}
+
+TEST_F(Extract, LeavesNothingBesideTheSet) {
+  ensure(key_);
+  FeatureKey other = key_;
+  other.images = "images 2";
+  ensure(other);
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(root())) names.push_back(entry.path().filename().string());
+  EXPECT_EQ(names, std::vector<std::string>{"test"});
+}
+
+TEST_F(Extract, SaysWhereItCannotWrite) {
+  write_file_atomic(root(), "a file where the folder should be");
+  EXPECT_THROW(ensure(key_), Error);
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,20 @@
+#include <cmath>
+
+#include "common.h"
+
+namespace nearfar::testing {
+namespace {
+
+TEST(CrossEntropy, IsTheMeanOfMinusLogProbability) {
+  // -log(1/4) and -log(3/4)
+  const LossInput input{matrix({0, std::log(3.0F), 0, std::log(3.0F)}, 2), labels({0, 1})};
+  EXPECT_NEAR(loss("ce").forward(input).item<double>(), (std::log(4.0) + std::log(4.0 / 3)) / 2, 1e-6);
+}
+
+TEST(CrossEntropy, WantsALinearHeadAndOneView) {
+  EXPECT_EQ(loss("ce").traits().views, 1);
+  EXPECT_EQ(loss("ce").traits().head, HeadKind::linear);
+}
+
+}  // namespace
+}  // namespace nearfar::testing

@@ -1,0 +1,90 @@
+// Losses and gradients of the reference code (ReweightOOD's own trainer; SupCon and CE by a float64 oracle): golden/losses.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "common.h"
+
+namespace nearfar::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+/// The cases of one kind, or nothing where the data are not there.
+std::optional<Json> cases(const char* kind) {
+  const auto file = golden("losses/losses.json");
+  if (!file) return std::nullopt;
+  std::ifstream stream(*file);
+  return Json::parse(stream).at(kind);
+}
+
+/// Of the case's own arrays, else nothing: the copy in the source tree holds the small cases only.
+std::optional<at::Tensor> array(const std::string& name) {
+  const auto file = golden("losses/" + name + ".npy");
+  if (!file) return std::nullopt;
+  return tensor(*file);
+}
+
+/// Loss within 2e-6 relative, gradient within 2e-5 of its largest entry, or 2e-6 where terms of size 1 cancel to nearly 0 (identical and
+/// antipodal rows): float32 against float64.
+void expect_loss(LossHandle& plugin, const LossInput& input, const at::Tensor& leaf, double wanted, const at::Tensor& gradient,
+                 const std::string& name) {
+  const at::Tensor value = plugin.forward(input);
+  value.backward();
+  EXPECT_NEAR(value.item<double>(), wanted, 2e-6 * std::max(1.0, std::abs(wanted))) << name;
+  const double scale = std::max(gradient.abs().max().item<double>(), 0.1);
+  EXPECT_LE(leaf.grad().sub(gradient).abs().max().item<double>(), 2e-5 * scale) << name;
+}
+
+TEST(GoldenLosses, ReweightOod) {
+  const auto all = cases("contrastive");
+  if (!all) GTEST_SKIP() << "no golden losses; set NEARFAR_GOLDEN";
+  LossHandle reweight = loss("reweightood");
+  int compared = 0;
+  for (const auto& [name, one] : all->items()) {
+    const auto raw = array("loss_" + name + "_raw"), y = array("loss_" + name + "_y"),
+               gradient = array("loss_" + name + "_reweight_grad_raw");
+    if (!raw || !y || !gradient) continue;
+    ++compared;
+    const at::Tensor leaf = raw->set_requires_grad(true);  // the stored gradient goes through the normalisation
+    expect_loss(reweight, {normalized(leaf), *y}, leaf, one.at("reweight").at("loss_f64").get<double>(), *gradient, name);
+  }
+  EXPECT_GT(compared, 0) << "losses.json without its arrays";
+}
+
+TEST(GoldenLosses, SupCon) {
+  const auto all = cases("contrastive");
+  if (!all) GTEST_SKIP() << "no golden losses; set NEARFAR_GOLDEN";
+  int compared = 0;
+  for (const char* temperature : {"0.1", "0.07"}) {
+    LossHandle supcon = loss("supcon", {{"temperature", std::stod(temperature)}});
+    const std::string key = std::string("supcon_t") + temperature;
+    for (const auto& [name, one] : all->items()) {
+      const auto z = array("loss_" + name + "_z"), y = array("loss_" + name + "_y"),
+                 gradient = array("loss_" + name + "_" + key + "_grad_z");
+      if (!z || !y || !gradient) continue;
+      ++compared;
+      const at::Tensor leaf = z->set_requires_grad(true);
+      expect_loss(supcon, {leaf, *y}, leaf, one.at(key).at("loss_f64").get<double>(), *gradient, name + " " + key);
+    }
+  }
+  EXPECT_GT(compared, 0) << "losses.json without its arrays";
+}
+
+TEST(GoldenLosses, CrossEntropy) {
+  const auto all = cases("ce");
+  if (!all) GTEST_SKIP() << "no golden losses; set NEARFAR_GOLDEN";
+  LossHandle ce = loss("ce");
+  int compared = 0;
+  for (const auto& [name, one] : all->items()) {
+    const auto logits = array("ce_" + name + "_logits"), y = array("ce_" + name + "_y"), gradient = array("ce_" + name + "_grad_logits");
+    if (!logits || !y || !gradient) continue;
+    ++compared;
+    const at::Tensor leaf = logits->set_requires_grad(true);
+    expect_loss(ce, {leaf, *y}, leaf, one.at("loss_f64").get<double>(), *gradient, name);
+  }
+  EXPECT_GT(compared, 0) << "losses.json without its arrays";
+}
+
+}  // namespace
+}  // namespace nearfar::testing

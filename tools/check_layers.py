@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Keeps the include arrows of harness/ and plugins/ true. Run as a test and by ./run lint; exit 1 with one line per wrong include.
+
+A folder may include itself, the folders named in ALLOWED, the SDK and system headers within the limits below. std and system headers are free,
+except LibTorch's: only TORCH folders may include ATen/c10/caffe2, and only .cpp files of models/ and train/ may include <torch/...>.
+"""
+import re
+import sys
+from pathlib import Path
+
+ALLOWED = {
+    "sdk": [],
+    "base": [],
+    "config": ["base"],
+    "metrics": ["base"],
+    "store": ["base"],
+    "report": ["base", "metrics", "store"],
+    "host": ["base"],
+    "data": ["base", "config"],
+    "models": ["base"],
+    "features": ["base", "models"],
+    "train": ["base", "config", "models", "features"],
+    "run": ["base", "config", "data", "metrics", "store", "report"],
+    "engine": ["base", "config", "data", "metrics", "host", "models", "features", "train", "run"],
+    "cli": ["base", "config", "data", "metrics", "store", "report", "run"],
+}
+TORCH = {"sdk", "host", "models", "features", "train", "engine"}  # may include ATen and c10
+FULL_TORCH = {"models", "train"}  # whose .cpp files may include <torch/...>
+HOST_TEXT = {"host/params.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
+STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def problems(root: Path):
+    for path in sorted((root / "harness").rglob("*")) + sorted((root / "plugins").rglob("*")):
+        if path.suffix not in (".h", ".cpp"):
+            continue
+        parts = path.relative_to(root).parts
+        folder = parts[1] if parts[0] == "harness" else "plugins"
+        if parts[0] == "harness" and folder not in ALLOWED:
+            yield f"{path.relative_to(root)}: folder harness/{folder} is not in tools/check_layers.py"
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = INCLUDE.match(line)
+            if not found:
+                continue
+            why = refusal(root, path, folder, found[1] == '"', found[2])
+            if why:
+                yield f"{path.relative_to(root)}:{number}: {found[2]}: {why}"
+
+
+def refusal(root, path, folder, quoted, name):
+    top, _, rest = name.partition("/")
+    if top == "torch":
+        if folder in FULL_TORCH and path.suffix == ".cpp":
+            return None
+        return "only .cpp files of models/ and train/ may include <torch/...>: use <ATen/core/Tensor.h> and <ATen/ops/...>"
+    if top in ("ATen", "c10", "caffe2"):
+        if rest == "ATen.h":
+            return "is 6 s a file: use <ATen/core/Tensor.h> and <ATen/ops/...>"
+        return None if folder in TORCH or folder == "plugins" else "this folder is torch-free"
+    if top == "nearfar":
+        torch_free = folder not in TORCH and folder != "plugins"
+        return f"torch-free folders include only {', '.join(sorted(STD_ONLY_SDK))} of the SDK" if torch_free and rest not in STD_ONLY_SDK else None
+    if folder == "plugins":
+        return None if not quoted or (path.parent / name).exists() else "plugins include only <nearfar/...>, ATen, c10, std and plugins/common"
+    if quoted:
+        if not (root / "harness" / name).exists():
+            return "no such file under harness/ (our includes start there)"
+        if name in HOST_TEXT and folder in ("run", "cli"):
+            return None
+        if top != folder and top not in ALLOWED[folder]:
+            return f"{folder} may include only {', '.join([folder, *ALLOWED[folder]])}"
+    return None
+
+
+def main():
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
+    found = list(problems(root))
+    for line in found:
+        print(line)
+    print(f"check_layers: {len(found)} problems")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
