@@ -4,8 +4,7 @@
 #include "models/network.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/adaptive_avg_pool2d.h>
-#include <ATen/ops/relu.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
+#include <limits>
 #include <set>
 
 namespace nearfar {
