@@ -37,7 +37,8 @@ constexpr std::array<TypeRow, 11> kTypes{{{NpyType::boolean, "|b1", "bool", 1},
 const TypeRow& row(NpyType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& why) {
-  throw Error(ErrorKind::data, fmt::format("{}: {}; expected a .npy array as numpy.save writes it (C order, little-endian numbers)", file.string(), why));
+  throw Error(ErrorKind::data,
+              fmt::format("{}: {}; expected a .npy array as numpy.save writes it (C order, little-endian numbers)", file.string(), why));
 }
 
 /// Reads the header's Python literal {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and nothing more general.
@@ -127,7 +128,8 @@ class HeaderParser {
 std::int64_t element_count(const std::vector<std::int64_t>& shape, std::size_t item, const std::filesystem::path& file) {
   std::int64_t count = 1;
   for (const std::int64_t axis : shape) {
-    if (axis != 0 && count > std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(item) / axis) refuse(file, "has a shape that is too large");
+    if (axis != 0 && count > std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(item) / axis)
+      refuse(file, "has a shape that is too large");
     count *= axis;
   }
   return count;
@@ -141,7 +143,8 @@ std::pair<std::size_t, std::size_t> header_extent(std::string_view all, const st
   if (major < 1 || major > 3) refuse(file, fmt::format("has the unknown format version {}", major));
   const std::size_t start = major == 1 ? 10 : 12;
   const std::size_t length = major == 1 ? byte(8) | byte(9) << 8U : byte(8) | byte(9) << 8U | byte(10) << 16U | byte(11) << 24U;
-  if (length > all.size() - start) refuse(file, fmt::format("is truncated: the header needs {} bytes, the file has {}", start + length, all.size()));
+  if (length > all.size() - start)
+    refuse(file, fmt::format("is truncated: the header needs {} bytes, the file has {}", start + length, all.size()));
   return {start, length};
 }
 }  // namespace
@@ -158,7 +161,9 @@ NpyArray::NpyArray(const std::filesystem::path& file) : map_(file), file_(file) 
   const TypeRow* found = nullptr;
   for (const TypeRow& candidate : kTypes) {
     // One-byte types have no byte order: '|' is numpy's spelling, '<' is accepted.
-    if (*header.descr == candidate.descr || (candidate.size == 1 && header.descr->substr(1) == candidate.descr.substr(1) && header.descr->front() == '<')) found = &candidate;
+    if (*header.descr == candidate.descr ||
+        (candidate.size == 1 && header.descr->substr(1) == candidate.descr.substr(1) && header.descr->front() == '<'))
+      found = &candidate;
   }
   if (found == nullptr) refuse(file, fmt::format("has the dtype '{}'", *header.descr));
   type_ = found->type;
@@ -172,14 +177,15 @@ NpyArray::NpyArray(const std::filesystem::path& file) : map_(file), file_(file) 
 
 void NpyArray::require(NpyType type, std::size_t dimensions) const {
   if (type_ == type && shape_.size() == dimensions) return;
-  throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected {} with {}", file_.string(), npy_type_name(type_), shape_.size(),
-                                           npy_type_name(type), dimensions));
+  throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected {} with {}", file_.string(), npy_type_name(type_),
+                                           shape_.size(), npy_type_name(type), dimensions));
 }
 
 void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data) {
   const std::vector<std::int64_t> axes(shape.begin(), shape.end());
   NEARFAR_ASSERT(static_cast<std::size_t>(element_count(axes, row(type).size, file)) * row(type).size == data.size());
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row(type).descr, fmt::join(axes, ", "), axes.size() == 1 ? "," : "");
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row(type).descr, fmt::join(axes, ", "),
+                                   axes.size() == 1 ? "," : "");
   header.append(kAlignment - (10 + header.size() + 1) % kAlignment, ' ');
   header += '\n';
   std::string content(kMagic);

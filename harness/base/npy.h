@@ -19,7 +19,8 @@ std::string npy_type_name(NpyType type);  ///< "float32"
 template <class T>
 constexpr NpyType npy_type();
 
-/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are 64-byte aligned in files we write.
+/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are 64-byte aligned in files
+/// we write.
 class NpyArray {
  public:
   explicit NpyArray(const std::filesystem::path& file);
@@ -54,16 +55,49 @@ void write_npy(const std::filesystem::path& file, std::span<const std::int64_t> 
   write_npy(file, npy_type<T>(), shape, std::as_bytes(data));
 }
 
-template <> constexpr NpyType npy_type<bool>() { return NpyType::boolean; }
-template <> constexpr NpyType npy_type<std::int8_t>() { return NpyType::int8; }
-template <> constexpr NpyType npy_type<std::int16_t>() { return NpyType::int16; }
-template <> constexpr NpyType npy_type<std::int32_t>() { return NpyType::int32; }
-template <> constexpr NpyType npy_type<std::int64_t>() { return NpyType::int64; }
-template <> constexpr NpyType npy_type<std::uint8_t>() { return NpyType::uint8; }
-template <> constexpr NpyType npy_type<std::uint16_t>() { return NpyType::uint16; }
-template <> constexpr NpyType npy_type<std::uint32_t>() { return NpyType::uint32; }
-template <> constexpr NpyType npy_type<std::uint64_t>() { return NpyType::uint64; }
-template <> constexpr NpyType npy_type<float>() { return NpyType::float32; }
-template <> constexpr NpyType npy_type<double>() { return NpyType::float64; }
+template <>
+constexpr NpyType npy_type<bool>() {
+  return NpyType::boolean;
+}
+template <>
+constexpr NpyType npy_type<std::int8_t>() {
+  return NpyType::int8;
+}
+template <>
+constexpr NpyType npy_type<std::int16_t>() {
+  return NpyType::int16;
+}
+template <>
+constexpr NpyType npy_type<std::int32_t>() {
+  return NpyType::int32;
+}
+template <>
+constexpr NpyType npy_type<std::int64_t>() {
+  return NpyType::int64;
+}
+template <>
+constexpr NpyType npy_type<std::uint8_t>() {
+  return NpyType::uint8;
+}
+template <>
+constexpr NpyType npy_type<std::uint16_t>() {
+  return NpyType::uint16;
+}
+template <>
+constexpr NpyType npy_type<std::uint32_t>() {
+  return NpyType::uint32;
+}
+template <>
+constexpr NpyType npy_type<std::uint64_t>() {
+  return NpyType::uint64;
+}
+template <>
+constexpr NpyType npy_type<float>() {
+  return NpyType::float32;
+}
+template <>
+constexpr NpyType npy_type<double>() {
+  return NpyType::float64;
+}
 
 }  // namespace nearfar

@@ -17,9 +17,11 @@ fs::path database_of(const DatabaseArguments& arguments) {
   for (const auto& entry : fs::directory_iterator("out", code)) {
     if (fs::exists(entry.path() / "results.sqlite")) found.push_back((entry.path() / "results.sqlite").string());
   }
-  if (found.empty()) throw Error(ErrorKind::nothing, "there is no out/*/results.sqlite here; run an experiment first, or name a database with --db FILE");
+  if (found.empty())
+    throw Error(ErrorKind::nothing, "there is no out/*/results.sqlite here; run an experiment first, or name a database with --db FILE");
   std::sort(found.begin(), found.end());
-  if (found.size() > 1) throw Error(ErrorKind::config, fmt::format("several databases are here; name one with --db: {}", join(found, ", ")));
+  if (found.size() > 1)
+    throw Error(ErrorKind::config, fmt::format("several databases are here; name one with --db: {}", join(found, ", ")));
   return found.front();
 }
 

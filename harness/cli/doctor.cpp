@@ -35,14 +35,17 @@ json machine() {
   utsname name{};
   ::uname(&name);
   const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGE_SIZE);
-  return {{"system", fmt::format("{} {} {}", name.sysname, name.release, name.machine)}, {"cores", std::thread::hardware_concurrency()},
+  return {{"system", fmt::format("{} {} {}", name.sysname, name.release, name.machine)},
+          {"cores", std::thread::hardware_concurrency()},
           {"memory_gib", std::round(10.0 * static_cast<double>(pages) * static_cast<double>(page) / (1 << 30)) / 10}};
 }
 
 Finding engine_finding(json& document) {
   try {
     document["engine"] = json::parse(run_engine("doctor", "{}"));
-    return {.name = "engine", .message = fmt::format("LibTorch {}, CPU capability {}", document["engine"].at("torch").get<std::string>(), document["engine"].at("cpu_capability").get<std::string>())};
+    return {.name = "engine",
+            .message = fmt::format("LibTorch {}, CPU capability {}", document["engine"].at("torch").get<std::string>(),
+                                   document["engine"].at("cpu_capability").get<std::string>())};
   } catch (const Error& error) {
     return {.name = "engine", .ok = false, .message = error.what()};
   }
@@ -61,7 +64,10 @@ std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
     std::vector<std::string> names;
     for (const PluginDescription& plugin : catalog.plugins) names.push_back(plugin.name);
     document["plugins"] = names;
-    findings.push_back({.name = "plugins", .ok = !names.empty(), .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}", names.size(), installed_plugins().string(), join(names, ", "))});
+    findings.push_back({.name = "plugins",
+                        .ok = !names.empty(),
+                        .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}", names.size(),
+                                               installed_plugins().string(), join(names, ", "))});
     for (const auto& [path, why] : catalog.refusals) findings.push_back({.name = "plugin", .ok = false, .message = why, .required = false});
   } catch (const Error& error) {
     findings.push_back({.name = "plugins", .ok = false, .message = error.what()});
@@ -76,7 +82,8 @@ std::vector<Finding> data_findings() {
     try {
       std::int64_t images = 0;
       for (const ManifestEntry& set : read_manifest(load_benchmark(name, folders)).sets) images += set.count;
-      findings.push_back({.name = "data " + name, .message = fmt::format("{} images, counts as the benchmark says", images), .required = false});
+      findings.push_back(
+          {.name = "data " + name, .message = fmt::format("{} images, counts as the benchmark says", images), .required = false});
     } catch (const Error& error) {
       findings.push_back({.name = "data " + name, .ok = false, .message = error.what(), .required = false});
     }
@@ -98,12 +105,18 @@ Finding file_system_finding(const DatabaseArguments& arguments) {
   fs::path folder = arguments.out.empty() ? fs::current_path() : arguments.out;
   while (!fs::exists(folder) && folder.has_parent_path()) folder = folder.parent_path();
   struct statfs status {};
-  if (::statfs(folder.c_str(), &status) != 0) return {.name = "file system", .ok = false, .message = folder.string() + ": cannot be examined"};
-  constexpr unsigned long kNetwork[] = {0x6969, 0xFF534D42, 0xFE534D42, 0x517B, 0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
+  if (::statfs(folder.c_str(), &status) != 0)
+    return {.name = "file system", .ok = false, .message = folder.string() + ": cannot be examined"};
+  constexpr unsigned long kNetwork[] = {0x6969,     0xFF534D42, 0xFE534D42, 0x517B,
+                                        0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
   const double free_gib = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_bsize) / (1 << 30);
   for (const unsigned long magic : kNetwork) {
     if (static_cast<unsigned long>(status.f_type) == magic) {
-      return {.name = "file system", .ok = false, .message = fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db", folder.string(), magic), .required = false};
+      return {.name = "file system",
+              .ok = false,
+              .message = fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db",
+                                     folder.string(), magic),
+              .required = false};
     }
   }
   return {.name = "file system", .ok = free_gib > 1, .message = fmt::format("{}: local, {:.0f} GiB free", folder.string(), free_gib)};
@@ -122,7 +135,8 @@ int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database) {
   std::vector<std::vector<std::string>> rows;
   for (const Finding& finding : findings) {
     ok = ok && (finding.ok || !finding.required);
-    document["findings"].push_back({{"name", finding.name}, {"ok", finding.ok}, {"required", finding.required}, {"message", finding.message}});
+    document["findings"].push_back(
+        {{"name", finding.name}, {"ok", finding.ok}, {"required", finding.required}, {"message", finding.message}});
     rows.push_back({finding.ok ? "ok" : finding.required ? "FAIL" : "no", finding.name, finding.message});
   }
   document["ok"] = ok;
@@ -130,7 +144,8 @@ int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database) {
     fmt::print("{}\n", document.dump(2));
   } else {
     const json& m = document.at("machine");
-    fmt::print("nearfar {} on {}, {} cores, {} GiB\n{}", engine_version(), m.at("system").get<std::string>(), m.at("cores").dump(), m.at("memory_gib").dump(), table(rows, {false, false, false}));
+    fmt::print("nearfar {} on {}, {} cores, {} GiB\n{}", engine_version(), m.at("system").get<std::string>(), m.at("cores").dump(),
+               m.at("memory_gib").dump(), table(rows, {false, false, false}));
   }
   return ok ? 0 : exit_code(ErrorKind::config);
 }

@@ -23,7 +23,8 @@ void print(const json& rows, const std::vector<std::string>& columns, bool as_js
   std::vector<std::vector<std::string>> cells{columns};
   for (const json& row : rows) {
     cells.emplace_back();
-    for (const std::string& column : columns) cells.back().push_back(row.at(column).is_string() ? row.at(column).get<std::string>() : row.at(column).dump());
+    for (const std::string& column : columns)
+      cells.back().push_back(row.at(column).is_string() ? row.at(column).get<std::string>() : row.at(column).dump());
   }
   fmt::print("{}", table(cells, std::vector<bool>(columns.size(), false)));
 }
@@ -46,7 +47,12 @@ json benchmark_rows() {
     const Benchmark benchmark = load_benchmark(name, folders);
     json sets = json::array();
     for (const SetSpec& set : benchmark.sets) sets.push_back({{"name", set.name}, {"group", set.group}, {"images", set.count}});
-    rows.push_back({{"name", name}, {"title", benchmark.title}, {"classes", benchmark.classes}, {"shape", {benchmark.channels, benchmark.height, benchmark.width}}, {"file", benchmark.file.string()}, {"sets", sets}});
+    rows.push_back({{"name", name},
+                    {"title", benchmark.title},
+                    {"classes", benchmark.classes},
+                    {"shape", {benchmark.channels, benchmark.height, benchmark.width}},
+                    {"file", benchmark.file.string()},
+                    {"sets", sets}});
   }
   return rows;
 }
@@ -54,7 +60,9 @@ json benchmark_rows() {
 json dataset_rows() {
   json rows = json::array();
   for (const json& benchmark : benchmark_rows()) {
-    for (const json& set : benchmark.at("sets")) rows.push_back({{"benchmark", benchmark.at("name")}, {"name", set.at("name")}, {"group", set.at("group")}, {"images", set.at("images")}});
+    for (const json& set : benchmark.at("sets"))
+      rows.push_back(
+          {{"benchmark", benchmark.at("name")}, {"name", set.at("name")}, {"group", set.at("group")}, {"images", set.at("images")}});
   }
   return rows;
 }
@@ -63,7 +71,12 @@ json cell_rows(const ListArguments& arguments) {
   const Store store = Store::open_read_only(database_of(arguments.database));
   json rows = json::array();
   for (const CellStatus& cell : store.cells()) {
-    rows.push_back({{"id", cell.id}, {"key", cell.key}, {"kind", cell.kind}, {"label", cell.label}, {"state", state_name(cell.state)}, {"attempts", cell.attempt}});
+    rows.push_back({{"id", cell.id},
+                    {"key", cell.key},
+                    {"kind", cell.kind},
+                    {"label", cell.label},
+                    {"state", state_name(cell.state)},
+                    {"attempts", cell.attempt}});
   }
   return rows;
 }
@@ -74,7 +87,13 @@ json run_rows(const ListArguments& arguments) {
   for (const CellStatus& cell : store.cells()) {
     const auto details = store.find(cell.key);
     for (const RunStatus& run : details->runs) {
-      rows.push_back({{"run", run.id}, {"cell", cell.id}, {"label", cell.label}, {"attempt", run.attempt}, {"state", state_name(run.state)}, {"started", run.started_utc}, {"seconds", run.seconds}});
+      rows.push_back({{"run", run.id},
+                      {"cell", cell.id},
+                      {"label", cell.label},
+                      {"attempt", run.attempt},
+                      {"state", state_name(run.state)},
+                      {"started", run.started_utc},
+                      {"seconds", run.seconds}});
     }
   }
   return rows;

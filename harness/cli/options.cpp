@@ -17,7 +17,9 @@ void add_database(CLI::App& verb, DatabaseArguments& arguments) {
   verb.add_option("--out", arguments.out, "output folder of an experiment (its results.sqlite)");
 }
 
-void add_plugin_dirs(CLI::App& verb, Paths& directories) { verb.add_option("--plugin-dir", directories, "folder with plugins; may be repeated")->allow_extra_args(false); }
+void add_plugin_dirs(CLI::App& verb, Paths& directories) {
+  verb.add_option("--plugin-dir", directories, "folder with plugins; may be repeated")->allow_extra_args(false);
+}
 
 /// `run` and `plan`: files end in .toml, everything else is an override.
 struct RunOptionsText {
@@ -29,8 +31,10 @@ struct RunOptionsText {
   void split() {
     for (const std::string& word : words) {
       const bool override_ = word.find('=') != std::string::npos || word.starts_with('~') || word.starts_with('+');
-      if (override_) arguments.overrides.push_back(word);
-      else arguments.files.emplace_back(word);
+      if (override_)
+        arguments.overrides.push_back(word);
+      else
+        arguments.files.emplace_back(word);
     }
     if (!device.empty()) arguments.overrides.push_back("device=" + device);
     if (limit >= 0) arguments.overrides.push_back(fmt::format("data.limit={}", limit));
@@ -69,7 +73,8 @@ int dispatch(int argc, char** argv) {
   run_app->add_flag("--dry-run", run.arguments.dry_run, "only show the plan");
   run_app->add_flag("--quiet", run.arguments.quiet, "no progress");
   when(run_app, [&] { return run.split(), run_verb(run.arguments); });
-  when(add_run(app, "plan", "the cells, and why each would run; writes nothing", plan), [&] { return plan.split(), plan_verb(plan.arguments); });
+  when(add_run(app, "plan", "the cells, and why each would run; writes nothing", plan),
+       [&] { return plan.split(), plan_verb(plan.arguments); });
 
   DatabaseArguments status_db, show_db;
   std::string experiment, cell;
@@ -103,7 +108,9 @@ int dispatch(int argc, char** argv) {
 
   ListArguments list;
   CLI::App* list_app = app.add_subcommand("list", "losses, postprocessors, benchmarks, models, datasets, runs or cells");
-  list_app->add_option("what", list.what)->required()->check(CLI::IsMember({"losses", "postprocessors", "benchmarks", "models", "datasets", "runs", "cells"}));
+  list_app->add_option("what", list.what)
+      ->required()
+      ->check(CLI::IsMember({"losses", "postprocessors", "benchmarks", "models", "datasets", "runs", "cells"}));
   list_app->add_flag("--json", list.database.json, "one JSON document on stdout");
   add_database(*list_app, list.database);
   add_plugin_dirs(*list_app, list.plugin_dirs);

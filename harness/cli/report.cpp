@@ -18,8 +18,10 @@ namespace fs = std::filesystem;
 fs::path templates() { return share() / "reports"; }
 
 void put(const std::string& target, const std::string& content) {
-  if (target == "-") fmt::print("{}", content);
-  else write_file_atomic(target, content);
+  if (target == "-")
+    fmt::print("{}", content);
+  else
+    write_file_atomic(target, content);
 }
 
 Leaderboard load(const fs::path& database, const std::string& experiment) {
@@ -33,7 +35,8 @@ Leaderboard load(const fs::path& database, const std::string& experiment) {
 int report_verb(const ReportArguments& arguments) {
   const fs::path database = database_of(arguments.database);
   const Leaderboard leaderboard = load(database, arguments.experiment);
-  if (leaderboard.boards.empty()) throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
+  if (leaderboard.boards.empty())
+    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
   using Form = std::function<std::string()>;
   const std::pair<const std::string&, Form> forms[] = {{arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
                                                        {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},

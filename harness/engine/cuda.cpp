@@ -1,7 +1,7 @@
 #include "engine/cuda.h"
 
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -21,7 +21,9 @@ std::filesystem::path torch_folder() {
 CudaStatus probe() {
   const auto library = torch_folder() / "libtorch_cuda.so";
   if (!std::filesystem::exists(library)) {
-    return {.reason = fmt::format("{} is not there: this is the CPU part of LibTorch; set NEARFAR_TORCH_DIR to a LibTorch with CUDA and build again", library.string())};
+    return {.reason = fmt::format(
+                "{} is not there: this is the CPU part of LibTorch; set NEARFAR_TORCH_DIR to a LibTorch with CUDA and build again",
+                library.string())};
   }
   if (::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
     const char* why = ::dlerror();
@@ -29,7 +31,10 @@ CudaStatus probe() {
   }
   const auto& hooks = at::detail::getCUDAHooks();
   const int devices = hooks.hasCUDA() ? static_cast<int>(hooks.deviceCount()) : 0;
-  if (devices == 0) return {.reason = "libtorch_cuda is loaded but finds no device: is an NVIDIA driver installed, and a GPU visible (nvidia-smi, CUDA_VISIBLE_DEVICES)?"};
+  if (devices == 0)
+    return {.reason =
+                "libtorch_cuda is loaded but finds no device: is an NVIDIA driver installed, and a GPU visible (nvidia-smi, "
+                "CUDA_VISIBLE_DEVICES)?"};
   return {.usable = true, .devices = devices, .reason = fmt::format("{} devices", devices)};
 }
 }  // namespace

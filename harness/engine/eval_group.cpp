@@ -49,7 +49,8 @@ json score_cell(const json& cell, const fs::path& out, const FeatureFolder& feat
     const at::Tensor scores = score_set(postprocessor, features, set.name);
     const fs::path file = fs::path(cell.at("folder").get<std::string>()) / "scores" / (set.name + ".npy");
     save_scores(out / file, scores);
-    message["scores"].push_back({{"set", set.name}, {"path", file.string()}, {"sha256", sha256_file(out / file)}, {"count", scores.size(0)}});
+    message["scores"].push_back(
+        {{"set", set.name}, {"path", file.string()}, {"sha256", sha256_file(out / file)}, {"count", scores.size(0)}});
   }
   message["seconds_score"] = watch.seconds();
   return message;
@@ -71,7 +72,11 @@ void eval_group(const json& job) {
     try {
       send(score_cell(cell, out, features, score_sets));
     } catch (const Error& error) {
-      send({{"type", "failed"}, {"cell", cell.at("cell")}, {"state", "failed"}, {"kind", kind_name(error.kind())}, {"message", error.what()}});
+      send({{"type", "failed"},
+            {"cell", cell.at("cell")},
+            {"state", "failed"},
+            {"kind", kind_name(error.kind())},
+            {"message", error.what()}});
     } catch (const std::exception& error) {
       send({{"type", "failed"}, {"cell", cell.at("cell")}, {"state", "failed"}, {"kind", "internal"}, {"message", error.what()}});
     }

@@ -11,7 +11,8 @@ using nlohmann::json;
 void inspect(const json& job) {
   const PluginRegistry registry(plugin_search(job));
   json document{{"torch", NEARFAR_TORCH_VERSION}, {"plugins", json::array()}, {"refusals", json::array()}};
-  for (const auto& refusal : registry.refusals()) document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
+  for (const auto& refusal : registry.refusals())
+    document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
   for (const LoadedPlugin& plugin : registry.plugins()) {
     try {
       document["plugins"].push_back(json::parse(describe_json(plugin)));

@@ -28,8 +28,9 @@ LoadedPlugin plugin_of(const nlohmann::json& job) {
   LoadedPlugin plugin = load_plugin(job.at("path").get<std::string>());
   const std::string planned = job.at("source_hash");
   if (plugin.description().source_hash != planned) {
-    throw Error(ErrorKind::plugin, fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, planned {}); run the same command again",
-                                               plugin.label(), plugin.description().source_hash, planned));
+    throw Error(ErrorKind::plugin,
+                fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, planned {}); run the same command again",
+                            plugin.label(), plugin.description().source_hash, planned));
   }
   return plugin;
 }
@@ -44,7 +45,8 @@ std::vector<PlannedSet> planned_sets(const nlohmann::json& sets) {
 
 JobImages::JobImages(const nlohmann::json& job) : benchmark_(load_benchmark(job.at("benchmark"), {})) {
   const auto& data = job.at("data");
-  options_ = {.data_root = data.at("root").get<std::string>(), .limit = data.at("limit"), .allow_count_mismatch = data.at("allow_count_mismatch")};
+  options_ = {
+      .data_root = data.at("root").get<std::string>(), .limit = data.at("limit"), .allow_count_mismatch = data.at("allow_count_mismatch")};
 }
 
 std::vector<ImageSet> JobImages::load(const std::vector<PlannedSet>& sets) const {
@@ -53,16 +55,25 @@ std::vector<ImageSet> JobImages::load(const std::vector<PlannedSet>& sets) const
   std::vector<ImageSet> loaded = load_sets(benchmark_, names, options_);
   for (std::size_t i = 0; i < sets.size(); ++i) {
     if (loaded[i].hash != sets[i].hash) {
-      throw Error(ErrorKind::data, fmt::format("image set '{}' of {}: contents have changed since the plan was made (found {}, planned {}); run the same command again",
-                                               sets[i].name, benchmark_.file.string(), loaded[i].hash, sets[i].hash));
+      throw Error(
+          ErrorKind::data,
+          fmt::format(
+              "image set '{}' of {}: contents have changed since the plan was made (found {}, planned {}); run the same command again",
+              sets[i].name, benchmark_.file.string(), loaded[i].hash, sets[i].hash));
     }
   }
   return loaded;
 }
 
 ImageView JobImages::view(const ImageSet& set) const {
-  return {.pixels = set.pixels, .labels = set.labels, .count = set.count, .channels = set.channels, .height = set.height, .width = set.width,
-          .mean = benchmark_.mean, .std = benchmark_.std};
+  return {.pixels = set.pixels,
+          .labels = set.labels,
+          .count = set.count,
+          .channels = set.channels,
+          .height = set.height,
+          .width = set.width,
+          .mean = benchmark_.mean,
+          .std = benchmark_.std};
 }
 
 }  // namespace nearfar

@@ -26,10 +26,13 @@ int report(ErrorKind kind, const std::string& message, const char* state) {
 
 int run(const std::string& verb) {
   using Verb = void (*)(const nlohmann::json&);
-  static const std::map<std::string, Verb> verbs{{"inspect", nearfar::inspect}, {"models", nearfar::models}, {"score", nearfar::score}, {"train", nearfar::train_cell},
+  static const std::map<std::string, Verb> verbs{{"inspect", nearfar::inspect}, {"models", nearfar::models},
+                                                 {"score", nearfar::score},     {"train", nearfar::train_cell},
                                                  {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
   const auto found = verbs.find(verb);
-  if (found == verbs.end()) throw nearfar::Error(ErrorKind::config, fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
+  if (found == verbs.end())
+    throw nearfar::Error(ErrorKind::config,
+                         fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
   const std::string job(std::istreambuf_iterator<char>(std::cin), {});
   nearfar::watch_for_stop();
   found->second(nlohmann::json::parse(job));

@@ -21,8 +21,10 @@ void send(const nlohmann::json& message) {
   const std::string line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   for (std::size_t at = 0; at < line.size();) {
     const ssize_t n = ::write(fd, line.data() + at, line.size() - at);
-    if (n > 0) at += static_cast<std::size_t>(n);
-    else if (errno != EINTR) throw Error(ErrorKind::internal, "the parent process does not listen any more");
+    if (n > 0)
+      at += static_cast<std::size_t>(n);
+    else if (errno != EINTR)
+      throw Error(ErrorKind::internal, "the parent process does not listen any more");
   }
 }
 

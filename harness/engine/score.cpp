@@ -25,7 +25,12 @@ void score(const json& job) {
   const Stopwatch watch;
   const at::Tensor scores = score_set(postprocessor, folder, job.at("set"));
   save_scores(job.at("output").get<std::string>(), scores);
-  send({{"type", "result"}, {"document", {{"count", scores.size(0)}, {"seconds_fit", seconds_fit}, {"seconds_score", watch.seconds()}, {"params", canonical_params(postprocessor.params().values())}}}});
+  send({{"type", "result"},
+        {"document",
+         {{"count", scores.size(0)},
+          {"seconds_fit", seconds_fit},
+          {"seconds_score", watch.seconds()},
+          {"params", canonical_params(postprocessor.params().values())}}}});
 }
 
 }  // namespace nearfar

@@ -13,7 +13,9 @@ namespace {
 // Large enough that GEMMs run at full speed, small enough that an N x block intermediate stays in cache-friendly memory.
 constexpr std::int64_t kBlockRows = 4096;
 
-at::Tensor block_of(const at::Tensor& whole, std::int64_t first, std::int64_t rows) { return whole.defined() ? whole.narrow(0, first, rows) : whole; }
+at::Tensor block_of(const at::Tensor& whole, std::int64_t first, std::int64_t rows) {
+  return whole.defined() ? whole.narrow(0, first, rows) : whole;
+}
 }  // namespace
 
 double fit(PostprocessorHandle& postprocessor, const FeatureFolder& folder) {
@@ -34,7 +36,8 @@ at::Tensor score_set(const PostprocessorHandle& postprocessor, const FeatureFold
   at::Tensor scores = at::empty({count}, at::TensorOptions().dtype(at::kFloat));
   for (std::int64_t first = 0; first < count; first += kBlockRows) {
     const std::int64_t n = std::min(kBlockRows, count - first);
-    const FeatureBatch block{block_of(whole.features, first, n), block_of(whole.normalized, first, n), block_of(whole.logits, first, n), {}};
+    const FeatureBatch block{
+        block_of(whole.features, first, n), block_of(whole.normalized, first, n), block_of(whole.logits, first, n), {}};
     scores.narrow(0, first, n).copy_(postprocessor.score(block));
   }
   return scores;

@@ -66,7 +66,10 @@ const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
 }
 
 json artifact(const json& job, std::string_view name, const fs::path& file) {
-  return {{"name", name}, {"path", fs::relative(file, job.at("out").get<std::string>()).string()}, {"sha256", sha256_file(file)}, {"bytes", fs::file_size(file)}};
+  return {{"name", name},
+          {"path", fs::relative(file, job.at("out").get<std::string>()).string()},
+          {"sha256", sha256_file(file)},
+          {"bytes", fs::file_size(file)}};
 }
 }  // namespace
 

@@ -24,8 +24,8 @@ const PluginDescription& Catalog::find(std::string_view kind, std::string_view n
     if (plugin_key(std::filesystem::path(path).stem().string()) == key) throw Error(ErrorKind::plugin, at + message);
   }
   const std::string near = suggestion(key, names);
-  throw Error(ErrorKind::config, fmt::format("{}there is no {} '{}'{}{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.", at, kind, name,
-                                             near.empty() ? "." : near, near.empty() ? "" : "", join(names, ", ")));
+  throw Error(ErrorKind::config, fmt::format("{}there is no {} '{}'{}{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.",
+                                             at, kind, name, near.empty() ? "." : near, near.empty() ? "" : "", join(names, ", ")));
 }
 
 Catalog read_catalog(const std::vector<std::filesystem::path>& directories) {
@@ -35,7 +35,8 @@ Catalog read_catalog(const std::vector<std::filesystem::path>& directories) {
   Catalog catalog;
   catalog.torch_version = document.at("torch").get<std::string>();
   for (const json& plugin : document.at("plugins")) catalog.plugins.push_back(description_from_json(plugin.dump()));
-  for (const json& refusal : document.at("refusals")) catalog.refusals.emplace_back(refusal.at("path").get<std::string>(), refusal.at("message").get<std::string>());
+  for (const json& refusal : document.at("refusals"))
+    catalog.refusals.emplace_back(refusal.at("path").get<std::string>(), refusal.at("message").get<std::string>());
   return catalog;
 }
 

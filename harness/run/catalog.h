@@ -15,8 +15,8 @@ struct Catalog {
   std::vector<std::pair<std::string, std::string>> refusals;  ///< path, why
   std::string torch_version;
 
-  /// Error(plugin) where a library of that name was refused, Error(config) where there is none, with the nearest name and all names. Messages
-  /// begin with `where` (may be empty). `kind` is "loss" or "postprocessor".
+  /// Error(plugin) where a library of that name was refused, Error(config) where there is none, with the nearest name and all names.
+  /// Messages begin with `where` (may be empty). `kind` is "loss" or "postprocessor".
   const PluginDescription& find(std::string_view kind, std::string_view name, std::string_view where) const;
 };
 

@@ -42,7 +42,8 @@ std::vector<std::string> environment(int threads) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
-    if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") && !text.starts_with("MKL_NUM_THREADS=")) variables.emplace_back(text);
+    if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") && !text.starts_with("MKL_NUM_THREADS="))
+      variables.emplace_back(text);
   }
   variables.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
   variables.push_back(fmt::format("MKL_NUM_THREADS={}", threads));
@@ -51,7 +52,8 @@ std::vector<std::string> environment(int threads) {
 }
 
 /// In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job, int messages, int log, pid_t parent) {
+[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job, int messages, int log,
+                                pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
@@ -61,8 +63,10 @@ std::vector<std::string> environment(int threads) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // The pipe may itself have been opened as descriptor 3, and dup2 onto itself keeps CLOEXEC.
-  if (messages == kMessageFd) ::fcntl(messages, F_SETFD, 0);
-  else if (::dup2(messages, kMessageFd) < 0) ::_exit(127);
+  if (messages == kMessageFd)
+    ::fcntl(messages, F_SETFD, 0);
+  else if (::dup2(messages, kMessageFd) < 0)
+    ::_exit(127);
   if (::dup2(job, STDIN_FILENO) < 0) ::_exit(127);
   if (::dup2(log >= 0 ? log : STDERR_FILENO, STDOUT_FILENO) < 0) ::_exit(127);  // stdout is for our own data
   if (log >= 0 && ::dup2(log, STDERR_FILENO) < 0) ::_exit(127);
@@ -120,14 +124,19 @@ std::vector<std::string> Child::read_lines() {
   char block[65536];
   while (!ended_) {
     const ssize_t n = ::read(fd_, block, sizeof block);
-    if (n > 0) pending_.append(block, static_cast<std::size_t>(n));
-    else if (n == 0) ended_ = true;
-    else if (errno == EAGAIN) break;
-    else if (errno != EINTR) fail("reading messages");
+    if (n > 0)
+      pending_.append(block, static_cast<std::size_t>(n));
+    else if (n == 0)
+      ended_ = true;
+    else if (errno == EAGAIN)
+      break;
+    else if (errno != EINTR)
+      fail("reading messages");
   }
   std::vector<std::string> lines;
   std::size_t start = 0;
-  for (std::size_t end = pending_.find('\n'); end != std::string::npos; start = end + 1, end = pending_.find('\n', start)) lines.push_back(pending_.substr(start, end - start));
+  for (std::size_t end = pending_.find('\n'); end != std::string::npos; start = end + 1, end = pending_.find('\n', start))
+    lines.push_back(pending_.substr(start, end - start));
   pending_.erase(0, start);
   return lines;
 }
@@ -162,7 +171,9 @@ std::string run_engine(const std::string& verb, const std::string& job, int thre
     }
   }
   const ChildExit end = child.wait();
-  if (end.signal != 0) throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} was ended by signal {} ({})", verb, end.signal, ::strsignal(end.signal)));
+  if (end.signal != 0)
+    throw Error(ErrorKind::internal,
+                fmt::format("nearfar-engine {} was ended by signal {} ({})", verb, end.signal, ::strsignal(end.signal)));
   if (!result) throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} ended with exit code {} and no result", verb, end.code));
   return *result;
 }

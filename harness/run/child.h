@@ -45,8 +45,8 @@ class Child {
   std::optional<ChildExit> exit_;
 };
 
-/// Runs a job to its end and returns the document of its one "result" message. An "error" message is thrown as the Error it describes; a crash
-/// is Error(internal) with the signal.
+/// Runs a job to its end and returns the document of its one "result" message. An "error" message is thrown as the Error it describes; a
+/// crash is Error(internal) with the signal.
 std::string run_engine(const std::string& verb, const std::string& job, int threads = 1);
 
 }  // namespace nearfar

@@ -35,7 +35,10 @@ std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const s
         if (group != "near" && group != "far" && group != "control") continue;
         const OodMetrics metrics = ood_metrics(sorted_id, read_scores(set));
         const std::string dataset = set.name.substr(group.size() + 1);
-        for (const auto& [metric, value] : {std::pair<const char*, double>{"auroc", metrics.auroc}, {"fpr95", metrics.fpr95}, {"aupr_in", metrics.aupr_in}, {"aupr_out", metrics.aupr_out}}) {
+        for (const auto& [metric, value] : {std::pair<const char*, double>{"auroc", metrics.auroc},
+                                            {"fpr95", metrics.fpr95},
+                                            {"aupr_in", metrics.aupr_in},
+                                            {"aupr_out", metrics.aupr_out}}) {
           rows.push_back({.protocol = protocol, .group = group, .dataset = dataset, .metric = metric, .value = value});
         }
       }

@@ -73,7 +73,8 @@ std::string eval_job(const Plan& plan, const PlannedModel& model, const std::vec
 namespace {
 std::vector<ArtifactRow> artifacts_from(const json& message) {
   std::vector<ArtifactRow> artifacts;
-  for (const json& row : message.at("artifacts")) artifacts.push_back({.name = row.at("name"), .path = row.at("path"), .sha256 = row.at("sha256"), .bytes = row.at("bytes")});
+  for (const json& row : message.at("artifacts"))
+    artifacts.push_back({.name = row.at("name"), .path = row.at("path"), .sha256 = row.at("sha256"), .bytes = row.at("bytes")});
   return artifacts;
 }
 }  // namespace
@@ -89,7 +90,8 @@ TrainResult train_result_from(const json& message) {
     result.train_loss = epoch.at("loss");
     result.curve.push_back({.name = "train_loss", .step = epoch.at("epoch"), .value = epoch.at("loss")});
     result.curve.push_back({.name = "learning_rate", .step = epoch.at("epoch"), .value = epoch.at("learning_rate")});
-    if (!epoch.at("val_accuracy").is_null()) result.curve.push_back({.name = "val_accuracy", .step = epoch.at("epoch"), .value = epoch.at("val_accuracy")});
+    if (!epoch.at("val_accuracy").is_null())
+      result.curve.push_back({.name = "val_accuracy", .step = epoch.at("epoch"), .value = epoch.at("val_accuracy")});
   }
   result.artifacts = artifacts_from(message);
   return result;
@@ -99,7 +101,8 @@ EvalResult eval_result_from(const json& message) {
   EvalResult result;
   result.seconds_fit = message.at("seconds_fit");
   result.seconds_score = message.at("seconds_score");
-  for (const json& row : message.at("scores")) result.scores.push_back({.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
+  for (const json& row : message.at("scores"))
+    result.scores.push_back({.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
   return result;
 }
 

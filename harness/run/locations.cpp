@@ -18,7 +18,8 @@ fs::path prefix() {
 fs::path engine_program() {
   const fs::path program = prefix() / "libexec/nearfar/nearfar-engine";
   if (!fs::exists(program)) {
-    throw Error(ErrorKind::internal, fmt::format("{}: not found; nearfar needs its engine beside it: build or install all of it", program.string()));
+    throw Error(ErrorKind::internal,
+                fmt::format("{}: not found; nearfar needs its engine beside it: build or install all of it", program.string()));
   }
   return program;
 }

@@ -23,7 +23,10 @@ std::string place(const std::string& where, const ParamWhere& params, std::strin
 
 json images_identity(const Plan& plan, const std::vector<std::string>& sets) {
   const Benchmark& benchmark = plan.benchmark;
-  json identity{{"shape", {benchmark.channels, benchmark.height, benchmark.width}}, {"mean", benchmark.mean}, {"std", benchmark.std}, {"classes", benchmark.classes.size()}};
+  json identity{{"shape", {benchmark.channels, benchmark.height, benchmark.width}},
+                {"mean", benchmark.mean},
+                {"std", benchmark.std},
+                {"classes", benchmark.classes.size()}};
   for (const std::string& set : sets) identity["sets"][set] = plan.entry(set).hash;
   return identity;
 }
@@ -58,7 +61,8 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
   record.seed = seed;
   record.flags = plan.flags();
   std::vector<std::string> sets{"train", "test"};
-  if (std::any_of(plan.manifest.sets.begin(), plan.manifest.sets.end(), [](const ManifestEntry& entry) { return entry.name == "val"; })) sets.emplace_back("val");
+  if (std::any_of(plan.manifest.sets.begin(), plan.manifest.sets.end(), [](const ManifestEntry& entry) { return entry.name == "val"; }))
+    sets.emplace_back("val");
   identify(record, {{"kind", "train"},
                     {"numerics", kNumericsVersion},
                     {"images", images_identity(plan, sets)},
@@ -75,7 +79,8 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
 PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const PostprocessorChoice& choice) {
   PlannedEval eval;
   eval.plugin = &plan.catalog.find("postprocessor", choice.name, choice.where);
-  eval.params = validate(eval.plugin->params, choice.params, place(choice.where, choice.param_where, "postprocessor", choice.name)).values();
+  eval.params =
+      validate(eval.plugin->params, choice.params, place(choice.where, choice.param_where, "postprocessor", choice.name)).values();
   CellRecord& record = eval.cell.record;
   record = model.cell.record;
   record.kind = "eval";
@@ -102,8 +107,9 @@ PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const Postpro
   }
   for (const std::string_view need : {"map-statistics", "input-gradients"}) {
     if (eval.plugin->needs_one(need)) {
-      throw Error(ErrorKind::plugin, fmt::format("postprocessor '{}' needs {}, which this version of nearfar does not collect; leave it out of the list",
-                                                 eval.plugin->name, need));
+      throw Error(ErrorKind::plugin,
+                  fmt::format("postprocessor '{}' needs {}, which this version of nearfar does not collect; leave it out of the list",
+                              eval.plugin->name, need));
     }
   }
   return eval;
@@ -115,7 +121,8 @@ std::string missing_file(const Plan& plan, const CellDetails& details) {
   for (const ArtifactRow& artifact : details.artifacts) {
     const auto size = fs::file_size(plan.out / artifact.path, code);
     if (code) return fmt::format("{} is gone", artifact.path);
-    if (static_cast<std::int64_t>(size) != artifact.bytes) return fmt::format("{} has {} bytes, had {}", artifact.path, size, artifact.bytes);
+    if (static_cast<std::int64_t>(size) != artifact.bytes)
+      return fmt::format("{} has {} bytes, had {}", artifact.path, size, artifact.bytes);
   }
   for (const ScoreSetRow& scores : details.scores) {
     if (!fs::exists(plan.out / scores.path, code)) return fmt::format("{} is gone", scores.path);
@@ -136,16 +143,22 @@ void compare(const Plan& plan, const Store* store, PlannedCell& cell) {
       cell.reason = cell.will_run ? "done, but " + missing : "done";
       break;
     }
-    case CellState::planned: cell.reason = details->status.attempt > 0 ? "interrupted before" : "planned before"; break;
-    case CellState::running: cell.reason = fmt::format("running ({}), goes on if that process is gone", details->status.owner); break;
-    default: cell.reason = fmt::format("{} before: {}", state_name(cell.state), details->status.message); break;
+    case CellState::planned:
+      cell.reason = details->status.attempt > 0 ? "interrupted before" : "planned before";
+      break;
+    case CellState::running:
+      cell.reason = fmt::format("running ({}), goes on if that process is gone", details->status.owner);
+      break;
+    default:
+      cell.reason = fmt::format("{} before: {}", state_name(cell.state), details->status.message);
+      break;
   }
 }
 
 json cell_json(const PlannedCell& cell) {
-  return {{"key", cell.record.key},     {"label", cell.record.label}, {"kind", cell.record.kind}, {"training", cell.record.training},
-          {"seed", cell.record.seed},   {"postprocessor", cell.record.postprocessor}, {"state", state_name(cell.state)},
-          {"will_run", cell.will_run},  {"reason", cell.reason}};
+  return {{"key", cell.record.key},           {"label", cell.record.label}, {"kind", cell.record.kind},
+          {"training", cell.record.training}, {"seed", cell.record.seed},   {"postprocessor", cell.record.postprocessor},
+          {"state", state_name(cell.state)},  {"will_run", cell.will_run},  {"reason", cell.reason}};
 }
 }  // namespace
 
@@ -157,7 +170,8 @@ std::string Plan::flags() const {
 }
 
 const ManifestEntry& Plan::entry(std::string_view set) const {
-  const auto found = std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& candidate) { return candidate.name == set; });
+  const auto found =
+      std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& candidate) { return candidate.name == set; });
   NEARFAR_ASSERT(found != manifest.sets.end());
   return *found;
 }
@@ -176,12 +190,15 @@ std::vector<std::string> Plan::scored_sets() const {
 
 BenchmarkRecord Plan::benchmark_record() const {
   BenchmarkRecord record{.name = benchmark.name, .data_hash = manifest.hash, .definition_json = {}, .sets = {}};
-  json definition{{"title", benchmark.title}, {"classes", benchmark.classes}, {"shape", {benchmark.channels, benchmark.height, benchmark.width}}};
+  json definition{
+      {"title", benchmark.title}, {"classes", benchmark.classes}, {"shape", {benchmark.channels, benchmark.height, benchmark.width}}};
   for (const ManifestEntry& set : manifest.sets) {
     definition["sets"].push_back({{"name", set.name}, {"count", set.count}, {"expected", set.expected}, {"hash", set.hash}});
     const std::string short_name = set.name.substr(set.name.find('/') + 1);
-    record.sets.push_back({.name = set.name.find('/') == std::string::npos ? set.name : short_name, .group = set.group,
-                           .role = set.group == "control" ? "control: any working detector must find it easy or say why not" : "", .image_count = set.count});
+    record.sets.push_back({.name = set.name.find('/') == std::string::npos ? set.name : short_name,
+                           .group = set.group,
+                           .role = set.group == "control" ? "control: any working detector must find it easy or say why not" : "",
+                           .image_count = set.count});
   }
   record.definition_json = definition.dump();
   return record;
@@ -189,7 +206,8 @@ BenchmarkRecord Plan::benchmark_record() const {
 
 std::int64_t Plan::cell_count() const {
   std::int64_t count = 0;
-  for (const PlannedModel& model : models) count += 1 + std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
+  for (const PlannedModel& model : models)
+    count += 1 + std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
   return count;
 }
 
@@ -208,10 +226,12 @@ Plan make_plan(const PlanRequest& request) {
   const Experiment& experiment = plan.experiment;
   plan.catalog = read_catalog(request.plugin_dirs);
   plan.benchmark = load_benchmark(experiment.benchmark, benchmark_folders(request.files));
-  plan.data_options = {.data_root = experiment.data_root, .limit = experiment.limit, .allow_count_mismatch = experiment.allow_count_mismatch};
+  plan.data_options = {
+      .data_root = experiment.data_root, .limit = experiment.limit, .allow_count_mismatch = experiment.allow_count_mismatch};
   // Names and parameters are checked before gigabytes are hashed: a typo is told at once.
   for (const LossChoice& loss : experiment.losses) static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
-  for (const PostprocessorChoice& choice : experiment.postprocessors) static_cast<void>(plan.catalog.find("postprocessor", choice.name, choice.where));
+  for (const PostprocessorChoice& choice : experiment.postprocessors)
+    static_cast<void>(plan.catalog.find("postprocessor", choice.name, choice.where));
   plan.manifest = read_manifest(plan.benchmark, plan.data_options);
   plan.out = !request.out.empty() ? request.out : experiment.out;
   plan.database = !request.database.empty() ? request.database : plan.out / "results.sqlite";
@@ -227,9 +247,11 @@ Plan make_plan(const PlanRequest& request) {
       plan.models.push_back(std::move(model));
     }
   }
-  if (plan.models.empty()) throw Error(ErrorKind::nothing, fmt::format("experiment '{}' names no loss and no seed: nothing to run", experiment.name));
+  if (plan.models.empty())
+    throw Error(ErrorKind::nothing, fmt::format("experiment '{}' names no loss and no seed: nothing to run", experiment.name));
   if (applicable == 0 && !experiment.postprocessors.empty()) {
-    throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name, plan.models[0].evals[0].cell.reason));
+    throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name,
+                                                plan.models[0].evals[0].cell.reason));
   }
   return plan;
 }
@@ -254,14 +276,19 @@ fs::path feature_folder(std::string_view train_key) { return fs::path("cache") /
 std::string plan_text(const Plan& plan) {
   std::vector<std::vector<std::string>> rows{{"cell", "kind", "label", "runs", "why"}};
   const auto add = [&](const PlannedCell& cell) {
-    rows.push_back({cell.record.key.substr(0, 12), cell.record.kind, cell.record.label, cell.will_run ? "yes" : cell.state == CellState::not_applicable ? "n/a" : "no", cell.reason});
+    rows.push_back({cell.record.key.substr(0, 12), cell.record.kind, cell.record.label,
+                    cell.will_run                             ? "yes"
+                    : cell.state == CellState::not_applicable ? "n/a"
+                                                              : "no",
+                    cell.reason});
   };
   for (const PlannedModel& model : plan.models) {
     add(model.cell);
     for (const PlannedEval& eval : model.evals) add(eval.cell);
   }
-  return fmt::format("experiment {} on {} ({})\n\n{}\n{} of {} cells to run; output in {}\n", plan.experiment.name, plan.benchmark.name, plan.benchmark.title,
-                     table(rows, {false, false, false, false, false}), plan.cells_to_run(), plan.cell_count(), plan.out.string());
+  return fmt::format("experiment {} on {} ({})\n\n{}\n{} of {} cells to run; output in {}\n", plan.experiment.name, plan.benchmark.name,
+                     plan.benchmark.title, table(rows, {false, false, false, false, false}), plan.cells_to_run(), plan.cell_count(),
+                     plan.out.string());
 }
 
 std::string plan_json(const Plan& plan) {
@@ -270,8 +297,13 @@ std::string plan_json(const Plan& plan) {
     cells.push_back(cell_json(model.cell));
     for (const PlannedEval& eval : model.evals) cells.push_back(cell_json(eval.cell));
   }
-  return json{{"experiment", plan.experiment.name}, {"benchmark", plan.benchmark.name}, {"data_hash", plan.manifest.hash}, {"config_hash", plan.experiment.hash},
-              {"out", plan.out.string()},           {"cells_to_run", plan.cells_to_run()}, {"cells", cells}}
+  return json{{"experiment", plan.experiment.name},
+              {"benchmark", plan.benchmark.name},
+              {"data_hash", plan.manifest.hash},
+              {"config_hash", plan.experiment.hash},
+              {"out", plan.out.string()},
+              {"cells_to_run", plan.cells_to_run()},
+              {"cells", cells}}
       .dump(2);
 }
 

@@ -56,7 +56,7 @@ struct Plan {
   std::vector<std::string> scored_sets() const;
   const ManifestEntry& entry(std::string_view set) const;
   BenchmarkRecord benchmark_record() const;
-  std::int64_t cell_count() const;     ///< train and eval, applicable ones
+  std::int64_t cell_count() const;  ///< train and eval, applicable ones
   std::int64_t cells_to_run() const;
 };
 
@@ -64,11 +64,11 @@ struct PlanRequest {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> overrides;
   std::vector<std::filesystem::path> plugin_dirs;
-  std::filesystem::path out, database;   ///< --out, --db; empty = out/NAME of the experiment, results.sqlite beneath it
+  std::filesystem::path out, database;  ///< --out, --db; empty = out/NAME of the experiment, results.sqlite beneath it
 };
 
-/// Error(config): unknown names or parameters, with file:line; Error(data): images missing or not as the benchmark says; Error(nothing): no cell
-/// is left. `store` may be null: nothing has been run yet.
+/// Error(config): unknown names or parameters, with file:line; Error(data): images missing or not as the benchmark says; Error(nothing): no
+/// cell is left. `store` may be null: nothing has been run yet.
 Plan make_plan(const PlanRequest& request);
 
 /// Compares with the database: fills in state, reason, will_run. A finished cell whose files are gone or of another size will run again.

@@ -47,23 +47,23 @@ class SignalScope {
 
  private:
   static constexpr int kSignals[2] = {SIGINT, SIGTERM};
-  struct sigaction before_[2] {};
+  struct sigaction before_[2]{};
 };
 
 /// One child and the cells it is responsible for.
 struct Task {
   PlannedModel* model = nullptr;
-  std::vector<PlannedEval*> evals;                   ///< empty: the task is the train cell
-  std::map<std::string, std::int64_t> runs;          ///< cell key → claimed run, until it has ended
-  std::string current;                               ///< key of the cell the child works on
+  std::vector<PlannedEval*> evals;           ///< empty: the task is the train cell
+  std::map<std::string, std::int64_t> runs;  ///< cell key → claimed run, until it has ended
+  std::string current;                       ///< key of the cell the child works on
   std::unique_ptr<Child> child;
   Stopwatch since_current;
-  double progress = 0;                               ///< of the current cell, 0 … 1
+  double progress = 0;  ///< of the current cell, 0 … 1
   std::string note;
-  std::string job_error;                             ///< an error that concerns the whole job
+  std::string job_error;  ///< an error that concerns the whole job
   CellState job_state = CellState::failed;
   bool timed_out = false;
-  bool stopped = false;                              ///< the child was told to stop, by us or by somebody else
+  bool stopped = false;  ///< the child was told to stop, by us or by somebody else
 };
 
 std::unique_ptr<Task> new_task(PlannedModel& model) {
@@ -75,8 +75,11 @@ std::unique_ptr<Task> new_task(PlannedModel& model) {
 class Supervisor {
  public:
   Supervisor(Plan& plan, Store& store, const RunOptions& options)
-      : plan_(plan), store_(store), options_(options),
-        jobs_(plan.experiment.jobs > 0 ? static_cast<std::size_t>(plan.experiment.jobs) : std::max(1U, std::thread::hardware_concurrency())),
+      : plan_(plan),
+        store_(store),
+        options_(options),
+        jobs_(plan.experiment.jobs > 0 ? static_cast<std::size_t>(plan.experiment.jobs)
+                                       : std::max(1U, std::thread::hardware_concurrency())),
         progress_(plan.cells_to_run(), "cells", options.quiet ? Progress::Mode::quiet : Progress::Mode::automatic) {}
 
   RunSummary run() {
@@ -105,8 +108,10 @@ class Supervisor {
 
   void queue_work() {
     for (PlannedModel& model : plan_.models) {
-      if (model.cell.will_run) queue_.push_back(new_task(model));
-      else queue_evals(model);
+      if (model.cell.will_run)
+        queue_.push_back(new_task(model));
+      else
+        queue_evals(model);
     }
   }
 
@@ -120,10 +125,20 @@ class Supervisor {
   }
 
   RunContext context(const PluginDescription& plugin, const fs::path& log) {
-    const std::string tag = fmt::format("torch {} abi {} {} c++ {} sdk {}", plugin.build_tag.torch, plugin.build_tag.cxx_abi, plugin.build_tag.compiler, plugin.build_tag.standard, plugin.build_tag.sdk);
-    return {.owner = owner_of_this_process(), .device = plan_.experiment.device, .threads = static_cast<int>(plan_.experiment.threads),
-            .engine_version = engine_version(), .numerics = std::to_string(kNumericsVersion), .log_file = log.string(),
-            .plugin_id = store_.put_plugin({.kind = plugin.kind, .name = plugin.name, .version = plugin.version, .source_hash = plugin.source_hash, .binary_hash = plugin.binary_hash, .build_tag = tag})};
+    const std::string tag = fmt::format("torch {} abi {} {} c++ {} sdk {}", plugin.build_tag.torch, plugin.build_tag.cxx_abi,
+                                        plugin.build_tag.compiler, plugin.build_tag.standard, plugin.build_tag.sdk);
+    return {.owner = owner_of_this_process(),
+            .device = plan_.experiment.device,
+            .threads = static_cast<int>(plan_.experiment.threads),
+            .engine_version = engine_version(),
+            .numerics = std::to_string(kNumericsVersion),
+            .log_file = log.string(),
+            .plugin_id = store_.put_plugin({.kind = plugin.kind,
+                                            .name = plugin.name,
+                                            .version = plugin.version,
+                                            .source_hash = plugin.source_hash,
+                                            .binary_hash = plugin.binary_hash,
+                                            .build_tag = tag})};
   }
 
   void start_next() {
@@ -134,8 +149,10 @@ class Supervisor {
     const fs::path log = folder / (training ? "train.log" : "eval.log");
     const auto claim = [&](const std::string& key, const PluginDescription& plugin) {
       const auto run = store_.claim(key, context(plugin, log));
-      if (run) task->runs[key] = *run;
-      else ++summary_.skipped;
+      if (run)
+        task->runs[key] = *run;
+      else
+        ++summary_.skipped;
       return run.has_value();
     };
     if (training) {
@@ -215,8 +232,9 @@ class Supervisor {
     task.runs.erase(run);
     task.model->cell.state = CellState::ok;
     ++summary_.ran;
-    progress_.line(fmt::format("trained  {}  {} accuracy {:.2f} %  in {}", task.model->cell.record.label, message.at("classifier").get<std::string>(),
-                               100 * message.at("test_accuracy").get<double>(), duration_text(message.at("seconds").get<double>())));
+    progress_.line(fmt::format("trained  {}  {} accuracy {:.2f} %  in {}", task.model->cell.record.label,
+                               message.at("classifier").get<std::string>(), 100 * message.at("test_accuracy").get<double>(),
+                               duration_text(message.at("seconds").get<double>())));
     queue_evals(*task.model);
   }
 
@@ -264,7 +282,8 @@ class Supervisor {
     }
   }
 
-  /// The child has closed its pipe: whatever it still owes is settled. A crash is the cell's that it was working on; the others go on in a new child.
+  /// The child has closed its pipe: whatever it still owes is settled. A crash is the cell's that it was working on; the others go on in a
+  /// new child.
   void end(std::size_t index) {
     const std::unique_ptr<Task> task = std::move(running_[index]);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -283,7 +302,8 @@ class Supervisor {
       message = fmt::format("took longer than run.timeout_seconds = {}", number_text(plan_.experiment.timeout_seconds));
     } else if (exit.signal != 0) {
       state = CellState::crashed;
-      message = fmt::format("the engine was ended by signal {} ({}); its output is in {}", exit.signal, ::strsignal(exit.signal), log.string());
+      message =
+          fmt::format("the engine was ended by signal {} ({}); its output is in {}", exit.signal, ::strsignal(exit.signal), log.string());
     } else if (message.empty()) {
       message = fmt::format("the engine ended with exit code {} before the cell was done; its output is in {}", exit.code, log.string());
     }
@@ -335,7 +355,10 @@ void put_plan(Plan& plan, Store& store) {
     std::int64_t order = 0;
     const auto put = [&](const PlannedCell& cell) {
       store.put_cell(experiment, cell.record, order++);
-      if (cell.will_run && cell.state == CellState::ok) store.invalidate(cell.record.key, cell.reason);
+      if (!cell.will_run || cell.state != CellState::ok) return;
+      store.invalidate(cell.record.key, cell.reason);
+      // A finished training whose files are not what they were starts over; its own checkpoints would say "finished".
+      for (const char* file : {"best.safetensors", "last.safetensors"}) fs::remove(plan.out / cell_folder(cell.record.key) / file);
     };
     for (const PlannedModel& model : plan.models) {
       put(model.cell);
@@ -349,7 +372,8 @@ void put_plan(Plan& plan, Store& store) {
 }  // namespace
 
 RunSummary run_plan(Plan& plan, Store& store, const RunOptions& options) {
-  if (const int stale = store.recover_stale(); stale > 0) log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
+  if (const int stale = store.recover_stale(); stale > 0)
+    log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
   put_plan(plan, store);
   return Supervisor(plan, store, options).run();
 }

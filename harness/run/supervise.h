@@ -1,6 +1,6 @@
 #pragma once
-/// Runs a plan: one child process per train cell and per model's group of eval cells, as many at a time as the experiment says; every outcome is
-/// in the database before the next step. Interrupted or killed at any moment, the same command goes on where it stopped.
+/// Runs a plan: one child process per train cell and per model's group of eval cells, as many at a time as the experiment says; every
+/// outcome is in the database before the next step. Interrupted or killed at any moment, the same command goes on where it stopped.
 #include "run/plan.h"
 
 #include <cstdint>

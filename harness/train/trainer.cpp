@@ -72,12 +72,13 @@ class Training {
     state_.spec = job.network;
   }
 
-  /// Goes on where last.safetensors stands, if it is this job's.
+  /// Goes on where last.safetensors stands, if it is this job's and the best epoch's weights, which it does not hold, are still there.
   void resume() {
     const std::filesystem::path file = last_checkpoint(job_.folder);
     if (!std::filesystem::exists(file)) return;
     Checkpoint saved = read_checkpoint(file);
     if (saved.identity != job_.identity || saved.spec != job_.network) return;
+    if (saved.best_epoch >= 0 && !std::filesystem::exists(best_checkpoint(job_.folder))) return;
     load_tensors(*network_, saved.network, file.string());
     optimizer_->restore(saved.momentum);
     restore_loss(saved.loss, file);

@@ -62,8 +62,10 @@ TEST_F(Npy, RefusesWhatItDoesNotKnow) {
   EXPECT_NE(refusal(npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", four)).find("'>f4'"), std::string::npos);
   EXPECT_NE(refusal(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", four)).find("'|O'"), std::string::npos);
   EXPECT_NE(refusal(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", four)).find("structured"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", four)).find("4 bytes of data, its shape needs 8"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", four)).find("too large"), std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", four)).find("4 bytes of data, its shape needs 8"),
+            std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", four)).find("too large"),
+            std::string::npos);
   EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", four)).find("malformed"), std::string::npos);
   EXPECT_NE(refusal("PK\x03\x04 not an array at all").find("magic"), std::string::npos);
   EXPECT_NE(refusal("").find("magic"), std::string::npos);

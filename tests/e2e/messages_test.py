@@ -35,15 +35,16 @@ class Messages(Case):
     def test_a_truncated_idx_file_names_it(self):
         folder = self.folder / "data/fashion-mnist"
         folder.mkdir(parents=True)
+        (self.folder / "data/mnist-5k").mkdir()
         for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
             (folder / name).write_bytes(b"\0\0\x08\x03\0\0\0\x05\0\0\0\x1c\0\0\0\x1c" + bytes(100))
             (folder / (name + ".gz")).write_bytes((folder / name).read_bytes())
         _, err = self.nearfar("run", SOURCE / "configs/experiments/quickstart.toml", f"data.root={self.folder / 'data'}", code=6)
-        self.assertIn("idx", err)
+        self.assertIn("train-images-idx3-ubyte", err)
 
     def test_a_plugin_of_another_build_is_refused_with_both_values(self):
-        _, err = self.nearfar("run", SMOKE, "postprocessors=bad-tag", "--plugin-dir", BAD_PLUGINS, "--out", self.folder / "out", code=7)
-        self.assertIn("bad-tag", err)
+        _, err = self.nearfar("run", SMOKE, "postprocessors=wrong-tag", "--plugin-dir", BAD_PLUGINS, "--out", self.folder / "out", code=7)
+        self.assertIn("wrong_tag.so", err)
         self.assertIn("found", err)
 
     def test_a_plugin_that_throws_costs_only_its_own_cells(self):

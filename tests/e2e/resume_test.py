@@ -52,6 +52,12 @@ class Resume(Case):
             file.unlink()
         self.go_on()
 
+    def test_a_damaged_checkpoint_is_trained_again(self):
+        self.run_smoke()
+        file = self.out("best.safetensors")[0]
+        file.write_bytes(file.read_bytes()[:-100])
+        self.go_on()
+
     def test_a_lost_score_file_is_scored_again(self):
         self.run_smoke()
         self.out("scores/test.npy")[0].unlink()

@@ -73,7 +73,7 @@ class Smoke(Case):
             self.assertEqual(again[metric["metric"]], metric["value"])
 
     def test_a_limited_run_is_partial_and_does_not_rank(self):
-        self.run_smoke("--limit", "40", "losses=ce", "postprocessors=knn")
+        self.run_smoke("--limit", "100", "losses=ce", "postprocessors=knn")
         self.assertIn(",partial", self.results())
         board = json.loads(self.nearfar("report", "--json", "--out", self.folder / "out")[0])["boards"][0]
         self.assertIsNone(board["rows"][0]["rank"])
