@@ -32,20 +32,48 @@ class Messages(Case):
         _, err = self.nearfar("run", SOURCE / "configs/experiments/quickstart.toml", f"data.root={self.folder / 'nowhere'}", code=6)
         self.assertIn("nowhere", err)
 
-    def test_a_truncated_idx_file_names_it(self):
-        folder = self.folder / "data/fashion-mnist"
-        folder.mkdir(parents=True)
-        (self.folder / "data/mnist-5k").mkdir()
-        for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
-            (folder / name).write_bytes(b"\0\0\x08\x03\0\0\0\x05\0\0\0\x1c\0\0\0\x1c" + bytes(100))
-            (folder / (name + ".gz")).write_bytes((folder / name).read_bytes())
-        _, err = self.nearfar("run", SOURCE / "configs/experiments/quickstart.toml", f"data.root={self.folder / 'data'}", code=6)
-        self.assertIn("train-images-idx3-ubyte", err)
+    def test_a_truncated_idx_file_names_it_and_the_fix(self):
+        header = b"\0\0\x08\x03\0\0\0\x05\0\0\0\x1c\0\0\0\x1c"  # five images of 28 x 28
+        (self.folder / "images").write_bytes(header + bytes(100))
+        (self.folder / "labels").write_bytes(b"\0\0\x08\x01\0\0\0\x05" + bytes(5))
+        (self.folder / "b.toml").write_text(
+            f"""name = "b"
+classes = ["all"]
+[image]
+channels = 1
+height = 28
+width = 28
+mean = [0.5]
+std = [0.5]
+[root.here]
+folder = "{self.folder}"
+fix = "copy the files again"
+[source.s]
+type = "idx"
+root = "here"
+images = "images"
+labels = "labels"
+[[set]]
+name = "train"
+source = "s"
+first_per_class = 3
+count = 3
+[[set]]
+name = "test"
+source = "s"
+skip_per_class = 3
+count = 2
+"""
+        )
+        _, err = self.nearfar("run", SMOKE, f"benchmark={self.folder / 'b.toml'}", code=6)
+        for part in (str(self.folder / "images"), "100", str(5 * 28 * 28), "copy the files again"):
+            self.assertIn(part, err)
 
     def test_a_plugin_of_another_build_is_refused_with_both_values(self):
         _, err = self.nearfar("run", SMOKE, "postprocessors=wrong-tag", "--plugin-dir", BAD_PLUGINS, "--out", self.folder / "out", code=7)
         self.assertIn("wrong_tag.so", err)
-        self.assertIn("found", err)
+        self.assertIn("torch is '1.0.0'; this host has '2.", err)
+        self.assertIn("rebuild", err)
 
     def test_a_plugin_that_throws_costs_only_its_own_cells(self):
         self.run_smoke("losses=ce", "postprocessors=throws,knn", "--plugin-dir", BAD_PLUGINS, code=1)
