@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -97,6 +98,16 @@ void train_cell(const json& job) {
                   fmt::format("{} epoch {}/{} loss {:.3f}", label, now.epoch + 1, work.recipe.epochs, now.loss));
   };
   work.callbacks.should_stop = stop_requested;
+  // The handle guards forward(); what is left is backward() through autograd functions that the plugin may bring.
+  work.callbacks.guard = [&](const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Error&) {
+      throw;
+    } catch (...) {
+      rethrow_plugin_error(plugin.label(), "backward");
+    }
+  };
   log_info(fmt::format("{}: {} images, {} epochs", label, train_set->count, work.recipe.epochs));
   const TrainResult result = train(work, loss);
   if (!result.finished) throw Error(ErrorKind::interrupted, fmt::format("{}: stopped after a checkpoint", label));

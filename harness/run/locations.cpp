@@ -16,6 +16,7 @@ fs::path prefix() {
 }
 
 fs::path engine_program() {
+  if (const char* given = std::getenv("NEARFAR_ENGINE"); given != nullptr && *given != '\0') return given;
   const fs::path program = prefix() / "libexec/nearfar/nearfar-engine";
   if (!fs::exists(program)) {
     throw Error(ErrorKind::internal,

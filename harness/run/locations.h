@@ -8,7 +8,7 @@ namespace nearfar {
 
 /// PREFIX of the running program, from /proc/self/exe.
 std::filesystem::path prefix();
-/// Error(internal) if it is not there: a broken installation.
+/// $NEARFAR_ENGINE, else PREFIX's. Error(internal) if that is not there: a broken installation.
 std::filesystem::path engine_program();
 std::filesystem::path installed_plugins();
 /// configs/ and reports/ of the installation; $NEARFAR_SHARE moves it.

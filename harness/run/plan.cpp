@@ -197,7 +197,7 @@ BenchmarkRecord Plan::benchmark_record() const {
     const std::string short_name = set.name.substr(set.name.find('/') + 1);
     record.sets.push_back({.name = set.name.find('/') == std::string::npos ? set.name : short_name,
                            .group = set.group,
-                           .role = set.group == "control" ? "control: any working detector must find it easy or say why not" : "",
+                           .role = set.group == "control" ? "a check on the detector, in no mean" : "",
                            .image_count = set.count});
   }
   record.definition_json = definition.dump();

@@ -56,17 +56,19 @@ labels = "labels"
 [[set]]
 name = "train"
 source = "s"
+classes = [0]
 first_per_class = 3
 count = 3
 [[set]]
 name = "test"
 source = "s"
+classes = [0]
 skip_per_class = 3
 count = 2
 """
         )
         _, err = self.nearfar("run", SMOKE, f"benchmark={self.folder / 'b.toml'}", code=6)
-        for part in (str(self.folder / "images"), "100", str(5 * 28 * 28), "copy the files again"):
+        for part in (str(self.folder / "images"), "116 bytes", "3936 expected", "copy the files again"):
             self.assertIn(part, err)
 
     def test_a_plugin_of_another_build_is_refused_with_both_values(self):
