@@ -224,6 +224,12 @@ Plan make_plan(const PlanRequest& request) {
   Plan plan;
   plan.experiment = load_experiment(request.files, request.overrides);
   const Experiment& experiment = plan.experiment;
+  if (!experiment.features.empty()) {
+    throw Error(ErrorKind::config,
+                fmt::format("model.features = '{}': this version of `nearfar run` evaluates only models that it trained; score a feature "
+                            "folder with `nearfar score NAME --features {} --set SET -o FILE`",
+                            experiment.features.string(), experiment.features.string()));
+  }
   plan.catalog = read_catalog(request.plugin_dirs);
   plan.benchmark = load_benchmark(experiment.benchmark, benchmark_folders(request.files));
   plan.data_options = {

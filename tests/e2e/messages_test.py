@@ -90,6 +90,10 @@ count = 2
         _, err = self.nearfar("run", SMOKE, "--device", "cuda", "--out", self.folder / "out", code=4)
         self.assertIn(doctor["engine"]["cuda"]["reason"], err)
 
+    def test_a_feature_folder_is_sent_to_score(self):
+        _, err = self.nearfar("run", SMOKE, "model.features=DIR", code=4)
+        self.assertIn("nearfar score", err)
+
     def test_nothing_to_run_is_5(self):
         self.nearfar("run", SMOKE, "losses=supcon", "postprocessors=msp", "--out", self.folder / "out", code=5)
         self.nearfar("status", code=5)
