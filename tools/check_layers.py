@@ -16,17 +16,18 @@ ALLOWED = {
     "store": ["base"],
     "report": ["base", "metrics", "store"],
     "host": ["base"],
-    "data": ["base", "config"],
-    "models": ["base"],
-    "features": ["base", "models"],
+    "pixels": ["base"],
+    "data": ["base", "config", "pixels"],
+    "models": ["base", "config"],
+    "features": ["base", "data", "models"],
     "train": ["base", "config", "models", "features"],
     "run": ["base", "config", "data", "metrics", "store", "report"],
     "engine": ["base", "config", "data", "metrics", "host", "models", "features", "train", "run"],
-    "cli": ["base", "config", "data", "metrics", "store", "report", "run"],
+    "cli": ["base", "config", "pixels", "data", "metrics", "store", "report", "run"],
 }
 TORCH = {"sdk", "host", "models", "features", "train", "engine"}  # may include ATen and c10
 FULL_TORCH = {"models", "train"}  # whose .cpp files may include <torch/...>
-HOST_TEXT = {"host/params.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
+HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
 STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

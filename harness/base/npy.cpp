@@ -1,12 +1,17 @@
 #include "base/npy.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -181,18 +186,70 @@ void NpyArray::require(NpyType type, std::size_t dimensions) const {
                                            shape_.size(), npy_type_name(type), dimensions));
 }
 
-void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data) {
-  const std::vector<std::int64_t> axes(shape.begin(), shape.end());
-  NEARFAR_ASSERT(static_cast<std::size_t>(element_count(axes, row(type).size, file)) * row(type).size == data.size());
+namespace {
+/// Magic, version 1.0, length and header, padded so that data begin at a multiple of kAlignment and the whole has at least `least` bytes.
+std::string header_of(NpyType type, const std::vector<std::int64_t>& axes, std::size_t least = 0) {
   std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row(type).descr, fmt::join(axes, ", "),
                                    axes.size() == 1 ? "," : "");
-  header.append(kAlignment - (10 + header.size() + 1) % kAlignment, ' ');
+  const std::size_t bare = std::max(10 + header.size() + 1, least);
+  header.append((bare + kAlignment - 1) / kAlignment * kAlignment - 10 - header.size() - 1, ' ');
   header += '\n';
   std::string content(kMagic);
   content += {'\x01', '\x00', static_cast<char>(header.size() & 0xFFU), static_cast<char>(header.size() >> 8U)};
-  content += header;
+  return content + header;
+}
+constexpr std::size_t kStreamHeader = 128;  // room for any number of rows
+}  // namespace
+
+void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data) {
+  const std::vector<std::int64_t> axes(shape.begin(), shape.end());
+  NEARFAR_ASSERT(static_cast<std::size_t>(element_count(axes, row(type).size, file)) * row(type).size == data.size());
+  std::string content = header_of(type, axes);
   content.append(reinterpret_cast<const char*>(data.data()), data.size());
   write_file_atomic(file, content);
+}
+
+NpyWriter::NpyWriter(const std::filesystem::path& file, NpyType type, std::vector<std::int64_t> row_shape)
+    : file_(file), type_(type), row_shape_(std::move(row_shape)) {
+  row_bytes_ = static_cast<std::size_t>(element_count(row_shape_, row(type).size, file)) * row(type).size;
+  NEARFAR_ASSERT(row_bytes_ > 0);
+  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
+  const std::string blank(kStreamHeader, ' ');
+  write(std::as_bytes(std::span(blank)));
+}
+
+NpyWriter::~NpyWriter() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void NpyWriter::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+}
+
+void NpyWriter::append(std::span<const std::byte> rows) {
+  NEARFAR_ASSERT(rows.size() % row_bytes_ == 0);
+  write(rows);
+  written_ += rows.size();
+}
+
+std::int64_t NpyWriter::finish() {
+  std::vector<std::int64_t> axes{static_cast<std::int64_t>(written_ / row_bytes_)};
+  axes.insert(axes.end(), row_shape_.begin(), row_shape_.end());
+  const std::string header = header_of(type_, axes, kStreamHeader);
+  NEARFAR_ASSERT(header.size() == kStreamHeader);
+  if (::lseek(descriptor_, 0, SEEK_SET) != 0)
+    throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
+  write(std::as_bytes(std::span(header)));
+  if (::fsync(descriptor_) != 0 && errno != EINVAL)  // EINVAL: a file system without it
+    throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
+  ::close(std::exchange(descriptor_, -1));
+  return axes.front();
 }
 
 }  // namespace nearfar

@@ -55,6 +55,30 @@ void write_npy(const std::filesystem::path& file, std::span<const std::int64_t> 
   write_npy(file, npy_type<T>(), shape, std::as_bytes(data));
 }
 
+/// Writes an array row by row, for arrays whose number of rows is known only at the end. Not atomic: write into a folder that is put in
+/// place as a whole. Error(data) naming the file if it cannot be written (disk full). One thread.
+class NpyWriter {
+ public:
+  /// `row_shape`: the axes after the first; empty for a 1-D array.
+  NpyWriter(const std::filesystem::path& file, NpyType type, std::vector<std::int64_t> row_shape);
+  ~NpyWriter();
+  NpyWriter(const NpyWriter&) = delete;
+  NpyWriter& operator=(const NpyWriter&) = delete;
+  /// Whole rows.
+  void append(std::span<const std::byte> rows);
+  /// Writes the final header, flushes to disk. Rows that were appended.
+  std::int64_t finish();
+
+ private:
+  void write(std::span<const std::byte> bytes);
+  std::filesystem::path file_;
+  NpyType type_;
+  std::vector<std::int64_t> row_shape_;
+  std::size_t row_bytes_ = 0;
+  std::uint64_t written_ = 0;
+  int descriptor_ = -1;
+};
+
 template <>
 constexpr NpyType npy_type<bool>() {
   return NpyType::boolean;

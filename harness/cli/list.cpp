@@ -106,7 +106,8 @@ int list_verb(const ListArguments& arguments) {
   if (arguments.what == "postprocessors") return list_plugins(arguments, "postprocessor");
   if (arguments.what == "benchmarks") print(benchmark_rows(), {"name", "title", "file"}, as_json);
   if (arguments.what == "datasets") print(dataset_rows(), {"benchmark", "name", "group", "images"}, as_json);
-  if (arguments.what == "models") print(json::parse(run_engine("models", "{}")), {"name", "feature_dim", "parameters"}, as_json);
+  if (arguments.what == "models")
+    print(json::parse(run_engine("models", "{}")), {"name", "image_size", "feature_dim", "parameters"}, as_json);
   if (arguments.what == "cells") print(cell_rows(arguments), {"id", "kind", "label", "state", "attempts"}, as_json);
   if (arguments.what == "runs") print(run_rows(arguments), {"run", "cell", "label", "attempt", "state", "started", "seconds"}, as_json);
   return 0;

@@ -54,6 +54,28 @@ CLI::App* add_run(CLI::App& app, const char* name, const char* help, RunOptionsT
   add_plugin_dirs(*verb, text.arguments.plugin_dirs);
   return verb;
 }
+
+/// `data check|pack|synth`: words with '=' are overrides, the others names of sets.
+struct DataOptionsText {
+  DataArguments arguments;
+  std::vector<std::string> words;
+
+  void split() {
+    for (const std::string& word : words) (word.find('=') != std::string::npos ? arguments.overrides : arguments.sets).push_back(word);
+  }
+};
+
+CLI::App* add_data(CLI::App& data, const char* name, const char* help, DataOptionsText& text) {
+  CLI::App* verb = data.add_subcommand(name, help);
+  verb->add_option("benchmark", text.arguments.benchmark, "name or file of a benchmark")->required();
+  verb->add_flag("--json", text.arguments.json, "one JSON document on stdout");
+  return verb;
+}
+
+void add_data_words(CLI::App& verb, DataOptionsText& text) {
+  verb.add_option("words", text.words, "sets (default: all) and overrides: [SET…] [data.root=DIR data.allow_count_mismatch=true …]");
+  verb.add_option("--threads", text.arguments.threads, "that decode (default: one a core)")->check(CLI::Range(1, 256));
+}
 }  // namespace
 
 int dispatch(int argc, char** argv) {
@@ -136,6 +158,42 @@ int dispatch(int argc, char** argv) {
   score_app->add_flag("--json", score.json, "one JSON document on stdout");
   add_plugin_dirs(*score_app, score.plugin_dirs);
   when(score_app, [&] { return score_verb(score); });
+
+  ImportArguments import;
+  CLI::App* import_app = app.add_subcommand("import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint");
+  import_app->add_option("file", import.file, "weights: .ckpt, .pth, .safetensors")->required();
+  import_app->add_option("-o,--output", import.output, "checkpoint to write (default: FILE's name with .safetensors, here)");
+  import_app->add_option("--architecture", import.architecture, "default: the one that the names and shapes fit");
+  import_app->add_option("--size", import.size, "height and width of its images (default: the architecture's)")->check(CLI::Range(1, 8192));
+  import_app->add_flag("--json", import.json, "one JSON document on stdout");
+  when(import_app, [&] { return import_verb(import); });
+
+  DatabaseArguments export_db;
+  std::string export_cell;
+  std::filesystem::path export_scores;
+  CLI::App* export_app = app.add_subcommand("export", "score vectors of a finished cell as .npy, in list order");
+  export_app->add_option("cell", export_cell, "its key, the beginning of it, or its label")->required();
+  export_app->add_option("--scores", export_scores, "folder for SET.npy")->required();
+  add_database(*export_app, export_db);
+  when(export_app, [&] { return export_verb(export_db, export_cell, export_scores); });
+
+  CLI::App* data = app.add_subcommand("data", "check, pack or make the images of a benchmark");
+  data->require_subcommand(1);
+  DataOptionsText check, pack, synth;
+  CLI::App* check_app = add_data(*data, "check", "is every image there, readable and where it belongs? exit 6 if not", check);
+  add_data_words(*check_app, check);
+  when(check_app, [&] { return check.split(), data_check_verb(check.arguments); });
+  CLI::App* pack_app = add_data(*data, "pack", "decode image files once into packed copies, which are then used by themselves", pack);
+  add_data_words(*pack_app, pack);
+  pack_app->add_option("--out", pack.arguments.out, "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
+  when(pack_app, [&] { return pack.split(), data_pack_verb(pack.arguments); });
+  CLI::App* synth_app = add_data(*data, "synth", "a tiny look-alike of a benchmark's image files, for tests and demos", synth);
+  synth_app->add_option("--out", synth.arguments.out, "a new folder, then used as data.root")->required();
+  synth_app->add_option("--per-set", synth.arguments.per_set, "images a set, at least one a class; train has four times as many")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  synth_app->add_option("--seed", synth.arguments.seed, "another seed, other images")->capture_default_str();
+  when(synth_app, [&] { return data_synth_verb(synth.arguments); });
 
   DatabaseArguments doctor_db;
   Paths doctor_plugins;

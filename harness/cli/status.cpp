@@ -76,10 +76,29 @@ json details_json(const CellDetails& details) {
   document["scores"] = json::array();
   for (const ScoreSetRow& row : details.scores)
     document["scores"].push_back({{"set", row.set}, {"path", row.path}, {"sha256", row.sha256}, {"count", row.count}});
+  document["curve"] = json::array();
+  for (const CurvePoint& point : details.curve)
+    document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
   document["artifacts"] = json::array();
   for (const ArtifactRow& row : details.artifacts)
     document["artifacts"].push_back({{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
   return document;
+}
+
+/// The parameter search of an eval cell; the first highest AUROC was chosen.
+std::string tuning_text(const std::vector<CurvePoint>& curve) {
+  std::vector<const CurvePoint*> points;
+  const CurvePoint* best = nullptr;
+  for (const CurvePoint& point : curve) {
+    if (!point.name.starts_with("tune ")) continue;
+    points.push_back(&point);
+    if (point.value > (best != nullptr ? best->value : 0)) best = &point;
+  }
+  if (points.empty()) return "";
+  std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
+  for (const CurvePoint* point : points)
+    rows.push_back({point->name.substr(5), fmt::format("{:.4f}", 100 * point->value), point == best ? "chosen" : ""});
+  return "\n" + table(rows, {false, true, false});
 }
 
 std::string details_text(const CellDetails& details) {
@@ -97,6 +116,7 @@ std::string details_text(const CellDetails& details) {
   for (const MetricRow& row : details.metrics)
     rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});
   if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
+  text += tuning_text(details.curve);
   rows = {{"file", "sha256"}};
   for (const ArtifactRow& row : details.artifacts) rows.push_back({row.path, row.sha256.substr(0, 16)});
   for (const ScoreSetRow& row : details.scores) rows.push_back({row.path, row.sha256.substr(0, 16)});

@@ -61,6 +61,32 @@ struct ScoreArguments {
 };
 int score_verb(const ScoreArguments& arguments);
 
+struct ImportArguments {
+  std::filesystem::path file, output;
+  std::string architecture;
+  std::int64_t size = 0;  ///< of square input images; 0 = the architecture's
+  bool json = false;
+};
+int import_verb(const ImportArguments& arguments);
+
+/// Copies the score files of a finished eval cell to DIR/SET.npy.
+int export_verb(const DatabaseArguments& database, const std::string& cell, const std::filesystem::path& scores);
+
+struct DataArguments {
+  std::string benchmark;               ///< a name or a path
+  std::vector<std::string> overrides;  ///< data.KEY=value, the keys of [data] in an experiment
+  std::vector<std::string> sets;       ///< check, pack: these only
+  std::filesystem::path out;           ///< pack: the folder for packed copies; synth: the new data root
+  std::int64_t per_set = 50;           ///< synth
+  std::uint64_t seed = 1;              ///< synth
+  int threads = 0;                     ///< 0 = one a core
+  bool json = false;
+};
+/// Prints the check and throws Error(data) naming the first bad file.
+int data_check_verb(const DataArguments& arguments);
+int data_pack_verb(const DataArguments& arguments);
+int data_synth_verb(const DataArguments& arguments);
+
 int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database);
 
 }  // namespace nearfar

@@ -53,6 +53,15 @@ Json identity(const ParamMap& params) {
   return object;
 }
 
+Json identity(const TuneChoice& tune) {
+  if (tune.mode == TuneChoice::Mode::openood) return "openood";
+  Json axes = Json::object();
+  for (const auto& [name, values] : tune.axes) {
+    for (const ParamValue& value : values) axes[name].push_back(identity(ParamMap{{"value", value}}).at("value"));
+  }
+  return axes;
+}
+
 /// A benchmark's name without the folder it lies in.
 std::string benchmark_name(const std::string& benchmark) { return plugin_key(std::filesystem::path(benchmark).stem().string()); }
 
@@ -68,16 +77,29 @@ std::string canonical_text(const Experiment& experiment) {
   Json losses = Json::object(), postprocessors = Json::object();
   for (const LossChoice& loss : experiment.losses)
     losses[loss.name] = {{"params", identity(loss.params)}, {"train", identity(loss.recipe)}};
-  for (const PostprocessorChoice& choice : experiment.postprocessors) postprocessors[choice.name] = {{"params", identity(choice.params)}};
+  for (const PostprocessorChoice& choice : experiment.postprocessors) {
+    postprocessors[choice.name] = {{"params", identity(choice.params)}};
+    if (choice.tune.mode != TuneChoice::Mode::none) postprocessors[choice.name]["tune"] = identity(choice.tune);
+  }
+  Json models = Json::array();
+  for (const ForeignModel& model : experiment.models) {
+    models.push_back({{"architecture", model.architecture},
+                      {"training", model.training},
+                      {"seed", model.seed ? Json(*model.seed) : Json()},
+                      {"from", model.features.empty() ? "checkpoint" : "features"}});
+  }
   const Json document = {{"name", experiment.name},
                          {"recipe", experiment.recipe},
                          {"benchmark", benchmark_name(experiment.benchmark)},
                          {"protocols", sorted(experiment.protocols)},
-                         {"model", {{"name", experiment.model}, {"from_features", !experiment.features.empty()}}},
+                         {"model", {{"name", experiment.model}, {"from", models}}},
                          {"losses", losses},
                          {"postprocessors", postprocessors},
                          {"seeds", sorted(experiment.seeds)},
-                         {"data", {{"allow_count_mismatch", experiment.allow_count_mismatch}, {"limit", experiment.limit}}},
+                         {"data",
+                          {{"allow_count_mismatch", experiment.allow_count_mismatch},
+                           {"limit", experiment.limit},
+                           {"on_unreadable", experiment.on_unreadable}}},
                          {"dtype", experiment.dtype},
                          {"deterministic", experiment.deterministic}};
   return document.dump();

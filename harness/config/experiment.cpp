@@ -48,12 +48,12 @@ struct PluginSection {
 };
 
 /// Everything of a plugin's section but `train` is a parameter; its names and ranges are checked against the plugin's table at plan time.
-PluginSection read_plugin(const Value* table, const std::string& name, bool may_train) {
+PluginSection read_plugin(const Value* table, const std::string& name, std::string_view reserved) {
   PluginSection plugin;
   if (!table) return plugin;
   if (!table->table()) fail_at(table->where, fmt::format("{} is a table of parameters, found {}", name, type_name(*table)));
   for (const auto& [key, value] : *table->table()) {
-    if (may_train && key == "train") continue;
+    if (key == reserved) continue;
     std::visit(
         [&](const auto& held) {
           using T = std::decay_t<decltype(held)>;
@@ -103,7 +103,7 @@ void read_losses(Section& top, Experiment& experiment) {
   for (const NamedAt& named : read_names(top, "losses")) {
     const Value* section = plugin_section(sections, named.name);
     const std::string title = fmt::format("[loss.{}]", named.name);
-    PluginSection plugin = read_plugin(section, title, true);
+    PluginSection plugin = read_plugin(section, title, "train");
     const Value* train = section ? Section(section, title).find_table("train") : nullptr;
     experiment.losses.push_back({.name = named.name,
                                  .params = std::move(plugin.params),
@@ -114,19 +114,66 @@ void read_losses(Section& top, Experiment& experiment) {
   if (!sections) return;
   for (const auto& [name, section] : *sections->table()) {  // settings that wait for their loss to be listed are checked too
     const std::string title = fmt::format("[loss.{}]", name);
-    read_plugin(&section, title, true);
+    read_plugin(&section, title, "train");
     read_recipe(Section(&section, title).find_table("train"), fmt::format("[loss.{}.train]", name), experiment.train);
   }
 }
 
+ParamValue scalar(const Value& value, const std::string& title) {
+  return std::visit(
+      [&](const auto& held) -> ParamValue {
+        using T = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<T, Value::List> || std::is_same_v<T, Value::Table>) {
+          fail_at(value.where, fmt::format("{}: expected a boolean, a number or text, found {}", title, type_name(value)));
+        } else {
+          return held;
+        }
+      },
+      value.data);
+}
+
+/// "openood", "none" or a table of values to search.
+TuneChoice read_tune(const Value& value, const std::string& title, bool may_be_grid) {
+  TuneChoice tune{.where = value.where};
+  const auto* word = std::get_if<std::string>(&value.data);
+  if (word != nullptr && (*word == "openood" || *word == "none")) {
+    tune.mode = *word == "none" ? TuneChoice::Mode::none : TuneChoice::Mode::openood;
+    return tune;
+  }
+  if (!may_be_grid || !value.table() || value.table()->empty()) {
+    fail_at(value.where,
+            fmt::format("'tune' in {} is {}; expected \"openood\", \"none\"{}", title,
+                        word != nullptr ? "'" + *word + "'" : type_name(value), may_be_grid ? " or a grid like { k = [5, 50] }" : ""));
+  }
+  tune.mode = TuneChoice::Mode::grid;
+  for (const auto& [name, values] : *value.table()) {
+    std::vector<ParamValue>& axis = tune.axes[name];
+    if (!values.list()) {
+      axis.push_back(scalar(values, title));
+      continue;
+    }
+    for (const Value& one : *values.list()) axis.push_back(scalar(one, title));
+    if (axis.empty()) fail_at(values.where, fmt::format("'{}' in the grid of {} has no values", name, title));
+  }
+  return tune;
+}
+
 void read_postprocessors(Section& top, Experiment& experiment) {
   const Value* sections = top.find_table("postprocessor");
+  const Value* general = top.find("tune");
+  const TuneChoice everywhere = general ? read_tune(*general, "the top level", false) : TuneChoice{};
+  const auto read_one = [&](const Value* section, const std::string& name) {
+    const std::string title = fmt::format("[postprocessor.{}]", name);
+    PluginSection plugin = read_plugin(section, title, "tune");
+    const Value* own = section ? Section(section, title).find("tune") : nullptr;
+    return std::pair{std::move(plugin), own ? read_tune(*own, title, true) : everywhere};
+  };
   for (const NamedAt& named : read_names(top, "postprocessors")) {
-    PluginSection plugin = read_plugin(plugin_section(sections, named.name), fmt::format("[postprocessor.{}]", named.name), false);
-    experiment.postprocessors.push_back({named.name, std::move(plugin.params), std::move(plugin.where), named.where});
+    auto [plugin, tune] = read_one(plugin_section(sections, named.name), named.name);
+    experiment.postprocessors.push_back({named.name, std::move(plugin.params), std::move(plugin.where), named.where, std::move(tune)});
   }
   if (!sections) return;
-  for (const auto& [name, section] : *sections->table()) read_plugin(&section, fmt::format("[postprocessor.{}]", name), false);
+  for (const auto& [name, section] : *sections->table()) read_one(&section, name);
 }
 
 void read_seeds(Section& top, Experiment& experiment) {
@@ -140,19 +187,56 @@ void read_seeds(Section& top, Experiment& experiment) {
   if (unique.size() != experiment.seeds.size()) fail_at(replicates.where("seed"), "a seed stands twice in 'seeds'");
 }
 
+/// Which protocols there are is the benchmark's affair: the planner checks the names.
 void read_protocols(Section& top, Experiment& experiment) {
   std::vector<NamedAt> names = read_names(top, "protocols");
-  const std::vector<std::string> known = {"ood", "fsood"};
-  for (const NamedAt& named : names) {
-    if (std::find(known.begin(), known.end(), named.name) == known.end()) {
-      fail_at(named.where,
-              fmt::format("unknown protocol '{}'; there are {}{}", named.name, join(known, " and "), suggestion(named.name, known)));
-    }
-  }
   if (!top.find("protocols")) return;
   if (names.empty()) fail_at(top.where("protocols"), "'protocols' is empty; give ood, fsood or both");
   experiment.protocols.clear();
   for (NamedAt& named : names) experiment.protocols.push_back(std::move(named.name));
+}
+
+/// `[model]` without weights or features says what is trained.
+void read_model(const Value& value, const std::string& title, Experiment& experiment) {
+  Section section(&value, title);
+  ForeignModel model;
+  model.where = value.where;
+  section.read("checkpoint", model.checkpoint);
+  section.read("features", model.features);
+  section.read("name", model.architecture);
+  const bool has_training = section.read("training", model.training);
+  std::int64_t seed = 0;
+  if (section.read("seed", seed, 0)) model.seed = seed;
+  section.finish();
+  if (!model.checkpoint.empty() && !model.features.empty()) {
+    fail_at(section.where("features"), fmt::format("{} has both 'checkpoint' and 'features'; keep one", title));
+  }
+  if (model.checkpoint.empty() && model.features.empty()) {
+    if (has_training || model.seed || title == "[[model]]") {
+      fail_at(value.where, fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
+    }
+    if (!model.architecture.empty()) experiment.model = model.architecture;
+    return;
+  }
+  model.where = section.where(model.features.empty() ? "checkpoint" : "features");
+  if (has_training) model.training = plugin_key(model.training);
+  if (model.training.empty()) fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");
+  experiment.models.push_back(std::move(model));
+}
+
+void read_models(Section& top, Experiment& experiment) {
+  const Value* value = top.find("model");
+  if (!value) return;
+  if (value->table()) {
+    read_model(*value, "[model]", experiment);
+  } else if (value->list()) {
+    for (const Value& entry : *value->list()) {
+      if (!entry.table()) fail_at(entry.where, fmt::format("'model' is a table or a list of tables, found {}", type_name(entry)));
+      read_model(entry, "[[model]]", experiment);
+    }
+  } else {
+    fail_at(value->where, fmt::format("'model' is a table or a list of tables, found {}; did you mean model.name?", type_name(*value)));
+  }
 }
 
 void read_sections(Section& top, Experiment& experiment) {
@@ -160,11 +244,11 @@ void read_sections(Section& top, Experiment& experiment) {
   data.read("root", experiment.data_root);
   data.read("allow_count_mismatch", experiment.allow_count_mismatch);
   data.read("limit", experiment.limit, 0);
+  data.read("on_unreadable", experiment.on_unreadable, {"fail", "skip"});
+  data.read("follow_links", experiment.follow_links);
+  data.read("packed", experiment.packed);
   data.finish();
-  Section model(top.find_table("model"), "[model]");
-  model.read("name", experiment.model);
-  model.read("features", experiment.features);
-  model.finish();
+  read_models(top, experiment);
   Section run(top.find_table("run"), "[run]");
   run.read("jobs", experiment.jobs, 0, 4096);
   run.read("threads", experiment.threads, 1, 4096);
@@ -205,7 +289,7 @@ Experiment typed(const Value& document, const std::filesystem::path& last_file) 
   top.find("extends");  // taken out while composing; known here so that it is suggested
   top.find("seeds");
   top.finish();
-  if (!experiment.features.empty()) experiment.losses.clear();
+  if (!experiment.models.empty()) experiment.losses.clear();
   return experiment;
 }
 

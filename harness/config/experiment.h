@@ -8,18 +8,19 @@
 ///   name = "quickstart"                      # default: the file's stem
 ///   recipe = "quickstart"                    # the name of the training recipe, as leaderboards show it
 ///   benchmark = "fashion-mnist"              # a name or a path to a .toml
-///   protocols = ["ood"]                      # ood, fsood
+///   protocols = ["ood"]                      # ood, fsood and what else the benchmark has
 ///   losses = ["ce", "supcon"]                # names with - or _
 ///   postprocessors = ["msp", "knn"]
 ///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
 ///   device = "cpu"                           # cpu, cuda
 ///   dtype = "float32"
 ///   out = "out/quickstart"
-///   [data]   root, allow_count_mismatch, limit
-///   [model]  name, features
+///   tune = "openood"                         # or "none": whether postprocessors search their parameters on the validation sets
+///   [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, packed
+///   [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]: several
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
-///   [postprocessor.NAME]  parameters of the plugin
+///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
 ///   [run]    jobs, threads, timeout_seconds, deterministic
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -28,6 +29,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,10 +64,33 @@ struct LossChoice {
   std::string where;   ///< where the list names it
 };
 
+/// Which parameters are searched on ID val against ood_val; nothing else is ever looked at.
+struct TuneChoice {
+  enum class Mode {
+    none,     ///< the parameters as they are
+    openood,  ///< the plugin's own grid, if its reference searches it by default
+    grid,     ///< `axes`
+  };
+  Mode mode = Mode::none;
+  std::map<std::string, std::vector<ParamValue>, std::less<>> axes = {};
+  std::string where = {};
+};
+
 struct PostprocessorChoice {
   std::string name;
   ParamMap params;
   ParamWhere param_where;
+  std::string where;
+  TuneChoice tune = {};
+};
+
+/// A model that somebody else made: weights, or features.
+struct ForeignModel {
+  std::filesystem::path checkpoint;  ///< a weights file, or a folder with s0/best.ckpt, s1/… (OpenOOD's seeds)
+  std::filesystem::path features;    ///< a feature folder; exactly one of the two
+  std::string architecture;          ///< key `name`; "" = the one that the weights fit
+  std::string training = "unknown";  ///< as leaderboards show it
+  std::optional<std::int64_t> seed;  ///< default: the number of the s* folder, else 0
   std::string where;
 };
 
@@ -75,16 +100,19 @@ struct Experiment {
   std::string benchmark;
   std::string benchmark_where;
   std::vector<std::string> protocols = {"ood"};
-  std::string model = "resnet8";   ///< key `model.name`
-  std::filesystem::path features;  ///< key `model.features`: a feature folder stands in for training; then `losses` is empty
-  std::vector<LossChoice> losses;  ///< in the order of the list, no name twice
+  std::string model = "resnet8";     ///< key `model.name`: what is trained
+  std::vector<ForeignModel> models;  ///< stand in for training; then `losses` is empty
+  std::vector<LossChoice> losses;    ///< in the order of the list, no name twice
   std::vector<PostprocessorChoice> postprocessors;
   std::vector<std::int64_t> seeds = {0};
-  TrainRecipe train;                  ///< [train] alone
-  std::filesystem::path data_root;    ///< key `data.root`; empty = the benchmark's default folders
-  bool allow_count_mismatch = false;  ///< key `data.allow_count_mismatch`
-  std::int64_t limit = 0;             ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
-  std::string device = "cpu";         ///< "cpu" or "cuda"
+  TrainRecipe train;                   ///< [train] alone
+  std::filesystem::path data_root;     ///< key `data.root`; empty = the benchmark's default folders
+  bool allow_count_mismatch = false;   ///< key `data.allow_count_mismatch`
+  std::string on_unreadable = "fail";  ///< key `data.on_unreadable`: "fail" or "skip"
+  bool follow_links = false;           ///< key `data.follow_links`
+  std::filesystem::path packed;        ///< key `data.packed`
+  std::int64_t limit = 0;              ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
+  std::string device = "cpu";          ///< "cpu" or "cuda"
   std::string dtype = "float32";
   bool deterministic = true;
   std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core

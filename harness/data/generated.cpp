@@ -76,9 +76,9 @@ SourceImages make_shapes(const std::string& pattern, std::uint64_t seed, std::in
     // Stripes are the same after half a turn, places after a whole one.
     const Direction towards = direction(static_cast<double>(label) / static_cast<double>(gratings ? 2 * kinds : kinds));
     const double first = unit(draw(seed, image, -1)), second = unit(draw(seed, image, -2));
-    for (std::int64_t channel = 0; channel < channels; ++channel) {
-      for (std::int64_t y = 0; y < height; ++y) {
-        for (std::int64_t x = 0; x < width; ++x) {
+    for (std::int64_t y = 0; y < height; ++y) {
+      for (std::int64_t x = 0; x < width; ++x) {
+        for (std::int64_t channel = 0; channel < channels; ++channel) {
           const double shape = gratings ? grating(width, towards, first, y, x) : blob(width, towards, 2 * first - 1, 2 * second - 1, y, x);
           const double noise = 2 * unit(draw(seed, image, (channel * height + y) * width + x)) - 1;
           result.pixels.push_back(static_cast<std::uint8_t>(std::floor(128 + 80 * shape + 40 * noise)));

@@ -13,7 +13,7 @@ namespace nearfar {
 /// All images of one source.
 struct SourceImages {
   std::int64_t count = 0, channels = 1, height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  // [count, channels, height, width]
+  std::vector<std::uint8_t> pixels;  // [count, height, width, channels]
   std::vector<std::int64_t> labels;  // [count] as the source has them; 0 where it has none
 };
 
@@ -23,6 +23,10 @@ SourceImages read_idx(const std::filesystem::path& images, const std::filesystem
 
 /// Rows of height·width pixels and a label, comma-separated, no header. Error(data) names file:line.
 SourceImages read_mnist_csv(const std::filesystem::path& file, std::int64_t height, std::int64_t width, const std::string& fix);
+
+/// CIFAR-10 and CIFAR-100 "binary version" (cs.toronto.edu/~kriz/cifar.html): records of `label_bytes` (1, or 2: coarse, fine; fine counts)
+/// and three planes of 32 x 32 bytes; files one after the other. Error(data) names a file that is missing or of a wrong size.
+SourceImages read_cifar(const std::vector<std::filesystem::path>& batches, std::int64_t label_bytes, const std::string& fix);
 
 /// The same bytes on every machine: each pixel depends on (seed, image, position) alone.
 SourceImages make_noise(std::uint64_t seed, std::int64_t count, std::int64_t channels, std::int64_t height, std::int64_t width);

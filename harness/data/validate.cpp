@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <set>
 
 namespace nearfar {
 namespace {
 
-bool is_id(const SetSpec& set) { return set.group == "id"; }
 bool has_benchmark_labels(const SetSpec& set) { return set.group == "id" || set.group == "csid"; }
 bool is_ood(const SetSpec& set) { return set.group == "near" || set.group == "far" || set.group == "ood_val"; }
 
@@ -44,7 +44,8 @@ void check_names(const Benchmark& benchmark) {
   for (const char* needed : {"train", "test"}) {
     if (!names.contains(needed)) fail_at(benchmark.file.string(), fmt::format("a benchmark needs a [[set]] named '{}'", needed));
   }
-  if (benchmark.classes.empty()) fail_at(benchmark.file.string(), "a benchmark needs 'classes', the names of its ID classes");
+  if (benchmark.classes.empty())
+    fail_at(benchmark.file.string(), "a benchmark needs 'classes', the names of its ID classes, or 'class_count'");
 }
 
 void check_references(const Benchmark& benchmark) {
@@ -70,30 +71,54 @@ void check_classes(const Benchmark& benchmark, const SetSpec& set) {
   const std::set<std::int64_t> unique(set.classes.begin(), set.classes.end());
   if (unique.size() != set.classes.size()) fail_at(set.where, fmt::format("set '{}' names a class twice", set.name));
   if (!has_benchmark_labels(set)) return;
+  // Lists, folders and CIFAR batches may have the benchmark's own labels: those are checked when they are read.
+  const SourceType type = benchmark.source(set.source).type;
+  if (set.classes.empty() && (type == SourceType::list || type == SourceType::folders || type == SourceType::cifar)) return;
   if (set.classes.size() != benchmark.classes.size()) {
     fail_at(set.where, fmt::format("set '{}' keeps {} classes, but the benchmark has {}: list the source's label of each, in that order",
                                    set.name, set.classes.size(), benchmark.classes.size()));
   }
 }
 
+bool is_listed(const SourceSpec& source) { return source.type == SourceType::list || source.type == SourceType::folders; }
+
+std::string plain(const std::string& path) { return std::filesystem::path(path).lexically_normal().string(); }
+
+/// The same images in the same order: one source, or two that name the same list or folder.
+bool same_images(const SourceSpec& a, const SourceSpec& b) {
+  if (a.name == b.name) return true;
+  if (a.type != b.type || a.root != b.root) return false;
+  if (a.type == SourceType::list) return plain(a.list_file) == plain(b.list_file);
+  return a.type == SourceType::folders && plain(a.folder) == plain(b.folder) && a.folders == b.folders;
+}
+
+/// Labels mean the same classes. Lists of one root do not share labels (OpenOOD's have -1 for all that is out of distribution): there
+/// `nearfar data check` compares contents.
+bool same_classes(const SourceSpec& a, const SourceSpec& b) { return is_listed(a) || is_listed(b) ? same_images(a, b) : a.root == b.root; }
+
+std::string described(const SourceSpec& source) {
+  if (source.type == SourceType::list) return source.list_file;
+  return is_listed(source) ? source.folder : source.root;
+}
+
 /// No leak: one image in one set only, and no class on both sides.
 void check_pair(const Benchmark& benchmark, const SetSpec& a, const SetSpec& b) {
   const std::string common = common_classes(a, b);
   if (common.empty()) return;
-  const bool same_root = benchmark.source(a.source).root == benchmark.source(b.source).root;
-  if (same_root && ((is_id(a) && is_ood(b)) || (is_ood(a) && is_id(b)))) {
+  const SourceSpec &a_source = benchmark.source(a.source), &b_source = benchmark.source(b.source);
+  if (same_classes(a_source, b_source) && ((has_benchmark_labels(a) && is_ood(b)) || (is_ood(a) && has_benchmark_labels(b)))) {
     const SetSpec& ood = is_ood(a) ? a : b;
     const SetSpec& id = is_ood(a) ? b : a;
     fail_at(ood.where,
             fmt::format("set '{}' keeps classes of '{}' that are in-distribution in set '{}' ({}): a class is one or the other: {}",
-                        ood.name, benchmark.source(ood.source).root, id.name, id.where, common));
+                        ood.name, described(benchmark.source(ood.source)), id.name, id.where, common));
   }
-  if (a.source == b.source && ranges_meet(a, b)) {
+  if (same_images(a_source, b_source) && ranges_meet(a, b)) {
     fail_at(
         b.where,
         fmt::format("sets '{}' ({}) and '{}' would share images of '{}', classes: {}; set skip_per_class and first_per_class so that they "
                     "do not meet",
-                    a.name, a.where, b.name, b.source, common));
+                    a.name, a.where, b.name, is_listed(b_source) ? described(b_source) : b.source, common));
   }
 }
 

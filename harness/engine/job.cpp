@@ -8,6 +8,10 @@
 #include "engine/cuda.h"
 
 namespace nearfar {
+namespace {
+// Also the batch of the network: large enough for convolutions to run at full speed, small enough at 224 pixels.
+constexpr std::int64_t kSlabImages = 64;
+}  // namespace
 
 void prepare_torch(const nlohmann::json& job) {
   if (job.value("device", "cpu") == "cuda") require_cuda();
@@ -45,24 +49,39 @@ std::vector<PlannedSet> planned_sets(const nlohmann::json& sets) {
 
 JobImages::JobImages(const nlohmann::json& job) : benchmark_(load_benchmark(job.at("benchmark"), {})) {
   const auto& data = job.at("data");
-  options_ = {
-      .data_root = data.at("root").get<std::string>(), .limit = data.at("limit"), .allow_count_mismatch = data.at("allow_count_mismatch")};
+  options_ = {.data_root = data.at("root").get<std::string>(),
+              .limit = data.at("limit"),
+              .allow_count_mismatch = data.at("allow_count_mismatch"),
+              .on_unreadable = data.at("on_unreadable") == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
+              .follow_links = data.at("follow_links"),
+              .packed = data.at("packed").get<std::string>(),
+              .threads = job.value("threads", 1)};
+}
+
+void JobImages::check_planned(const PlannedSet& planned, const std::string& found) const {
+  if (found == planned.hash) return;
+  throw Error(
+      ErrorKind::data,
+      fmt::format("image set '{}' of {}: contents have changed since the plan was made (found {}, planned {}); run the same command again",
+                  planned.name, benchmark_.file.string(), found, planned.hash));
 }
 
 std::vector<ImageSet> JobImages::load(const std::vector<PlannedSet>& sets) const {
   std::vector<std::string> names;
   for (const PlannedSet& set : sets) names.push_back(set.name);
   std::vector<ImageSet> loaded = load_sets(benchmark_, names, options_);
-  for (std::size_t i = 0; i < sets.size(); ++i) {
-    if (loaded[i].hash != sets[i].hash) {
-      throw Error(
-          ErrorKind::data,
-          fmt::format(
-              "image set '{}' of {}: contents have changed since the plan was made (found {}, planned {}); run the same command again",
-              sets[i].name, benchmark_.file.string(), loaded[i].hash, sets[i].hash));
-    }
-  }
+  for (std::size_t i = 0; i < sets.size(); ++i) check_planned(sets[i], loaded[i].hash);
   return loaded;
+}
+
+std::unique_ptr<ImageStream> JobImages::open(const PlannedSet& set) const {
+  auto stream = open_stream(benchmark_, set.name, options_, kSlabImages);
+  check_planned(set, stream->info().hash);
+  return stream;
+}
+
+std::string JobImages::preprocess() const {
+  return fmt::format("uint8-normalize-2 mean {} std {}", fmt::join(benchmark_.mean, " "), fmt::join(benchmark_.std, " "));
 }
 
 ImageView JobImages::view(const ImageSet& set) const {

@@ -26,9 +26,9 @@ int report(ErrorKind kind, const std::string& message, const char* state) {
 
 int run(const std::string& verb) {
   using Verb = void (*)(const nlohmann::json&);
-  static const std::map<std::string, Verb> verbs{{"inspect", nearfar::inspect}, {"models", nearfar::models},
-                                                 {"score", nearfar::score},     {"train", nearfar::train_cell},
-                                                 {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
+  static const std::map<std::string, Verb> verbs{
+      {"inspect", nearfar::inspect}, {"models", nearfar::models},    {"weights", nearfar::weights}, {"import", nearfar::import_file},
+      {"score", nearfar::score},     {"train", nearfar::train_cell}, {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
   const auto found = verbs.find(verb);
   if (found == verbs.end())
     throw nearfar::Error(ErrorKind::config,

@@ -12,12 +12,13 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace nearfar {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kFormat = "nearfar-features-1";
+constexpr const char* kFormat = "nearfar-features-2";
 
 template <class T>
 void write_tensor(const fs::path& file, const at::Tensor& tensor) {
@@ -86,26 +87,81 @@ bool features_cached(const fs::path& folder, const FeatureKey& key, bool full) {
   }
 }
 
-void write_features(const fs::path& folder, const FeatureKey& key, const FeatureBatch& batch) try {
-  const fs::path parent = folder.parent_path().empty() ? fs::path(".") : folder.parent_path();
-  // Hidden and with our process id: never taken for an image set, never another process's.
-  const fs::path fresh = parent / fmt::format(".{}.{}.tmp", folder.filename().string(), getpid());
-  const fs::path stale = parent / fmt::format(".{}.{}.old", folder.filename().string(), getpid());
-  fs::remove_all(fresh);
-  fs::create_directories(fresh);
+FeatureFacts read_facts(const fs::path& folder) try {
+  const nlohmann::json manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
+  return {manifest.at("images"), manifest.at("unreadable").get<std::vector<std::int64_t>>(), manifest.at("pixels")};
+} catch (const nlohmann::json::exception& error) {
+  throw Error(ErrorKind::data, fmt::format("{}: damaged manifest: {}", folder.string(), error.what()));
+}
 
-  nlohmann::ordered_json files;
-  const auto add = [&](const char* name) { files[name] = file_json(fresh / name); };
-  write_tensor<float>(fresh / "features.npy", batch.features);
-  add("features.npy");
-  if (batch.logits.defined()) {
-    write_tensor<float>(fresh / "logits.npy", batch.logits);
-    add("logits.npy");
+namespace {
+
+/// One pass over a stream into the .npy files of `folder`. Returns what the manifest says of the images.
+class Extraction {
+ public:
+  Extraction(const fs::path& folder, Network& network, const Normalization& normalization, const SetInfo& info)
+      : network_(network),
+        normalization_(normalization),
+        info_(info),
+        features_(folder / "features.npy", NpyType::float32, {network.feature_dim()}),
+        labels_(folder / "labels.npy", NpyType::int64, {}) {
+    if (network.has_classifier()) logits_.emplace(folder / "logits.npy", NpyType::float32, std::vector<std::int64_t>{network.output_dim()});
   }
-  write_tensor<std::int64_t>(fresh / "labels.npy", batch.labels);
-  add("labels.npy");
-  write_file_atomic(fresh / "manifest.json", nlohmann::ordered_json{{"key", key_json(key)}, {"files", files}}.dump(2) + "\n");
 
+  void add(const Slab& slab) {
+    const auto count = static_cast<std::size_t>(slab.count), first = static_cast<std::size_t>(slab.first);
+    const ImageView view{.pixels = slab.pixels,
+                         .labels = std::span(info_.labels).subspan(first, count),
+                         .count = slab.count,
+                         .channels = info_.channels,
+                         .height = info_.height,
+                         .width = info_.width,
+                         .mean = normalization_.mean,
+                         .std = normalization_.std};
+    check_images(view);
+    pixels_ = xxh3(std::as_bytes(slab.pixels), pixels_);
+    const at::Tensor features = network_.features(test_batch(view, 0, slab.count));
+    const at::Tensor logits = logits_ ? network_.output(features) : at::Tensor();
+    if (slab.unreadable.empty()) {
+      append(features_, features);
+      if (logits_) append(*logits_, logits);
+      labels_.append(std::as_bytes(view.labels));
+      return;
+    }
+    for (std::int64_t i = 0; i < slab.count; ++i) {
+      if (std::binary_search(slab.unreadable.begin(), slab.unreadable.end(), slab.first + i)) {
+        unreadable_.push_back(slab.first + i);
+        continue;
+      }
+      append(features_, features.narrow(0, i, 1));
+      if (logits_) append(*logits_, logits.narrow(0, i, 1));
+      labels_.append(std::as_bytes(view.labels.subspan(static_cast<std::size_t>(i), 1)));
+    }
+  }
+
+  FeatureFacts finish() {
+    features_.finish();
+    if (logits_) logits_->finish();
+    return {labels_.finish(), unreadable_, fmt::format("{:016x}", pixels_)};
+  }
+
+ private:
+  static void append(NpyWriter& writer, const at::Tensor& rows) {
+    const at::Tensor whole = rows.detach().cpu().to(at::kFloat).contiguous();
+    writer.append(std::as_bytes(std::span(whole.const_data_ptr<float>(), static_cast<std::size_t>(whole.numel()))));
+  }
+
+  Network& network_;
+  const Normalization& normalization_;
+  const SetInfo& info_;
+  NpyWriter features_, labels_;
+  std::optional<NpyWriter> logits_;
+  std::uint64_t pixels_ = 0;
+  std::vector<std::int64_t> unreadable_;
+};
+
+/// Puts `fresh` where `folder` is or was, unless another process put the same set there.
+void put_in_place(const fs::path& fresh, const fs::path& stale, const fs::path& folder, const FeatureKey& key) {
   if (fs::exists(folder) && !features_cached(folder, key)) {
     fs::remove_all(stale);
     fs::rename(folder, stale);
@@ -118,16 +174,47 @@ void write_features(const fs::path& folder, const FeatureKey& key, const Feature
       throw Error(ErrorKind::data, fmt::format("{}: cannot be put in place: {}", folder.string(), occupied.message()));
   }
   fs::remove_all(stale);
-  sync_folder(parent);
-} catch (const fs::filesystem_error& error) {
-  throw Error(ErrorKind::data, fmt::format("{}: cannot write the feature set: {}", folder.string(), error.what()));
+  sync_folder(folder.parent_path());
 }
 
-bool ensure_features(const fs::path& folder, const FeatureKey& key, Network& network, const ImageView& images,
-                     const std::function<void(std::int64_t)>& progress) {
+}  // namespace
+
+bool ensure_features(const fs::path& folder, const FeatureKey& key, Network& network, const Normalization& normalization,
+                     const std::function<std::unique_ptr<ImageStream>()>& open, const std::function<void(std::int64_t)>& progress) try {
   if (features_cached(folder, key)) return false;
-  write_features(folder, key, run_network(network, images, 256, progress));
+  const fs::path parent = folder.parent_path().empty() ? fs::path(".") : folder.parent_path();
+  // Hidden and with our process id: never taken for an image set, never another process's.
+  const fs::path fresh = parent / fmt::format(".{}.{}.tmp", folder.filename().string(), getpid());
+  const fs::path stale = parent / fmt::format(".{}.{}.old", folder.filename().string(), getpid());
+  fs::remove_all(fresh);
+  fs::create_directories(fresh);
+  FeatureFacts facts;
+  try {
+    const EvalScope scope(network);
+    const std::unique_ptr<ImageStream> stream = open();
+    Extraction extraction(fresh, network, normalization, stream->info());
+    Slab slab;
+    while (stream->next(slab)) {
+      extraction.add(slab);
+      if (progress) progress(slab.first + slab.count);
+    }
+    facts = extraction.finish();
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(fresh, ignored);
+    throw;
+  }
+  nlohmann::ordered_json files;
+  for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
+    if (fs::exists(fresh / name)) files[name] = file_json(fresh / name);
+  }
+  const nlohmann::ordered_json manifest{
+      {"key", key_json(key)}, {"images", facts.images}, {"unreadable", facts.unreadable}, {"pixels", facts.pixels}, {"files", files}};
+  write_file_atomic(fresh / "manifest.json", manifest.dump(2) + "\n");
+  put_in_place(fresh, stale, folder, key);
   return true;
+} catch (const fs::filesystem_error& error) {
+  throw Error(ErrorKind::data, fmt::format("{}: cannot write the feature set: {}", folder.string(), error.what()));
 }
 
 void write_head(const fs::path& folder, const HeadWeights& head) {

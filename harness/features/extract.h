@@ -1,5 +1,6 @@
 #pragma once
 /// One pass of a network over an image set under the test transform, in memory or into a cache folder that all postprocessors share.
+#include "data/image_stream.h"
 #include "models/images.h"
 #include "models/network.h"
 
@@ -7,7 +8,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace nearfar {
 
@@ -15,7 +18,7 @@ namespace nearfar {
 struct FeatureKey {
   std::string checkpoint;  ///< hash of the weights file
   std::string images;      ///< hash of the image set
-  std::string preprocess = "uint8-normalize-1";
+  std::string preprocess = "uint8-normalize-2";
   std::string dtype = "float32";
 
   bool operator==(const FeatureKey&) const = default;
@@ -30,14 +33,24 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
 /// manifest's hashes too. Never throws for a missing or damaged set: it is false.
 bool features_cached(const std::filesystem::path& folder, const FeatureKey& key, bool full = false);
 
-/// Writes features.npy, logits.npy (if any), labels.npy and manifest.json into `folder`, as a unit: made under a temporary name beside it
-/// and renamed. An older set there is replaced. If another process was faster with the same key, its set stays. Error(data) if it cannot
-/// write.
-void write_features(const std::filesystem::path& folder, const FeatureKey& key, const FeatureBatch& batch);
+/// What a cached set's manifest says of the images it was made from.
+struct FeatureFacts {
+  std::int64_t images = 0;               ///< rows
+  std::vector<std::int64_t> unreadable;  ///< positions in the set that were left out, ascending (data.on_unreadable = "skip")
+  std::string pixels;                    ///< hash of all pixels that the network saw
+};
+/// Error(data) if there is no readable manifest.
+FeatureFacts read_facts(const std::filesystem::path& folder);
 
-/// The cached set if there is one, else one pass over the images, written. Returns true if the network was run.
-bool ensure_features(const std::filesystem::path& folder, const FeatureKey& key, Network& network, const ImageView& images,
-                     const std::function<void(std::int64_t)>& progress = {});
+/// The cached set if there is one, else one pass over the images, slab by slab: features.npy, logits.npy (with a linear head), labels.npy
+/// and manifest.json, made under a temporary name beside `folder` and renamed. Memory does not grow with the set. An older set there is
+/// replaced; if another process was faster with the same key, its set stays. `open` is called only if the network has to run; mean and std
+/// are `normalization`'s. Returns true if it ran. Error(data) if it cannot write, and whatever the stream says.
+struct Normalization {
+  std::vector<double> mean, std;  ///< one per channel, on the scale 0 to 1
+};
+bool ensure_features(const std::filesystem::path& folder, const FeatureKey& key, Network& network, const Normalization& normalization,
+                     const std::function<std::unique_ptr<ImageStream>()>& open, const std::function<void(std::int64_t)>& progress = {});
 
 /// head/weight.npy and head/bias.npy under a model's feature folder.
 void write_head(const std::filesystem::path& folder, const HeadWeights& head);

@@ -80,6 +80,8 @@ PluginDescription description_from(const Json& json) {
   description.reference = text(json, "reference");
   description.needs = json.at("needs").get<std::vector<std::string>>();
   for (const Json& param : json.at("params")) description.params.push_back(param_from(param));
+  description.sweep = grid_from_text(description.params, text(json, "sweep"), description.name);
+  description.tuned = json.at("tuned").get<bool>();
   description.source_hash = text(json, "source_hash");
   description.binary_hash = text(json, "binary_hash");
   const Json& tag = json.at("build_tag");
@@ -107,6 +109,8 @@ std::string description_json(const PluginDescription& description) {
             {"reference", description.reference},
             {"needs", description.needs},
             {"params", params},
+            {"sweep", grid_text(description.sweep)},
+            {"tuned", description.tuned},
             {"source_hash", description.source_hash},
             {"binary_hash", description.binary_hash},
             {"build_tag",

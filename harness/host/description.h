@@ -1,6 +1,7 @@
 #pragma once
 /// What is known of a plugin without calling it, as plain data and as JSON. Torch-free (library nearfar::host_text): the engine loads the
 /// plugin and sends this text, the parent plans with it. Values; safe from any thread.
+#include "host/grid.h"
 #include "host/params.h"
 
 #include <optional>
@@ -29,6 +30,8 @@ struct PluginDescription {
   std::vector<std::string>
       needs;  ///< "logits", "features", "normalized-features", "head-weights", "map-statistics", "input-gradients", "train", "validation"
   ParamSchema params;
+  ParamGrid sweep;          ///< what `tune` searches by default; empty = nothing
+  bool tuned = false;       ///< the method's reference searches it by default
   std::string source_hash;  ///< of its sources and the SDK headers: part of a cell's key
   std::string binary_hash;  ///< SHA-256 of the .so: stored with a run, not part of the key
   BuildTagText build_tag;
@@ -38,7 +41,7 @@ struct PluginDescription {
 };
 
 /// {"kind","name","version","summary","reference","needs":[…],"params":[{"name","type","default","minimum","maximum","choices","help"}],
-///  "source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
+///  "sweep":"k=50,100","tuned","source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
 ///  "traits":{"views","head","normalized_embedding"}}.
 /// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for losses. One line.
 std::string description_json(const PluginDescription& description);

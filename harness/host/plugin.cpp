@@ -205,6 +205,13 @@ LoadedPlugin load_plugin(const fs::path& file) {
   description.reference = text(info.text.reference);
   description.needs = need_names(info.text.needs);
   description.params = read_params(file, info.text.params);
+  try {
+    description.sweep = grid_from_text(description.params, text(info.text.sweep), "the sweep");
+  } catch (const Error& error) {
+    refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
+  }
+  description.tuned = info.text.tuned;
+  if (description.tuned && description.sweep.empty()) refuse(file, "is .tuned but has no .sweep; give it the values to search");
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
   description.build_tag = {info.tag.torch, info.tag.cxx_abi, info.tag.compiler, info.tag.standard, info.tag.sdk};

@@ -45,15 +45,17 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
     if (record.val_accuracy) row["val_accuracy"] = *record.val_accuracy;
     history.push_back(row);
   }
-  return {{"format", kFormat},
-          {"identity", checkpoint.identity},
-          {"spec", spec_json(checkpoint.spec)},
-          {"step", checkpoint.step},
-          {"epoch_loss_sum", checkpoint.epoch_loss_sum},
-          {"loss_average", checkpoint.loss_average},
-          {"best_epoch", checkpoint.best_epoch},
-          {"best_value", checkpoint.best_value},
-          {"history", history}};
+  nlohmann::ordered_json state{{"format", kFormat},
+                               {"identity", checkpoint.identity},
+                               {"spec", spec_json(checkpoint.spec)},
+                               {"step", checkpoint.step},
+                               {"epoch_loss_sum", checkpoint.epoch_loss_sum},
+                               {"loss_average", checkpoint.loss_average},
+                               {"best_epoch", checkpoint.best_epoch},
+                               {"best_value", checkpoint.best_value},
+                               {"history", history}};
+  if (!checkpoint.origin.empty()) state["origin"] = checkpoint.origin;
+  return state;
 }
 
 Checkpoint state_from_json(const nlohmann::json& json) {
@@ -62,6 +64,7 @@ Checkpoint state_from_json(const nlohmann::json& json) {
     throw Error(ErrorKind::data, fmt::format("checkpoint format {}, this program reads {}", json.at("format").dump(), kFormat));
   }
   json.at("identity").get_to(checkpoint.identity);
+  if (json.contains("origin")) json.at("origin").get_to(checkpoint.origin);
   checkpoint.spec = spec_from_json(json.at("spec"));
   json.at("step").get_to(checkpoint.step);
   json.at("epoch_loss_sum").get_to(checkpoint.epoch_loss_sum);
@@ -123,7 +126,13 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
 
 std::unique_ptr<Network> load_network(const std::filesystem::path& file) {
   const Checkpoint checkpoint = read_checkpoint(file);
-  std::unique_ptr<Network> network = make_network(checkpoint.spec, 0);
+  try {
+    check_tensors(checkpoint.spec, checkpoint.network, file.string());
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::data) throw;
+    throw Error(ErrorKind::data, fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));  // its spec, not a user's
+  }
+  std::unique_ptr<Network> network = make_empty_network(checkpoint.spec);
   load_tensors(*network, checkpoint.network, file.string());
   network->train(false);
   return network;

@@ -23,7 +23,8 @@ struct EpochRecord {
 };
 
 struct Checkpoint {
-  std::string identity;  ///< what was asked for; a checkpoint of another identity is not continued
+  std::string identity;  ///< what was asked for; a checkpoint of another identity is not continued. "" = imported, never continued
+  std::string origin;    ///< of imported weights: where they came from; not stored where it is empty
   NetworkSpec spec;
   std::int64_t step = 0;             ///< optimiser steps done
   double epoch_loss_sum = 0;         ///< of the steps of the unfinished epoch
@@ -44,7 +45,7 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
 /// Error(data) naming the file and what is wrong with it.
 Checkpoint read_checkpoint(const std::filesystem::path& file);
 
-/// The network of a checkpoint, with its weights, in evaluation mode. Errors as read_checkpoint and load_tensors.
+/// The network of a checkpoint, with its weights, in evaluation mode. Error(data) as read_checkpoint and load_tensors.
 std::unique_ptr<Network> load_network(const std::filesystem::path& file);
 
 }  // namespace nearfar

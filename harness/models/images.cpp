@@ -34,7 +34,8 @@ void check_images(const ImageView& images) {
 std::vector<float> normalization_table(const ImageView& images) {
   std::vector<float> table;
   for (std::size_t c = 0; c < static_cast<std::size_t>(images.channels); ++c) {
-    for (int value = 0; value < 256; ++value) table.push_back(static_cast<float>((value / 255.0 - images.mean[c]) / images.std[c]));
+    const auto mean = static_cast<float>(images.mean[c]), deviation = static_cast<float>(images.std[c]);
+    for (int value = 0; value < 256; ++value) table.push_back((static_cast<float>(value) / 255.0F - mean) / deviation);
   }
   return table;
 }
@@ -46,11 +47,9 @@ at::Tensor test_batch(const ImageView& images, std::int64_t first, std::int64_t 
   float* out = batch.mutable_data_ptr<float>();
   const std::vector<float> table = normalization_table(images);
   const std::uint8_t* in = images.pixels.data() + first * channels * area;
-  for (std::int64_t i = 0; i < last - first; ++i, in += channels * area, out += channels * area) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const float* row = table.data() + 256 * c;
-      for (std::int64_t p = 0; p < area; ++p) out[p * channels + c] = row[in[c * area + p]];
-    }
+  const std::int64_t pixels = (last - first) * area;
+  for (std::int64_t p = 0; p < pixels; ++p) {
+    for (std::int64_t c = 0; c < channels; ++c) *out++ = table[static_cast<std::size_t>(256 * c + *in++)];
   }
   return batch;
 }

@@ -10,7 +10,7 @@ namespace nearfar {
 
 /// Pixels and labels belong to the caller and outlive the view.
 struct ImageView {
-  std::span<const std::uint8_t> pixels;  ///< [count, channels, height, width], contiguous
+  std::span<const std::uint8_t> pixels;  ///< [count, height, width, channels], contiguous
   std::span<const std::int64_t> labels;  ///< [count]; 0 <= label < classes in-distribution, -1 out-of-distribution
   std::int64_t count = 0, channels = 0, height = 0, width = 0;
   std::vector<double> mean, std;  ///< one per channel, on the scale 0 to 1
@@ -19,7 +19,8 @@ struct ImageView {
 /// Throws Error(data) unless sizes agree, no dimension is negative, and mean and std have one finite value per channel (std > 0).
 void check_images(const ImageView& images);
 
-/// (v / 255 - mean) / std of all 256 pixel values of each channel: [channels * 256], computed in double, rounded once.
+/// (v / 255 - mean) / std of all 256 pixel values of each channel: [channels * 256], every step in float32, as torchvision's ToTensor and
+/// Normalize do it, to the bit.
 std::vector<float> normalization_table(const ImageView& images);
 
 /// Images first <= i < last, under the test transform: [last - first, channels, height, width] float32 in channels-last memory.

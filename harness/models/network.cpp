@@ -1,32 +1,15 @@
 #include "models/network.h"
 
 #include "base/error.h"
-#include "base/text.h"
+#include "models/mismatch.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
 namespace nearfar {
-namespace {
-
-std::string shape_text(const at::Tensor& tensor) {
-  std::vector<std::string> sizes;
-  for (const std::int64_t size : tensor.sizes()) sizes.push_back(std::to_string(size));
-  return "[" + join(sizes, ",") + "]";
-}
-
-/// A few names and how many there are.
-std::string some_names(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 5;
-  const std::vector<std::string> shown(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, names.size())));
-  return fmt::format("{} ({}{})", names.size(), join(shown, ", "), names.size() > kShown ? ", …" : "");
-}
-
-}  // namespace
 
 std::int64_t Network::output_dim() const { return has_classifier() ? spec().classes : spec().embedding_dim; }
 
@@ -41,31 +24,29 @@ HeadWeights Network::head() {
   return head;
 }
 
+namespace {
+
+void require_fit(const std::string& architecture, const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given,
+                 const std::string& source) {
+  const Mismatch mismatch = compare_tensors(expected, given);
+  if (mismatch.count() > 0) {
+    throw Error(ErrorKind::data, fmt::format("{}: does not fit a {}: {}", source, architecture, mismatch.text()));
+  }
+}
+
+}  // namespace
+
+void check_tensors(const NetworkSpec& spec, const std::vector<NamedTensor>& tensors, const std::string& source) {
+  require_fit(spec.architecture, make_shape_network(spec)->named_tensors(), tensors, source);
+}
+
 void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, const std::string& source) {
-  std::map<std::string, at::Tensor> given;
+  const std::vector<NamedTensor> own = network.named_tensors();
+  require_fit(network.spec().architecture, own, tensors, source);
+  std::map<std::string_view, at::Tensor> given;
   for (const NamedTensor& named : tensors) given[named.name] = named.tensor;
-  std::vector<std::string> missing, unexpected, wrong;
-  std::vector<NamedTensor> own = network.named_tensors();
-  for (const NamedTensor& named : own) {
-    const auto found = given.find(named.name);
-    if (found == given.end()) {
-      missing.push_back(named.name);
-    } else if (found->second.sizes() != named.tensor.sizes() || found->second.scalar_type() != named.tensor.scalar_type()) {
-      wrong.push_back(fmt::format("{} is {} {}, expected {} {}", named.name, c10::toString(found->second.scalar_type()),
-                                  shape_text(found->second), c10::toString(named.tensor.scalar_type()), shape_text(named.tensor)));
-    }
-  }
-  std::map<std::string, bool> known;
-  for (const NamedTensor& named : own) known[named.name] = true;
-  for (const auto& [name, tensor] : given) {
-    if (!known.contains(name)) unexpected.push_back(name);
-  }
-  if (!missing.empty() || !unexpected.empty() || !wrong.empty()) {
-    throw Error(ErrorKind::data, fmt::format("{}: does not fit a {}: missing {}; unexpected {}; wrong {}", source,
-                                             network.spec().architecture, some_names(missing), some_names(unexpected), some_names(wrong)));
-  }
   const c10::AutoGradMode no_gradients(false);
-  for (NamedTensor& named : own) named.tensor.copy_(given.at(named.name));
+  for (const NamedTensor& named : own) named.tensor.copy_(given.at(named.name));
 }
 
 EvalScope::EvalScope(Network& network)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "models/mismatch.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t kMaxHeader = 32u << 20;
 constexpr std::size_t kMaxDimensions = 16;
+constexpr std::size_t kMaxValues = 2'000'000;
+constexpr int kMaxDepth = 3;  // header, tensor, its list
 
 struct ElementType {
   const char* name;
@@ -45,10 +48,10 @@ struct Entry {
 
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& file) : file_(file), map_(file) {}
+  Reader(std::span<const std::byte> bytes, const std::string& name) : bytes_(bytes), file_(name) {}
 
-  TensorFile read() {
-    const std::span<const std::byte> bytes = map_.bytes();
+  TensorFile read() const {
+    const std::span<const std::byte> bytes = bytes_;
     std::uint64_t length = 0;
     if (bytes.size() < sizeof length) fail("", fmt::format("{} bytes are too few for a header", bytes.size()));
     std::memcpy(&length, bytes.data(), sizeof length);
@@ -75,17 +78,20 @@ class Reader {
 
  private:
   [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
-    const std::string where = tensor.empty() ? "" : fmt::format("tensor '{}': ", tensor);
-    throw Error(ErrorKind::data, fmt::format("{}: not a valid safetensors file: {}{}", file_.string(), where, what));
+    const std::string where = tensor.empty() ? "" : fmt::format("tensor '{}': ", printable(tensor));
+    throw Error(ErrorKind::data, fmt::format("{}: not a valid safetensors file: {}{}", file_, where, what));
   }
 
-  /// A JSON object without repeated keys at any level.
+  /// A JSON object without repeated keys at any level; its limits hold while it is read, before it takes memory.
   nlohmann::json parse(std::string_view text) const {
     if (text.empty() || text.front() != '{') fail("", "the header is not a JSON object");
     std::vector<std::set<std::string>> keys;
     std::string repeated;
+    std::size_t count = 0;
     const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
       using Event = nlohmann::json::parse_event_t;
+      if (depth >= kMaxDepth && (event == Event::object_start || event == Event::array_start)) fail("", "the header is nested too deeply");
+      if (++count > kMaxValues) fail("", fmt::format("the header has more than {} values", kMaxValues));
       if (event == Event::object_start) keys.resize(std::max<std::size_t>(keys.size(), static_cast<std::size_t>(depth) + 1));
       if (event == Event::object_start) keys[static_cast<std::size_t>(depth)].clear();
       if (event == Event::key && !keys[static_cast<std::size_t>(depth) - 1].insert(value.get<std::string>()).second) {
@@ -97,9 +103,9 @@ class Reader {
     try {
       header = nlohmann::json::parse(text, watch);
     } catch (const nlohmann::json::exception& error) {
-      fail("", fmt::format("broken header: {}", error.what()));
+      fail("", fmt::format("broken header: {}", printable(error.what())));
     }
-    if (!repeated.empty()) fail("", fmt::format("the header repeats '{}'", repeated));
+    if (!repeated.empty()) fail("", fmt::format("the header repeats '{}'", printable(repeated)));
     return header;
   }
 
@@ -107,14 +113,14 @@ class Reader {
     if (!value.is_object()) fail("", "__metadata__ is not an object");
     Metadata result;
     for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) fail("", fmt::format("__metadata__ '{}' is not a string", key));
+      if (!text.is_string()) fail("", fmt::format("__metadata__ '{}' is not a string", printable(key)));
       result[key] = text.get<std::string>();
     }
     return result;
   }
 
   std::uint64_t natural(const std::string& tensor, const nlohmann::json& value, const char* what) const {
-    if (!value.is_number_unsigned()) fail(tensor, fmt::format("{} is {}, expected a whole number from 0", what, value.dump()));
+    if (!value.is_number_unsigned()) fail(tensor, fmt::format("{} is {}, expected a whole number from 0", what, printable(value.dump())));
     return value.get<std::uint64_t>();
   }
 
@@ -128,7 +134,7 @@ class Reader {
     const nlohmann::json& type = value["dtype"];
     const auto* known = std::find_if(std::begin(kElementTypes), std::end(kElementTypes),
                                      [&](const ElementType& one) { return type.is_string() && type.get<std::string>() == one.name; });
-    if (known == std::end(kElementTypes)) fail(name, fmt::format("unknown dtype {}", type.dump()));
+    if (known == std::end(kElementTypes)) fail(name, fmt::format("unknown dtype {}", printable(type.dump())));
     result.type = known->type;
 
     const nlohmann::json& shape = value["shape"];
@@ -179,8 +185,8 @@ class Reader {
     return result;
   }
 
-  std::filesystem::path file_;
-  MappedFile map_;
+  std::span<const std::byte> bytes_;
+  const std::string& file_;
 };
 
 }  // namespace
@@ -217,6 +223,11 @@ void write_safetensors(const std::filesystem::path& file, const std::vector<Name
   write_file_atomic(file, content);
 }
 
-TensorFile read_safetensors(const std::filesystem::path& file) { return Reader(file).read(); }
+TensorFile read_safetensors(const std::filesystem::path& file) {
+  const MappedFile map(file);
+  return parse_safetensors(map.bytes(), file.string());
+}
+
+TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) { return Reader(bytes, name).read(); }
 
 }  // namespace nearfar

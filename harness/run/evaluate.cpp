@@ -19,12 +19,12 @@ std::vector<float> read_scores(const ScoreFile& scores) {
 }
 }  // namespace
 
-std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<std::string>& protocols) {
+std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<ProtocolSpec>& protocols) {
   std::vector<MetricRow> rows;
-  for (const std::string& protocol : protocols) {
+  for (const ProtocolSpec& protocol : protocols) {
     std::vector<float> id;
     for (const ScoreFile& set : scores) {
-      if (set.name != "test" && !(protocol == "fsood" && group_of(set.name) == "csid")) continue;
+      if (set.name != "test" && std::find(protocol.csid.begin(), protocol.csid.end(), set.name) == protocol.csid.end()) continue;
       const std::vector<float> values = read_scores(set);
       id.insert(id.end(), values.begin(), values.end());
     }
@@ -39,7 +39,7 @@ std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const s
                                             {"fpr95", metrics.fpr95},
                                             {"aupr_in", metrics.aupr_in},
                                             {"aupr_out", metrics.aupr_out}}) {
-          rows.push_back({.protocol = protocol, .group = group, .dataset = dataset, .metric = metric, .value = value});
+          rows.push_back({.protocol = protocol.name, .group = group, .dataset = dataset, .metric = metric, .value = value});
         }
       }
     } catch (const Error& error) {

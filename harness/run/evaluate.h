@@ -1,5 +1,6 @@
 #pragma once
 /// From score files to metric rows.
+#include "data/benchmark.h"
 #include "store/store.h"
 
 #include <filesystem>
@@ -14,8 +15,8 @@ struct ScoreFile {
   std::filesystem::path file;  ///< .npy, [N] float32 or float64, higher = more OOD
 };
 
-/// Every metric of every near, far and control set under each protocol: ID is `test`, with fsood `test` and every csid set pooled in list
-/// order. Error(data) for a NaN, an infinity or an empty set, naming the file.
-std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<std::string>& protocols);
+/// Every metric of every near, far and control set under each protocol: ID is `test`, pooled with the protocol's csid sets. Error(data) for
+/// a NaN, an infinity or an empty set, naming the file.
+std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<ProtocolSpec>& protocols);
 
 }  // namespace nearfar

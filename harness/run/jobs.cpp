@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "run/locations.h"
 
 #ifndef NEARFAR_VERSION
 #error "NEARFAR_VERSION comes from CMake's project version"
@@ -25,7 +26,10 @@ json common_job(const Plan& plan, const PlannedModel& model) {
           {"data",
            {{"root", plan.data_options.data_root.empty() ? "" : fs::absolute(plan.data_options.data_root).string()},
             {"limit", plan.data_options.limit},
-            {"allow_count_mismatch", plan.data_options.allow_count_mismatch}}},
+            {"allow_count_mismatch", plan.data_options.allow_count_mismatch},
+            {"on_unreadable", plan.experiment.on_unreadable},
+            {"follow_links", plan.data_options.follow_links},
+            {"packed", plan.data_options.packed.empty() ? "" : fs::absolute(plan.data_options.packed).string()}}},
           {"device", plan.experiment.device},
           {"threads", plan.experiment.threads},
           {"deterministic", plan.experiment.deterministic},
@@ -52,21 +56,44 @@ std::string train_job(const Plan& plan, const PlannedModel& model) {
   return job.dump();
 }
 
+namespace {
+/// Where the engine finds the network or its features.
+json model_job(const Plan& plan, const PlannedModel& model) {
+  switch (model.origin) {
+    case ModelOrigin::trained:
+      return {{"origin", "trained"},
+              {"checkpoint", (fs::absolute(plan.out) / cell_folder(model.cell.record.key) / "best.safetensors").string()}};
+    case ModelOrigin::checkpoint:
+      return {{"origin", "checkpoint"},
+              {"checkpoint", fs::absolute(model.file).string()},
+              {"sha256", model.weights},
+              {"architecture", model.cell.record.architecture},
+              {"mappings", (share() / "configs/models").string()}};
+    case ModelOrigin::features:
+      break;
+  }
+  return {{"origin", "features"}, {"folder", fs::absolute(model.file).string()}};
+}
+}  // namespace
+
 std::string eval_job(const Plan& plan, const PlannedModel& model, const std::vector<PlannedEval*>& evals) {
   json job = common_job(plan, model);
-  bool needs_train = false, needs_val = false;
+  job["model"] = model_job(plan, model);
+  std::vector<std::string> fit;
   for (const PlannedEval* eval : evals) {
     json cell = plugin_job(*eval->plugin, eval->params);
     cell["cell"] = eval->cell.record.key;
     cell["folder"] = cell_folder(eval->cell.record.key).string();
+    cell["grid"] = grid_text(eval->grid);
     job["cells"].push_back(std::move(cell));
-    needs_train = needs_train || eval->plugin->needs_one("train");
-    needs_val = needs_val || eval->plugin->needs_one("validation");
+    for (const std::string& set : plan.fit_sets(model, *eval)) {
+      if (std::find(fit.begin(), fit.end(), set) == fit.end()) fit.push_back(set);
+    }
   }
   job["fit_sets"] = json::array();
-  if (needs_train) job["fit_sets"].push_back(set_job(plan, "train"));
-  if (needs_val) job["fit_sets"].push_back(set_job(plan, "val"));
+  for (const std::string& set : fit) job["fit_sets"].push_back(set_job(plan, set));
   for (const std::string& set : plan.scored_sets()) job["score_sets"].push_back(set_job(plan, set));
+  for (const ProtocolSpec& protocol : plan.protocols()) job["protocols"].push_back({{"name", protocol.name}, {"csid", protocol.csid}});
   return job.dump();
 }
 
@@ -103,6 +130,19 @@ EvalResult eval_result_from(const json& message) {
   result.seconds_score = message.at("seconds_score");
   for (const json& row : message.at("scores"))
     result.scores.push_back({.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
+  result.classifier = message.at("classifier");
+  for (const json& row : message.at("accuracy")) {
+    result.metrics.push_back(
+        {.protocol = row.at("protocol"), .group = "id", .dataset = row.at("dataset"), .metric = "accuracy", .value = row.at("value")});
+  }
+  if (const auto skipped = message.at("unreadable").get<std::int64_t>(); skipped > 0)
+    result.flags = "skipped-images=" + std::to_string(skipped);
+  if (message.contains("tuned")) {
+    std::int64_t step = 0;
+    for (const json& point : message.at("tuned").at("points"))
+      result.curve.push_back({.name = "tune " + point.at("params").get<std::string>(), .step = step++, .value = point.at("auroc")});
+    result.artifacts = artifacts_from(message);
+  }
   return result;
 }
 

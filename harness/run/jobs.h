@@ -14,7 +14,7 @@ std::string engine_version();
 std::string train_job(const Plan& plan, const PlannedModel& model);
 std::string eval_job(const Plan& plan, const PlannedModel& model, const std::vector<PlannedEval*>& evals);
 
-/// Of a "trained" and a "scored" message; the metrics of the latter are left empty.
+/// Of a "trained" and a "scored" message; of the latter the metrics hold only accuracies.
 TrainResult train_result_from(const nlohmann::json& message);
 EvalResult eval_result_from(const nlohmann::json& message);
 

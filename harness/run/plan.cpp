@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "run/foreign_models.h"
 #include "run/locations.h"
 
 namespace nearfar {
@@ -21,6 +23,7 @@ std::string place(const std::string& where, const ParamWhere& params, std::strin
   return fmt::format("{}: {} '{}'", at, kind, name);
 }
 
+/// Of the sets that a cell looks at: pixels, labels and what is done to them.
 json images_identity(const Plan& plan, const std::vector<std::string>& sets) {
   const Benchmark& benchmark = plan.benchmark;
   json identity{{"shape", {benchmark.channels, benchmark.height, benchmark.width}},
@@ -47,14 +50,14 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
   model.plugin = &plan.catalog.find("loss", loss.name, loss.where);
   NEARFAR_ASSERT(model.plugin->traits.has_value());
   model.params = validate(model.plugin->params, loss.params, place(loss.where, loss.param_where, "loss", loss.name)).values();
-  const bool linear = model.plugin->traits->head == "linear";
+  model.has_classifier = model.plugin->traits->head == "linear";
   CellRecord& record = model.cell.record;
   record.kind = "train";
   record.label = fmt::format("{}/{}/s{}", loss.name, plan.experiment.model, seed);
   record.benchmark = plan.benchmark.name;
   record.data_hash = plan.manifest.hash;
   record.architecture = plan.experiment.model;
-  record.head = linear ? "linear" : loss.recipe.projection;
+  record.head = model.has_classifier ? "linear" : loss.recipe.projection;
   record.training = model.plugin->name;
   record.training_params = canonical_params(non_default_params(model.plugin->params, model.params));
   record.recipe = plan.experiment.recipe;
@@ -68,6 +71,7 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
                     {"images", images_identity(plan, sets)},
                     {"architecture", plan.experiment.model},
                     {"loss", plugin_identity(*model.plugin, model.params)},
+                    {"on_unreadable", plan.experiment.on_unreadable},
                     {"recipe", json::parse(recipe_identity(loss.recipe))},
                     {"recipe_name", plan.experiment.recipe},
                     {"seed", seed},
@@ -76,35 +80,44 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
   return model;
 }
 
-PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const PostprocessorChoice& choice) {
-  PlannedEval eval;
-  eval.plugin = &plan.catalog.find("postprocessor", choice.name, choice.where);
-  eval.params =
-      validate(eval.plugin->params, choice.params, place(choice.where, choice.param_where, "postprocessor", choice.name)).values();
-  CellRecord& record = eval.cell.record;
-  record = model.cell.record;
-  record.kind = "eval";
-  record.train_key = model.cell.record.key;
-  record.label += " " + eval.plugin->name;
-  record.postprocessor = eval.plugin->name;
-  record.postprocessor_params = canonical_params(non_default_params(eval.plugin->params, eval.params));
-  identify(record, {{"kind", "eval"},
-                    {"numerics", kNumericsVersion},
-                    {"model", model.cell.record.key},
-                    {"data", plan.manifest.hash},
-                    {"protocols", plan.experiment.protocols},
-                    {"postprocessor", plugin_identity(*eval.plugin, eval.params)},
-                    {"dtype", plan.experiment.dtype},
-                    {"deterministic", plan.experiment.deterministic}});
-  if (model.plugin->traits->head != "linear") {
-    for (const std::string_view need : {"logits", "head-weights"}) {
-      if (!eval.plugin->needs_one(need)) continue;
-      eval.applicable = false;
-      eval.cell.state = CellState::not_applicable;
-      eval.cell.reason = fmt::format("needs {}; a model trained with '{}' has no linear head", need, model.plugin->name);
-      break;
-    }
+/// The grid that the choice asks for; empty = no search.
+ParamGrid grid_of(const PluginDescription& plugin, const PostprocessorChoice& choice) {
+  if (choice.tune.mode == TuneChoice::Mode::openood) return plugin.tuned ? plugin.sweep : ParamGrid{};
+  if (choice.tune.mode == TuneChoice::Mode::none) return {};
+  std::vector<ParamGrid::Axis> axes;
+  for (const auto& [name, values] : choice.tune.axes) axes.push_back({name, values});
+  return checked_grid(plugin.params, std::move(axes), fmt::format("{}: tune of postprocessor '{}'", choice.tune.where, choice.name));
+}
+
+/// Grid and parameters; a parameter that is searched cannot be given too (with OpenOOD's grid, giving it means: do not search).
+void plan_params(PlannedEval& eval, const PostprocessorChoice& choice) {
+  const std::string at = place(choice.where, choice.param_where, "postprocessor", choice.name);
+  eval.params = validate(eval.plugin->params, choice.params, at).values();
+  eval.grid = grid_of(*eval.plugin, choice);
+  if (choice.tune.mode == TuneChoice::Mode::openood) {
+    std::erase_if(eval.grid.axes, [&](const ParamGrid::Axis& axis) { return choice.params.contains(axis.name); });
   }
+  for (const ParamGrid::Axis& axis : eval.grid.axes) {
+    if (choice.params.contains(axis.name)) {
+      throw Error(ErrorKind::config, fmt::format("{}: '{}' is both given and searched ({}); keep one", at, axis.name, choice.tune.where));
+    }
+    eval.params.erase(axis.name);
+  }
+}
+
+/// What a leaderboard shows: parameters other than the default, and what was searched.
+std::string shown_params(const PlannedEval& eval, const PostprocessorChoice& choice) {
+  ParamMap shown = non_default_params(eval.plugin->params, eval.params);
+  if (!eval.grid.empty()) {
+    std::string grid = grid_text(eval.grid);
+    std::replace(grid.begin(), grid.end(), ';', ' ');
+    const bool whole = choice.tune.mode == TuneChoice::Mode::openood && eval.grid == eval.plugin->sweep;
+    shown.emplace("tune", whole ? "openood" : grid);
+  }
+  return canonical_params(shown);
+}
+
+void check_applicable(const PlannedModel& model, PlannedEval& eval) {
   for (const std::string_view need : {"map-statistics", "input-gradients"}) {
     if (eval.plugin->needs_one(need)) {
       throw Error(ErrorKind::plugin,
@@ -112,7 +125,98 @@ PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const Postpro
                               eval.plugin->name, need));
     }
   }
+  if (model.has_classifier) return;
+  for (const std::string_view need : {"logits", "head-weights"}) {
+    if (!eval.plugin->needs_one(need)) continue;
+    eval.applicable = false;
+    eval.cell.state = CellState::not_applicable;
+    eval.cell.reason = fmt::format("needs {}; {} has no linear head", need, model.cell.record.label);
+    return;
+  }
+}
+
+PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const PostprocessorChoice& choice) {
+  PlannedEval eval;
+  eval.plugin = &plan.catalog.find("postprocessor", choice.name, choice.where);
+  plan_params(eval, choice);
+  CellRecord& record = eval.cell.record;
+  record = model.cell.record;
+  record.kind = "eval";
+  record.train_key = model.origin == ModelOrigin::trained ? model.cell.record.key : "";
+  record.label += " " + eval.plugin->name;
+  record.postprocessor = eval.plugin->name;
+  record.postprocessor_params = shown_params(eval, choice);
+  std::vector<std::string> sets = plan.scored_sets();
+  for (const std::string& set : plan.fit_sets(model, eval)) sets.push_back(set);
+  json protocols = json::object();
+  for (const ProtocolSpec& protocol : plan.protocols()) protocols[protocol.name] = protocol.csid;
+  json identity{{"kind", "eval"},
+                {"numerics", kNumericsVersion},
+                {"model", model.cell.record.key},
+                {"images", images_identity(plan, sets)},
+                {"protocols", protocols},
+                {"postprocessor", plugin_identity(*eval.plugin, eval.params)},
+                {"on_unreadable", plan.experiment.on_unreadable},
+                {"dtype", plan.experiment.dtype},
+                {"deterministic", plan.experiment.deterministic}};
+  if (!eval.grid.empty()) identity["grid"] = grid_text(eval.grid);
+  identify(record, identity);
+  check_applicable(model, eval);
   return eval;
+}
+
+/// Protocols are the benchmark's; here they get their place in the config into the message.
+void check_protocols(const Plan& plan) {
+  for (const std::string& name : plan.experiment.protocols) static_cast<void>(plan.benchmark.protocol(name));
+}
+
+bool has_set(const Benchmark& benchmark, std::string_view name) {
+  return std::any_of(benchmark.sets.begin(), benchmark.sets.end(), [&](const SetSpec& set) { return set.name == name; });
+}
+
+/// Sets whose files must be there: what is trained on, scored, fitted or searched on.
+std::vector<std::string> needed_sets(const Plan& plan) {
+  std::vector<std::string> needed;
+  const auto need = [&](std::string_view name, std::string_view why) {
+    if (std::find(needed.begin(), needed.end(), name) != needed.end()) return;
+    if (!has_set(plan.benchmark, name)) {
+      throw Error(ErrorKind::config, fmt::format("{}: benchmark '{}' has no set '{}', which {} needs", plan.experiment.benchmark_where,
+                                                 plan.benchmark.name, name, why));
+    }
+    needed.emplace_back(name);
+  };
+  for (const SetSpec& set : plan.benchmark.sets) {
+    if (set.group == "near" || set.group == "far" || set.group == "control") need(set.name, "");
+  }
+  need("test", "an evaluation");
+  for (const ProtocolSpec& protocol : plan.protocols()) {
+    for (const std::string& set : protocol.csid) need(set, "its protocol");
+  }
+  if (!plan.experiment.losses.empty()) {
+    need("train", "training");
+    if (has_set(plan.benchmark, "val")) need("val", "training");
+  }
+  for (const PlannedModel& model : plan.models) {
+    if (model.origin == ModelOrigin::checkpoint && !model.has_classifier) need("train", "accuracy by nearest class mean");
+  }
+  for (const PostprocessorChoice& choice : plan.experiment.postprocessors) {
+    const PluginDescription& plugin = plan.catalog.find("postprocessor", choice.name, choice.where);
+    const std::string who = fmt::format("postprocessor '{}'", choice.name);
+    if (plugin.needs_one("train")) need("train", who);
+    if (plugin.needs_one("validation")) need("val", who);
+    if (!grid_of(plugin, choice).empty()) {
+      need("val", "the search of parameters of " + who);
+      need("ood_val", "the search of parameters of " + who);
+    }
+  }
+  return needed;
+}
+
+void add_evals(Plan& plan, PlannedModel& model, std::int64_t& applicable) {
+  for (const PostprocessorChoice& choice : plan.experiment.postprocessors) {
+    model.evals.push_back(plan_eval(plan, model, choice));
+    applicable += model.evals.back().applicable ? 1 : 0;
+  }
 }
 
 /// Empty if every file of the finished cell is there with the size it had.
@@ -155,11 +259,6 @@ void compare(const Plan& plan, const Store* store, PlannedCell& cell) {
   }
 }
 
-json cell_json(const PlannedCell& cell) {
-  return {{"key", cell.record.key},           {"label", cell.record.label}, {"kind", cell.record.kind},
-          {"training", cell.record.training}, {"seed", cell.record.seed},   {"postprocessor", cell.record.postprocessor},
-          {"state", state_name(cell.state)},  {"will_run", cell.will_run},  {"reason", cell.reason}};
-}
 }  // namespace
 
 std::string Plan::flags() const {
@@ -172,19 +271,37 @@ std::string Plan::flags() const {
 const ManifestEntry& Plan::entry(std::string_view set) const {
   const auto found =
       std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& candidate) { return candidate.name == set; });
-  NEARFAR_ASSERT(found != manifest.sets.end());
+  if (found == manifest.sets.end()) {
+    throw Error(
+        ErrorKind::data,
+        fmt::format("there is no image set '{}' in the data of experiment '{}', but something in it needs that set", set, experiment.name));
+  }
   return *found;
 }
 
+std::vector<ProtocolSpec> Plan::protocols() const {
+  std::vector<ProtocolSpec> result;
+  for (const std::string& name : experiment.protocols) result.push_back(benchmark.protocol(name));
+  return result;
+}
+
 std::vector<std::string> Plan::scored_sets() const {
-  const bool fsood = std::find(experiment.protocols.begin(), experiment.protocols.end(), "fsood") != experiment.protocols.end();
+  std::set<std::string> pooled;
+  for (const ProtocolSpec& protocol : protocols()) pooled.insert(protocol.csid.begin(), protocol.csid.end());
   std::vector<std::string> sets{"test"};
   for (const std::string_view group : {"near", "far", "csid", "control"}) {
-    if (group == "csid" && !fsood) continue;
     for (const ManifestEntry& candidate : manifest.sets) {
-      if (candidate.group == group) sets.push_back(candidate.name);
+      if (candidate.group == group && (group != "csid" || pooled.contains(candidate.name))) sets.push_back(candidate.name);
     }
   }
+  return sets;
+}
+
+std::vector<std::string> Plan::fit_sets(const PlannedModel& model, const PlannedEval& eval) const {
+  std::vector<std::string> sets;
+  if (eval.plugin->needs_one("train") || (!model.has_classifier && model.origin != ModelOrigin::trained)) sets.emplace_back("train");
+  if (eval.plugin->needs_one("validation") || !eval.grid.empty()) sets.emplace_back("val");
+  if (!eval.grid.empty()) sets.emplace_back("ood_val");
   return sets;
 }
 
@@ -192,13 +309,23 @@ BenchmarkRecord Plan::benchmark_record() const {
   BenchmarkRecord record{.name = benchmark.name, .data_hash = manifest.hash, .definition_json = {}, .sets = {}};
   json definition{
       {"title", benchmark.title}, {"classes", benchmark.classes}, {"shape", {benchmark.channels, benchmark.height, benchmark.width}}};
+  const auto add = [&](const std::string& name, const std::string& group, std::int64_t count) {
+    const std::size_t slash = name.find('/');
+    record.sets.push_back({.name = slash == std::string::npos ? name : name.substr(slash + 1),
+                           .group = group,
+                           .role = group == "control" ? "a check on the detector, in no mean" : "",
+                           .image_count = count});
+  };
+  std::set<std::string> known;
+  for (const SetSpec& set : benchmark.sets) {  // all of them: which ones a plan reads depends on its postprocessors
+    const auto found =
+        std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& entry) { return entry.name == set.name; });
+    add(set.name, set.group, found != manifest.sets.end() ? found->count : set.count);
+    known.insert(set.name);
+  }
   for (const ManifestEntry& set : manifest.sets) {
     definition["sets"].push_back({{"name", set.name}, {"count", set.count}, {"expected", set.expected}, {"hash", set.hash}});
-    const std::string short_name = set.name.substr(set.name.find('/') + 1);
-    record.sets.push_back({.name = set.name.find('/') == std::string::npos ? set.name : short_name,
-                           .group = set.group,
-                           .role = set.group == "control" ? "a check on the detector, in no mean" : "",
-                           .image_count = set.count});
+    if (!known.contains(set.name)) add(set.name, set.group, set.count);
   }
   record.definition_json = definition.dump();
   return record;
@@ -206,8 +333,10 @@ BenchmarkRecord Plan::benchmark_record() const {
 
 std::int64_t Plan::cell_count() const {
   std::int64_t count = 0;
-  for (const PlannedModel& model : models)
-    count += 1 + std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
+  for (const PlannedModel& model : models) {
+    count += model.origin == ModelOrigin::trained ? 1 : 0;
+    count += std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
+  }
   return count;
 }
 
@@ -220,51 +349,75 @@ std::int64_t Plan::cells_to_run() const {
   return count;
 }
 
+namespace {
+LoadOptions load_options(const Experiment& experiment) {
+  return {.data_root = experiment.data_root,
+          .limit = experiment.limit,
+          .allow_count_mismatch = experiment.allow_count_mismatch,
+          .on_unreadable = experiment.on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
+          .follow_links = experiment.follow_links,
+          .packed = experiment.packed,
+          .threads = static_cast<int>(experiment.threads)};
+}
+
+bool from_features(const Experiment& experiment) {
+  return std::any_of(experiment.models.begin(), experiment.models.end(), [](const ForeignModel& model) { return !model.features.empty(); });
+}
+}  // namespace
+
 Plan make_plan(const PlanRequest& request) {
   Plan plan;
   plan.experiment = load_experiment(request.files, request.overrides);
   const Experiment& experiment = plan.experiment;
-  if (!experiment.features.empty()) {
-    throw Error(ErrorKind::config,
-                fmt::format("model.features = '{}': this version of `nearfar run` evaluates only models that it trained; score a feature "
-                            "folder with `nearfar score NAME --features {} --set SET -o FILE`",
-                            experiment.features.string(), experiment.features.string()));
-  }
   plan.catalog = read_catalog(request.plugin_dirs);
   plan.benchmark = load_benchmark(experiment.benchmark, benchmark_folders(request.files));
-  plan.data_options = {
-      .data_root = experiment.data_root, .limit = experiment.limit, .allow_count_mismatch = experiment.allow_count_mismatch};
+  plan.data_options = load_options(experiment);
   // Names and parameters are checked before gigabytes are hashed: a typo is told at once.
+  check_protocols(plan);
   for (const LossChoice& loss : experiment.losses) static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
-  for (const PostprocessorChoice& choice : experiment.postprocessors)
-    static_cast<void>(plan.catalog.find("postprocessor", choice.name, choice.where));
-  plan.manifest = read_manifest(plan.benchmark, plan.data_options);
+  for (const PostprocessorChoice& choice : experiment.postprocessors) {
+    PlannedEval eval;
+    eval.plugin = &plan.catalog.find("postprocessor", choice.name, choice.where);
+    plan_params(eval, choice);
+  }
+  plan.models = foreign_models(plan);
+  plan.manifest = from_features(experiment) ? feature_manifest(plan) : read_manifest(plan.benchmark, needed_sets(plan), plan.data_options);
+  for (const ProtocolSpec& protocol : plan.protocols()) {
+    for (const std::string& set : protocol.csid) static_cast<void>(plan.entry(set));  // pooled whole or not at all
+  }
   plan.out = !request.out.empty() ? request.out : experiment.out;
   plan.database = !request.database.empty() ? request.database : plan.out / "results.sqlite";
 
   std::int64_t applicable = 0;
+  for (PlannedModel& model : plan.models) {
+    model.cell.record.data_hash = plan.manifest.hash;
+    model.cell.record.flags = plan.flags();
+    add_evals(plan, model, applicable);
+  }
   for (const std::int64_t seed : experiment.seeds) {
     for (const LossChoice& loss : plan.experiment.losses) {
       PlannedModel model = plan_model(plan, loss, seed);
-      for (const PostprocessorChoice& choice : experiment.postprocessors) {
-        model.evals.push_back(plan_eval(plan, model, choice));
-        applicable += model.evals.back().applicable ? 1 : 0;
-      }
+      add_evals(plan, model, applicable);
       plan.models.push_back(std::move(model));
     }
   }
-  if (plan.models.empty())
-    throw Error(ErrorKind::nothing, fmt::format("experiment '{}' names no loss and no seed: nothing to run", experiment.name));
-  if (applicable == 0 && !experiment.postprocessors.empty()) {
-    throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name,
-                                                plan.models[0].evals[0].cell.reason));
+  if (plan.models.empty()) {
+    throw Error(
+        ErrorKind::nothing,
+        fmt::format("experiment '{}' names no loss to train with and no model to evaluate: give losses=ce, or model.checkpoint=FILE, or "
+                    "model.features=DIR",
+                    experiment.name));
+  }
+  if (applicable == 0 && (!experiment.postprocessors.empty() || !experiment.models.empty())) {
+    const std::string why = experiment.postprocessors.empty() ? "none is named" : plan.models[0].evals[0].cell.reason;
+    throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name, why));
   }
   return plan;
 }
 
 void compare_with_store(Plan& plan, const Store* store) {
   for (PlannedModel& model : plan.models) {
-    compare(plan, store, model.cell);
+    if (model.origin == ModelOrigin::trained) compare(plan, store, model.cell);
     for (PlannedEval& eval : model.evals) {
       if (!eval.applicable) continue;
       compare(plan, store, eval.cell);
@@ -277,40 +430,6 @@ void compare_with_store(Plan& plan, const Store* store) {
 }
 
 fs::path cell_folder(std::string_view key) { return fs::path("cells") / key.substr(0, 16); }
-fs::path feature_folder(std::string_view train_key) { return fs::path("cache") / train_key.substr(0, 16); }
-
-std::string plan_text(const Plan& plan) {
-  std::vector<std::vector<std::string>> rows{{"cell", "kind", "label", "runs", "why"}};
-  const auto add = [&](const PlannedCell& cell) {
-    rows.push_back({cell.record.key.substr(0, 12), cell.record.kind, cell.record.label,
-                    cell.will_run                             ? "yes"
-                    : cell.state == CellState::not_applicable ? "n/a"
-                                                              : "no",
-                    cell.reason});
-  };
-  for (const PlannedModel& model : plan.models) {
-    add(model.cell);
-    for (const PlannedEval& eval : model.evals) add(eval.cell);
-  }
-  return fmt::format("experiment {} on {} ({})\n\n{}\n{} of {} cells to run; output in {}\n", plan.experiment.name, plan.benchmark.name,
-                     plan.benchmark.title, table(rows, {false, false, false, false, false}), plan.cells_to_run(), plan.cell_count(),
-                     plan.out.string());
-}
-
-std::string plan_json(const Plan& plan) {
-  json cells = json::array();
-  for (const PlannedModel& model : plan.models) {
-    cells.push_back(cell_json(model.cell));
-    for (const PlannedEval& eval : model.evals) cells.push_back(cell_json(eval.cell));
-  }
-  return json{{"experiment", plan.experiment.name},
-              {"benchmark", plan.benchmark.name},
-              {"data_hash", plan.manifest.hash},
-              {"config_hash", plan.experiment.hash},
-              {"out", plan.out.string()},
-              {"cells_to_run", plan.cells_to_run()},
-              {"cells", cells}}
-      .dump(2);
-}
+fs::path feature_folder(std::string_view model_key) { return fs::path("cache") / model_key.substr(0, 16); }
 
 }  // namespace nearfar

@@ -4,6 +4,7 @@
 #include "config/experiment.h"
 #include "data/benchmark.h"
 #include "data/image_set.h"
+#include "host/grid.h"
 #include "run/catalog.h"
 #include "store/store.h"
 
@@ -16,7 +17,7 @@
 namespace nearfar {
 
 /// Raised when the same inputs may give other numbers: part of every cell key.
-inline constexpr int kNumericsVersion = 1;
+inline constexpr int kNumericsVersion = 2;
 
 struct PlannedCell {
   CellRecord record;
@@ -28,16 +29,28 @@ struct PlannedCell {
 struct PlannedEval {
   PlannedCell cell;
   const PluginDescription* plugin = nullptr;  ///< of Plan::catalog
-  ParamMap params;                            ///< complete
+  ParamMap params;                            ///< complete; with a grid, those that are not searched
+  ParamGrid grid;                             ///< not empty: searched on ID val against ood_val
   bool applicable = true;
 };
 
-/// One model: a train cell and the eval cells on it.
+enum class ModelOrigin {
+  trained,     ///< by a train cell of this plan
+  checkpoint,  ///< weights made elsewhere
+  features,    ///< a feature folder
+};
+
+/// One model and the eval cells on it.
 struct PlannedModel {
+  ModelOrigin origin = ModelOrigin::trained;
+  /// The train cell. Of a model made elsewhere: its identity and label; such a cell is never in the database and never runs.
   PlannedCell cell;
-  const LossChoice* loss = nullptr;           ///< of Plan::experiment
-  const PluginDescription* plugin = nullptr;  ///< of Plan::catalog
-  ParamMap params;                            ///< complete
+  bool has_classifier = true;
+  const LossChoice* loss = nullptr;           ///< trained: of Plan::experiment
+  const PluginDescription* plugin = nullptr;  ///< trained: of Plan::catalog
+  ParamMap params;                            ///< trained: complete
+  std::filesystem::path file;                 ///< checkpoint: the weights; features: the folder
+  std::string weights;                        ///< checkpoint: SHA-256 of the file
   std::int64_t seed = 0;
   std::vector<PlannedEval> evals;
 };
@@ -52,8 +65,12 @@ struct Plan {
   std::vector<PlannedModel> models;
 
   std::string flags() const;  ///< "count-mismatch;partial" or less: of every cell of this plan
-  /// Sets that an evaluation scores: test, then near, far, csid (with fsood) and control sets in the benchmark's order.
+  /// The asked-for protocols, as the benchmark has them.
+  std::vector<ProtocolSpec> protocols() const;
+  /// Sets that an evaluation scores: test, then near, far, csid (of the protocols) and control sets in the benchmark's order.
   std::vector<std::string> scored_sets() const;
+  /// Sets that an eval cell looks at besides: train, val, ood_val, as the plugin and its tuning need them.
+  std::vector<std::string> fit_sets(const PlannedModel& model, const PlannedEval& eval) const;
   const ManifestEntry& entry(std::string_view set) const;
   BenchmarkRecord benchmark_record() const;
   std::int64_t cell_count() const;  ///< train and eval, applicable ones
@@ -77,7 +94,7 @@ void compare_with_store(Plan& plan, const Store* store);
 /// Folder of a cell beneath the experiment's output folder, "cells/0123456789abcdef".
 std::filesystem::path cell_folder(std::string_view key);
 /// Folder of a model's features, "cache/0123456789abcdef".
-std::filesystem::path feature_folder(std::string_view train_key);
+std::filesystem::path feature_folder(std::string_view model_key);
 
 /// For people, and as one JSON document.
 std::string plan_text(const Plan& plan);

@@ -108,10 +108,11 @@ class Supervisor {
 
   void queue_work() {
     for (PlannedModel& model : plan_.models) {
-      if (model.cell.will_run)
+      if (model.cell.will_run) {
         queue_.push_back(new_task(model));
-      else
+      } else {
         queue_evals(model);
+      }
     }
   }
 
@@ -246,7 +247,8 @@ class Supervisor {
     std::vector<ScoreFile> files;
     for (const ScoreSetRow& row : result.scores) files.push_back({row.set, plan_.out / row.path});
     try {
-      result.metrics = metric_rows(files, plan_.experiment.protocols);
+      const std::vector<MetricRow> rows = metric_rows(files, plan_.protocols());
+      result.metrics.insert(result.metrics.end(), rows.begin(), rows.end());
     } catch (const Error& error) {
       fail(task, key, CellState::invalid, error.what());
       return;
@@ -254,7 +256,9 @@ class Supervisor {
     store_.finish_eval(run->second, result);
     task.runs.erase(run);
     ++summary_.ran;
-    progress_.line(fmt::format("scored   {}", label_of(task, key)));
+    const std::string tuned =
+        message.contains("tuned") ? fmt::format("  tuned: {}", message.at("tuned").at("chosen").get<std::string>()) : "";
+    progress_.line(fmt::format("scored   {}{}", label_of(task, key), tuned));
   }
 
   std::string label_of(const Task& task, const std::string& key) const {
@@ -361,7 +365,7 @@ void put_plan(Plan& plan, Store& store) {
       for (const char* file : {"best.safetensors", "last.safetensors"}) fs::remove(plan.out / cell_folder(cell.record.key) / file);
     };
     for (const PlannedModel& model : plan.models) {
-      put(model.cell);
+      if (model.origin == ModelOrigin::trained) put(model.cell);
       for (const PlannedEval& eval : model.evals) {
         put(eval.cell);
         if (!eval.applicable) store.set_not_applicable(eval.cell.record.key, eval.cell.reason);

@@ -202,6 +202,9 @@ void Store::finish_eval(std::int64_t run, const EvalResult& result) {
     for (const ScoreSetRow& row : result.scores) {
       db.run("INSERT INTO score_set VALUES(?, ?, ?, ?, ?)", run, row.set, row.path, row.sha256, row.count);
     }
+    for (const CurvePoint& point : result.curve) {
+      db.run("INSERT INTO curve VALUES(?, ?, ?, ?)", run, point.name, point.step, point.value);
+    }
     impl_->add_artifacts(run, result.artifacts);
   });
 }

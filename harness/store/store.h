@@ -113,6 +113,7 @@ struct EvalResult {
   std::string flags;
   std::vector<MetricRow> metrics;  ///< every OOD set by itself; means are the report's work
   std::vector<ScoreSetRow> scores;
+  std::vector<CurvePoint> curve;  ///< the trace of a parameter search: "tune k=50", AUROC on the validation sets
   std::vector<ArtifactRow> artifacts;
 };
 
@@ -144,6 +145,7 @@ struct CellDetails {
   std::vector<RunStatus> runs;
   std::vector<MetricRow> metrics;
   std::vector<ScoreSetRow> scores;
+  std::vector<CurvePoint> curve;  ///< by step, then name
   std::vector<ArtifactRow> artifacts;
 };
 

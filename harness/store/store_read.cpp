@@ -190,6 +190,9 @@ std::optional<CellDetails> Store::find(std::string_view key_or_prefix) const {
     details.scores = collect(db.query("SELECT set_name, path, sha256, score_count FROM score_set WHERE run_id = ?", valid), [](Row& row) {
       return ScoreSetRow{row.text(), row.text(), row.text(), row.number()};
     });
+    details.curve = collect(db.query("SELECT name, step, value FROM curve WHERE run_id = ? ORDER BY step, name", valid), [](Row& row) {
+      return CurvePoint{row.text(), row.number(), row.real()};
+    });
     details.artifacts = collect(db.query("SELECT name, path, sha256, size_bytes FROM artifact WHERE run_id = ?", valid), [](Row& row) {
       return ArtifactRow{row.text(), row.text(), row.text(), row.number()};
     });

@@ -24,22 +24,19 @@ Draw draw(const Augmentation& augmentation, std::uint64_t seed, std::int64_t epo
           augmentation.flip && (random_bits(seed, RandomPurpose::flip, epoch, index, view) >> 63) != 0};
 }
 
-/// One image, channels first in, channels last out.
+/// One image, channels last in memory before and after.
 void write_image(const ImageView& images, std::int64_t index, const Draw& move, const std::vector<float>& table, float* out) {
   const std::int64_t channels = images.channels, height = images.height, width = images.width;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const float* value = table.data() + 256 * c;
-    const std::uint8_t* in = images.pixels.data() + (index * channels + c) * height * width;
-    for (std::int64_t y = 0; y < height; ++y) {
-      const std::int64_t from_y = y - move.rows;
-      const bool row_there = 0 <= from_y && from_y < height;
-      float* row = out + y * width * channels + c;
-      for (std::int64_t x = 0; x < width; ++x) {
-        const std::int64_t shifted = x - move.columns;
-        const bool there = row_there && 0 <= shifted && shifted < width;
-        const std::int64_t from_x = move.flip ? width - 1 - shifted : shifted;
-        row[x * channels] = value[there ? in[from_y * width + from_x] : 0];
-      }
+  const std::uint8_t* in = images.pixels.data() + index * height * width * channels;
+  for (std::int64_t y = 0; y < height; ++y) {
+    const std::int64_t from_y = y - move.rows;
+    const bool row_there = 0 <= from_y && from_y < height;
+    for (std::int64_t x = 0; x < width; ++x) {
+      const std::int64_t shifted = x - move.columns;
+      const bool there = row_there && 0 <= shifted && shifted < width;
+      const std::int64_t from_x = move.flip ? width - 1 - shifted : shifted;
+      const std::uint8_t* pixel = there ? in + (from_y * width + from_x) * channels : nullptr;
+      for (std::int64_t c = 0; c < channels; ++c) *out++ = table[static_cast<std::size_t>(256 * c + (there ? pixel[c] : 0))];
     }
   }
 }

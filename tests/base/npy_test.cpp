@@ -76,5 +76,20 @@ TEST_F(Npy, EveryTruncationIsRefused) {
   for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_NE(refusal(whole.substr(0, length)), "accepted") << length;
 }
 
+TEST_F(Npy, WritesRowByRow) {
+  const std::filesystem::path path = folder_.path() / "rows.npy";
+  NpyWriter writer(path, NpyType::float32, {2});
+  const std::vector<float> first{1, 2}, more{3, 4, 5, 6};
+  writer.append(std::as_bytes(std::span(first)));
+  writer.append(std::as_bytes(std::span(more)));
+  EXPECT_EQ(writer.finish(), 3);
+  const NpyArray array(path);
+  EXPECT_EQ(array.shape(), (std::vector<std::int64_t>{3, 2}));
+  EXPECT_EQ(array.values<float>(2)[4], 5);
+  NpyWriter none(path, NpyType::int64, {});
+  EXPECT_EQ(none.finish(), 0);
+  EXPECT_EQ(NpyArray(path).shape(), std::vector<std::int64_t>{0});
+}
+
 }  // namespace
 }  // namespace nearfar

@@ -31,9 +31,26 @@ TEST_F(CanonicalTest, LeavesOutPathsAndHowItIsRun) {
 TEST_F(CanonicalTest, ChangesWithWhateverChangesAResult) {
   const std::string base = "name = 'n'\nbenchmark = 'smoke'\nlosses = ['ce']\npostprocessors = ['knn']\n";
   std::vector<std::string> hashes = {load(base).hash};
-  for (const char* change : {"train.lr=0.7", "train.epochs=2", "train.shift=1", "train.projection=linear", "seeds=1", "losses=ce,supcon",
-                             "loss.ce.x=1", "postprocessor.knn.k=2", "data.limit=5", "benchmark=other", "model.name=x", "model.features=f",
-                             "protocols=fsood", "run.deterministic=false", "data.allow_count_mismatch=true", "recipe=z"}) {
+  for (const char* change : {"train.lr=0.7",
+                             "train.epochs=2",
+                             "train.shift=1",
+                             "train.projection=linear",
+                             "seeds=1",
+                             "losses=ce,supcon",
+                             "loss.ce.x=1",
+                             "postprocessor.knn.k=2",
+                             "data.limit=5",
+                             "benchmark=other",
+                             "model.name=x",
+                             "model.features=f",
+                             "model.checkpoint=f",
+                             "tune=openood",
+                             "postprocessor.knn.tune={k=[1,2]}",
+                             "data.on_unreadable=skip",
+                             "protocols=fsood",
+                             "run.deterministic=false",
+                             "data.allow_count_mismatch=true",
+                             "recipe=z"}) {
     hashes.push_back(load(base, {change}).hash);
     EXPECT_EQ(std::count(hashes.begin(), hashes.end(), hashes.back()), 1) << change;
   }
@@ -43,8 +60,8 @@ TEST_F(CanonicalTest, IsSortedJsonWithDefaultsFilledIn) {
   EXPECT_EQ(
       load("name = 'n'\nbenchmark = 'smoke'\npostprocessors = ['knn']\n[postprocessor.knn]\nk = 5\n[postprocessor.other]\nz = 1\n")
           .canonical,
-      R"({"benchmark":"smoke","data":{"allow_count_mismatch":false,"limit":0},"deterministic":true,"dtype":"float32","losses":{},)"
-      R"("model":{"from_features":false,"name":"resnet8"},"name":"n","postprocessors":{"knn":{"params":{"k":5}}},"protocols":["ood"],)"
+      R"({"benchmark":"smoke","data":{"allow_count_mismatch":false,"limit":0,"on_unreadable":"fail"},"deterministic":true,"dtype":"float32","losses":{},)"
+      R"("model":{"from":[],"name":"resnet8"},"name":"n","postprocessors":{"knn":{"params":{"k":5}}},"protocols":["ood"],)"
       R"("recipe":"default","seeds":[0]})");
 }
 

@@ -95,10 +95,46 @@ TEST_F(ExperimentTest, SeedsAreShortForReplicatesAcrossFiles) {
             "experiment.toml:2:1: 'seeds' is short for 'seed' in [sweep.replicates], and this file has both; keep one");
 }
 
-TEST_F(ExperimentTest, FeaturesStandInForTraining) {
+TEST_F(ExperimentTest, ModelsMadeElsewhereStandInForTraining) {
   const Experiment e = load("benchmark = 'smoke'\nlosses = ['ce']\n[model]\nfeatures = 'f'\n");
-  EXPECT_EQ(e.features, "f");
+  ASSERT_EQ(e.models.size(), 1u);
+  EXPECT_EQ(e.models[0].features, "f");
+  EXPECT_EQ(e.models[0].training, "unknown");
   EXPECT_TRUE(e.losses.empty());
+  const Experiment two = load(
+      "benchmark = 'smoke'\n[[model]]\ncheckpoint = 'a.pth'\nname = 'resnet50'\ntraining = 'Log_Norm'\nseed = 3\n[[model]]\ncheckpoint = "
+      "'b'\n");
+  ASSERT_EQ(two.models.size(), 2u);
+  EXPECT_EQ(two.models[0].checkpoint, "a.pth");
+  EXPECT_EQ(two.models[0].architecture, "resnet50");
+  EXPECT_EQ(two.models[0].training, "Log-Norm");
+  EXPECT_EQ(two.models[0].seed, 3);
+  EXPECT_FALSE(two.models[1].seed.has_value());
+  EXPECT_EQ(load("benchmark = 'smoke'\n[model]\nname = 'resnet18_32x32'\n").model, "resnet18_32x32");
+}
+
+TEST_F(ExperimentTest, RefusesModelsThatSayTooMuchOrTooLittle) {
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[model]\nfeatures = 'f'\ncheckpoint = 'c'\n"),
+            "experiment.toml:3:12: [model] has both 'checkpoint' and 'features'; keep one");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[[model]]\nname = 'resnet50'\n"),
+            "experiment.toml:2:1: [[model]] needs 'checkpoint' (a weights file) or 'features' (a feature folder)");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nmodel = 'x.ckpt'\n"),
+            "experiment.toml:2:9: 'model' is a table or a list of tables, found text; did you mean model.name?");
+}
+
+TEST_F(ExperimentTest, TuningIsForAllOrForOnePostprocessor) {
+  const Experiment e = load(
+      "benchmark = 'smoke'\npostprocessors = ['msp', 'knn', 'mds']\ntune = 'openood'\n[postprocessor.knn]\ntune = { k = [5, 50] }\n"
+      "[postprocessor.mds]\ntune = 'none'\n");
+  EXPECT_EQ(e.postprocessors[0].tune.mode, TuneChoice::Mode::openood);
+  EXPECT_EQ(e.postprocessors[1].tune.mode, TuneChoice::Mode::grid);
+  EXPECT_EQ(e.postprocessors[1].tune.axes.at("k"), (std::vector<ParamValue>{std::int64_t{5}, std::int64_t{50}}));
+  EXPECT_TRUE(e.postprocessors[1].params.empty());
+  EXPECT_EQ(e.postprocessors[2].tune.mode, TuneChoice::Mode::none);
+  EXPECT_EQ(refusal("benchmark = 'smoke'\ntune = 'all'\n"),
+            "experiment.toml:2:8: 'tune' in the top level is 'all'; expected \"openood\", \"none\"");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[postprocessor.knn]\ntune = { k = [] }\n"),
+            "experiment.toml:3:14: 'k' in the grid of [postprocessor.knn] has no values");
 }
 
 TEST_F(ExperimentTest, RefusesUnknownKeysWithPlaceAndSuggestion) {
@@ -144,8 +180,8 @@ TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
             "experiment.toml:3:19: 'warmup_fraction' in [train] must be below 1: the cosine needs steps of its own");
   EXPECT_EQ(refusal("benchmark = 'smoke'\ndevice = 'cpus'\n"),
             "experiment.toml:2:10: 'device' takes cpu or cuda, found 'cpus'; did you mean 'cpu'?");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\nprotocols = ['fsod']\n"),
-            "experiment.toml:2:14: unknown protocol 'fsod'; there are ood and fsood; did you mean 'fsood'?");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[data]\non_unreadable = 'ignore'\n"),
+            "experiment.toml:3:17: 'on_unreadable' in [data] takes fail or skip, found 'ignore'");
 }
 
 TEST_F(ExperimentTest, RefusesDuplicatesAndEmptyLists) {

@@ -52,8 +52,10 @@ TEST_F(BenchmarkTest, RefusesTyposAndWrongTypesWithTheirPlace) {
   EXPECT_EQ(refused(sound() + set("far/x", "classes = ['x']\ncount = 10")).substr(0, 14), "b.toml:27:12: ");
   EXPECT_EQ(refused(sound() + set("far/x", "classes = [1]\ncount = 0")).substr(0, 14), "b.toml:28:9: '");
   EXPECT_EQ(refused(sound() + set("far/x", "classes = [1]")), "b.toml:24:1: [[set]] needs 'count'");
-  EXPECT_EQ(refused(sound() + "[source.t]\ntype = 'idxx'\n"),
-            "b.toml:25:8: 'type' in [source.t] takes idx or mnist-csv or noise or shapes, found 'idxx'; did you mean 'idx'?");
+  EXPECT_EQ(
+      refused(sound() + "[source.t]\ntype = 'idxx'\n"),
+      "b.toml:25:8: 'type' in [source.t] takes idx or mnist-csv or list or folders or cifar-binary or noise or shapes, found 'idxx'; did "
+      "you mean 'idx'?");
   EXPECT_EQ(refused(sound() + "[source.t]\ntype = 'idx'\nroot = 'r'\nimages = '../i'\nlabels = 'l'\n"),
             "b.toml:27:10: '../i' must lie beneath its root: a relative path without '..'");
 }

@@ -48,6 +48,14 @@ TEST(Shapes, GratingsOfLabelZeroVaryAcrossAndNotAlong) {
   EXPECT_GT(*high - *low, 100);
 }
 
+TEST(Shapes, ChannelsAreInterleaved) {
+  // The channels of a pixel differ by noise alone (at most 40 on each side); as planes, neighbours would belong to one wave.
+  const SourceImages images = make_shapes("blobs", 4, 1, 4, 3, 16, 16);
+  for (std::size_t pixel = 0; pixel < 256; ++pixel) {
+    EXPECT_LE(std::abs(int{images.pixels[3 * pixel]} - int{images.pixels[3 * pixel + 2]}), 81);
+  }
+}
+
 TEST(Shapes, AreTheSameBytesOnEveryMachine) {
   const auto hash = [](const SourceImages& images) { return xxh3(std::as_bytes(std::span(images.pixels))); };
   EXPECT_EQ(hash(make_shapes("gratings", 1, 60, 6, 1, 16, 16)), 9588785269826709775U);

@@ -141,6 +141,33 @@ TEST_F(ImageSetTest, AnotherImageSizeIsRefused) {
             "files/images: images are 1 x 1 x 2, benchmark 'b' (b.tom");
 }
 
+/// Two CIFAR records: labels 1 and 0, every byte of an image its label + 5.
+TEST_F(ImageSetTest, CifarBatchesHaveTheBenchmarksLabelsOrAreRefused) {
+  const auto batch = [](std::initializer_list<char> labels) {
+    std::string bytes;
+    for (const char label : labels) bytes += label + std::string(3072, static_cast<char>(label + 5));
+    return bytes;
+  };
+  write("files/train.bin", batch({1, 0}));
+  write("files/test.bin", batch({2}));
+  const Benchmark cifar =
+      load_benchmark(write("c.toml",
+                           "class_count = 2\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n"
+                           "[root.r]\nfolder = 'files'\n[source.a]\ntype = 'cifar-binary'\nfiles = ['train.bin']\n"
+                           "[source.b]\ntype = 'cifar-binary'\nfiles = ['test.bin']\n"
+                           "[[set]]\nname = 'train'\nsource = 'a'\ncount = 2\n[[set]]\nname = 'test'\nsource = 'b'\ncount = 1\n")
+                         .string(),
+                     {});
+  const ImageSet train = load_set(cifar, "train");
+  EXPECT_EQ(train.labels, (std::vector<std::int64_t>{1, 0}));
+  EXPECT_EQ(train.channels, 3);
+  EXPECT_EQ(train.pixels[3071], 6);
+  EXPECT_EQ(train.pixels[3072], 5);
+  EXPECT_EQ(describe_set(cifar, "train").hash, train.hash);
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { load_set(cifar, "test"); }),
+            "image 0 of source 'b' has the label 2, no class of benchmark 'c', which has 0 … 1 (c.toml:20:1)");
+}
+
 TEST_F(ImageSetTest, TheManifestChangesWithOnePixel) {
   const std::string before = manifest_hash(benchmark_);
   EXPECT_EQ(before.size(), 64U);

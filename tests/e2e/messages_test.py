@@ -90,9 +90,36 @@ count = 2
         _, err = self.nearfar("run", SMOKE, "--device", "cuda", "--out", self.folder / "out", code=4)
         self.assertIn(doctor["engine"]["cuda"]["reason"], err)
 
-    def test_a_feature_folder_is_sent_to_score(self):
-        _, err = self.nearfar("run", SMOKE, "model.features=DIR", code=4)
-        self.assertIn("nearfar score", err)
+    def test_a_model_that_is_not_there_is_6_and_named(self):
+        _, err = self.nearfar("run", SMOKE, "model.features=DIR", code=6)
+        self.assertIn("'model.features=DIR': model.features 'DIR' is no folder", err)
+        _, err = self.nearfar("run", SMOKE, "model.checkpoint=gone.ckpt", code=6)
+        self.assertIn("model.checkpoint 'gone.ckpt' is not there", err)
+
+    def test_a_pickle_that_would_run_something_is_refused_by_name(self):
+        import pickle, zipfile
+        class Bad:
+            def __reduce__(self):
+                import os
+                return os.system, ("touch ran",)
+        with zipfile.ZipFile(self.folder / "bad.ckpt", "w") as archive:
+            archive.writestr("archive/data.pkl", pickle.dumps(Bad(), protocol=2))
+            archive.writestr("archive/version", "3\n")
+        _, err = self.nearfar("run", SMOKE, "model.checkpoint=bad.ckpt", code=6)
+        self.assertRegex(err, r"bad\.ckpt.*(posix|os).system")
+        self.assertFalse((self.folder / "ran").exists())
+
+    def test_export_refuses_what_has_no_scores(self):
+        self.run_smoke("losses=ce", "postprocessors=msp")
+        where = ("--out", self.folder / "out")
+        _, err = self.nearfar("export", "ce/resnet8/s0", "--scores", self.folder / "s", *where, code=5)
+        self.assertIn("has no scores", err)
+        self.nearfar("export", "ce/resnet8/s0 msp", "--scores", self.folder / "s", *where)
+        self.assertTrue((self.folder / "s/near/directions.npy").stat().st_size > 400)
+        next((self.folder / "out/cells").rglob("scores/test.npy")).write_bytes(b"changed")
+        _, err = self.nearfar("export", "ce/resnet8/s0 msp", "--scores", self.folder / "t", *where, code=6)
+        self.assertIn("test.npy", err)
+        self.assertFalse((self.folder / "t").exists())
 
     def test_nothing_to_run_is_5(self):
         self.nearfar("run", SMOKE, "losses=supcon", "postprocessors=msp", "--out", self.folder / "out", code=5)

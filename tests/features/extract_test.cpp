@@ -6,10 +6,44 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace {
+
+/// Lends the images of a view, some a slab; those in `bad` are said to be unreadable.
+class ViewStream final : public ImageStream {
+ public:
+  ViewStream(const ImageView& view, std::int64_t slab, std::vector<std::int64_t> bad = {})
+      : view_(view), slab_(slab), bad_(std::move(bad)) {
+    info_.count = view.count;
+    info_.channels = view.channels;
+    info_.height = view.height;
+    info_.width = view.width;
+    info_.labels.assign(view.labels.begin(), view.labels.end());
+  }
+  const SetInfo& info() const override { return info_; }
+  bool next(Slab& slab) override {
+    if (at_ >= view_.count) return false;
+    const auto size = static_cast<std::size_t>(view_.channels * view_.height * view_.width);
+    const std::int64_t count = std::min(slab_, view_.count - at_);
+    slab = {at_, count, view_.pixels.subspan(static_cast<std::size_t>(at_) * size, static_cast<std::size_t>(count) * size), {}};
+    for (const std::int64_t index : bad_) {
+      if (at_ <= index && index < at_ + count) slab.unreadable.push_back(index);
+    }
+    at_ += count;
+    return true;
+  }
+
+ private:
+  ImageView view_;
+  std::int64_t slab_, at_ = 0;
+  std::vector<std::int64_t> bad_;
+  SetInfo info_;
+};
 
 class Extract : public ::testing::Test {
  protected:
@@ -20,7 +54,10 @@ class Extract : public ::testing::Test {
   }
   std::filesystem::path root() const { return folder_.path() / "model"; }
   std::filesystem::path set() const { return root() / "test"; }
-  bool ensure(const FeatureKey& key) { return ensure_features(set(), key, *network_, images_); }
+  bool ensure(const FeatureKey& key, std::int64_t slab = 3, const std::vector<std::int64_t>& bad = {}) {
+    return ensure_features(set(), key, *network_, {images_.mean, images_.std},
+                           [&] { return std::make_unique<ViewStream>(images_, slab, bad); });
+  }
 
   TempDir folder_;
   std::vector<std::uint8_t> pixels_;
@@ -45,7 +82,7 @@ TEST_F(Extract, RunsTheNetworkOnceAndReadsBackTheSame) {
   EXPECT_TRUE(ensure(key_));
   EXPECT_FALSE(ensure(key_));
   write_head(root(), network_->head());
-  const FeatureBatch direct = run_network(*network_, images_);
+  const FeatureBatch direct = run_network(*network_, images_, 3);
   const FeatureFolder folder(root());
   const FeatureBatch cached = folder.set("test", kFeatures | kLogits);
   EXPECT_TRUE(at::equal(cached.features, direct.features));
@@ -53,6 +90,25 @@ TEST_F(Extract, RunsTheNetworkOnceAndReadsBackTheSame) {
   EXPECT_TRUE(at::equal(cached.labels, direct.labels));
   EXPECT_TRUE(at::equal(folder.head().weight, network_->head().weight));
   EXPECT_EQ(folder.sets(), std::vector<std::string>{"test"});
+}
+
+TEST_F(Extract, LeavesOutUnreadableImagesAndSaysWhich) {
+  EXPECT_TRUE(ensure(key_, 3, {1, 6}));
+  const FeatureBatch direct = run_network(*network_, images_, 3);
+  const FeatureBatch cached = FeatureFolder(root()).set("test", kFeatures | kLogits);
+  const at::Tensor kept = at::tensor({0, 2, 3, 4, 5}, at::kLong);
+  EXPECT_TRUE(at::equal(cached.features, direct.features.index_select(0, kept)));
+  EXPECT_TRUE(at::equal(cached.logits, direct.logits.index_select(0, kept)));
+  EXPECT_TRUE(at::equal(cached.labels, direct.labels.index_select(0, kept)));
+  const FeatureFacts facts = read_facts(set());
+  EXPECT_EQ(facts.images, 5);
+  EXPECT_EQ(facts.unreadable, (std::vector<std::int64_t>{1, 6}));
+}
+
+TEST_F(Extract, LeavesNothingWhenTheStreamFails) {
+  const auto broken = [&]() -> std::unique_ptr<ImageStream> { throw Error(ErrorKind::data, "list.txt:1: gone"); };
+  EXPECT_THROW(ensure_features(set(), key_, *network_, {images_.mean, images_.std}, broken), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(root()));
 }
 
 TEST_F(Extract, WritesNoLogitsForAnEmbedding) {

@@ -22,6 +22,8 @@ PluginDescription example() {
       {.name = "t", .type = ParamType::number, .default_value = 0.5, .minimum = 0, .maximum = std::numeric_limits<double>::infinity()},
       {.name = "m", .type = ParamType::text, .default_value = std::string("a"), .choices = {"a", "b"}},
       {.name = "on", .type = ParamType::boolean, .default_value = true, .minimum = 0, .maximum = 1}};
+  description.sweep = {{{"k", {std::int64_t{5}, std::int64_t{6}}}}};
+  description.tuned = true;
   description.build_tag = {"2.11.0", "1", "gcc-12", "202002L", "abc"};
   description.traits = LossTraitsText{2, "embedding", true};
   return description;
@@ -40,6 +42,8 @@ TEST(DescriptionJson, ReadsBackEqual) {
   const PluginDescription read = description_from_json(description_json(example()));
   EXPECT_EQ(description_json(read), description_json(example()));
   EXPECT_EQ(read.params.at(1).maximum, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(read.sweep, example().sweep);
+  EXPECT_TRUE(read.tuned);
   EXPECT_TRUE(read.needs_one("train"));
   EXPECT_FALSE(read.needs_one("features"));
 }

@@ -9,7 +9,7 @@ namespace {
 
 TEST(TestBatch, NormalisesEachChannelWithItsOwnMeanAndDeviation) {
   // One image of 2 channels, 1 x 2 pixels: channel 0 = {0, 255}, channel 1 = {51, 102} = {0.2, 0.4}.
-  const std::vector<std::uint8_t> pixels{0, 255, 51, 102};
+  const std::vector<std::uint8_t> pixels{0, 51, 255, 102};
   const std::vector<std::int64_t> labels{3};
   const ImageView images{pixels, labels, 1, 2, 1, 2, {0.5, 0.2}, {0.25, 0.1}};
   const at::Tensor batch = test_batch(images, 0, 1).contiguous();

@@ -106,7 +106,7 @@ TEST(LoadTensors, NamesWhatIsMissingUnexpectedAndMisshapen) {
     FAIL();
   } catch (const Error& error) {
     const std::string message = error.what();
-    for (const char* part : {"weights.file", "missing 1 (backbone.conv1.weight)", "unexpected 1 (stranger)", "wrong 1 ("}) {
+    for (const char* part : {"weights.file", "missing 1 (backbone.conv1.weight)", "unexpected 1 (stranger)", "wrong shape 1 ("}) {
       EXPECT_NE(message.find(part), std::string::npos) << message;
     }
   }

@@ -24,6 +24,12 @@ std::string file_of(const std::string& header, std::size_t data) {
   return content + header + std::string(data, '\0');
 }
 
+std::string ones(std::size_t count) {
+  std::string text = "1";
+  for (std::size_t i = 1; i < count; ++i) text += ",1";
+  return text;
+}
+
 class Safetensors : public ::testing::Test {
  protected:
   std::filesystem::path file() const { return folder_.path() / "a.safetensors"; }
@@ -117,6 +123,16 @@ TEST_F(Safetensors, RefusesHostileHeaders) {
       {"repeats 'a'",
        file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)},
       {"repeats 'dtype'", file_of(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)},
+      {"nested too deeply", file_of(R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4)},
+      {"nested too deeply", file_of(R"({"__metadata__":{"k":{"x":{}}}})", 0)},
+      {"more than 2000000 values", file_of("{\"a\":[" + ones(2000001) + "]}", 0)},
+      {"unknown dtype \"F8_E4M3\"", file_of(R"({"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}})", 4)},
+      {"\\x1b", file_of("{\"\\u001b[31m\":7}", 0)},  // a name reaches the terminal without its escapes
+      {"overflows", file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}})", 0)},
+      {"broken header", file_of(R"({"a":{"dtype":"F32","shape":[1e400],"data_offsets":[0,4]}})", 4)},
+      {"an offset is 1.8446744073709552e+19", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551616]}})", 4)},
+      {"the one before ends at 8",
+       file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8)},
       {"__metadata__ 'k'", file_of(R"({"__metadata__":{"k":1}})", 0)},
       {"__metadata__ is not", file_of(R"({"__metadata__":[]})", 0)},
   };

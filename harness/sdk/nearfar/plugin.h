@@ -32,6 +32,8 @@ struct PluginText {
   const char* reference = "";  ///< paper: "arXiv:2010.03759"
   Needs needs = 0;
   ParamTable params = {};
+  const char* sweep = "";  ///< values that `tune` searches by default: "k=50,100;alpha=0.1,1"; the first parameter varies fastest
+  bool tuned = false;      ///< the method's reference searches `sweep` by default (OpenOOD: APS_mode)
 };
 
 /// The descriptor. Read in this order: `magic` and `api` first, then `tag`, and only then the rest. Fields are only ever appended.

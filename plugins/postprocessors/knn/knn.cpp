@@ -37,4 +37,5 @@ class Knn final : public nearfar::Postprocessor {
 
 NEARFAR_POSTPROCESSOR(Knn, .name = "knn", .version = "1.0.0",
                       .summary = "squared distance to the k-th nearest train image, normalised features", .reference = "arXiv:2204.06507",
-                      .needs = nearfar::kNormalizedFeatures | nearfar::kTrain, .params = kParams)
+                      .needs = nearfar::kNormalizedFeatures | nearfar::kTrain, .params = kParams, .sweep = "k=50,100,200,500,1000",
+                      .tuned = true)

@@ -1,0 +1,69 @@
+#pragma once
+/// Files named by untrusted lists, opened beneath a folder and nowhere else. Safe from any thread. Torch-free.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace nearfar {
+
+/// What is wrong with a name before any file is looked at: empty, absolute, "..", NUL, longer than 4096 bytes. "" if nothing is.
+std::string_view name_problem(std::string_view name);
+
+/// A folder that names are resolved in. Absolute names, "..", NUL and symbolic links that leave the folder are refused; with
+/// `follow_links` links may lead anywhere (data folders are often put together from links). The folder itself may be a link.
+/// The kernel decides (openat2 with RESOLVE_BENEATH); where it cannot, names are walked component by component.
+class BeneathFolder {
+ public:
+  /// No folder: every read is Error(data). For sets that come from a packed copy alone.
+  BeneathFolder() = default;
+  /// Error(data) if it is no folder.
+  explicit BeneathFolder(const std::filesystem::path& folder, bool follow_links = false);
+  ~BeneathFolder();
+  BeneathFolder(BeneathFolder&& other) noexcept;
+  BeneathFolder& operator=(BeneathFolder&& other) noexcept;
+
+  const std::filesystem::path& path() const { return folder_; }
+  /// Error(data) naming the file and the reason: not there, not a regular file, leaves the folder (and then how to allow links).
+  /// The memory of `bytes` is used again. Files above 1 GiB are refused. Never blocks on a FIFO.
+  void read(std::string_view name, std::vector<std::uint8_t>& bytes) const;
+  /// Size in bytes, or -1 if there is no such regular file. Error(data) for a name that is refused.
+  std::int64_t size(std::string_view name) const;
+
+ private:
+  friend class FileSizes;
+  int open(const std::string& name, int flags) const;
+  std::filesystem::path folder_;
+  int descriptor_ = -1;
+  bool follow_links_ = false;
+};
+
+/// BeneathFolder::size for very many names: the folders they lie in stay open (at most 256 of them). For one thread; `folder` must outlive
+/// it.
+class FileSizes {
+ public:
+  explicit FileSizes(const BeneathFolder& folder) : folder_(folder) {}
+  ~FileSizes();
+  FileSizes(const FileSizes&) = delete;
+  FileSizes& operator=(const FileSizes&) = delete;
+  std::int64_t size(std::string_view name);
+
+ private:
+  int open_folder(std::string_view name);
+  void close_all();
+  const BeneathFolder& folder_;
+  std::unordered_map<std::string, int> open_;  ///< descriptors, -1 for a folder that is not there
+  std::string last_name_;
+  int last_ = -1;
+  std::int64_t hits_ = 0, misses_ = 0;  ///< since the folders were last closed
+};
+
+/// A whole regular file of at most `most_bytes`, in one read; any other kind of file (folder, device, FIFO) is Error(data) at once.
+std::string read_regular_file(const std::filesystem::path& file, std::uint64_t most_bytes);
+
+/// For tests: false = go the way of kernels without openat2.
+void use_openat2(bool wanted);
+
+}  // namespace nearfar

@@ -1,0 +1,216 @@
+#include "data/pack_writer.h"
+
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace nearfar {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& file, std::string_view what, int error) {
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw Error(ErrorKind::data,
+              fmt::format("{}: {}: {}{}", file.string(), what, std::generic_category().message(error),
+                          full ? "; make room, or set data.packed (or NEARFAR_PACKED) to a folder of another disk; the same command then "
+                                 "goes on after the last finished part"
+                               : ""));
+}
+
+void write_at(int descriptor, const fs::path& file, std::span<const std::byte> bytes, std::int64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(file, "writing failed", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += written;
+  }
+}
+
+/// How many bytes were there.
+std::size_t read_at(int descriptor, const fs::path& file, std::span<std::byte> bytes, std::int64_t offset) {
+  std::size_t total = 0;
+  while (total < bytes.size()) {
+    const ssize_t got = ::pread(descriptor, bytes.data() + total, bytes.size() - total, offset + static_cast<std::int64_t>(total));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(file, "reading failed", errno);
+    if (got == 0) break;
+    total += static_cast<std::size_t>(got);
+  }
+  return total;
+}
+
+void sync(int descriptor, const fs::path& file) {
+  if (::fdatasync(descriptor) != 0) fail(file, "fdatasync failed", errno);
+}
+
+std::int64_t size_of(int descriptor, const fs::path& file) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) fail(file, "cannot be examined", errno);
+  return status.st_size;
+}
+
+int open_to_write(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (descriptor < 0) fail(file, "cannot be opened", errno);
+  return descriptor;
+}
+
+void set_size(int descriptor, const fs::path& file, std::int64_t size) {
+  if (::ftruncate(descriptor, size) != 0) fail(file, "its size cannot be set", errno);
+}
+
+/// A record of the journal: a chunk's checksum, the sizes of its files, and a checksum of both.
+std::vector<std::byte> record_of(std::uint64_t sum, std::span<const std::int64_t> sizes) {
+  std::vector<std::byte> record(sizes.size_bytes() + 16);
+  std::memcpy(record.data(), &sum, 8);
+  std::memcpy(record.data() + 8, sizes.data(), sizes.size_bytes());
+  const std::uint64_t check = xxh3(std::span(record).first(record.size() - 8));
+  std::memcpy(record.data() + record.size() - 8, &check, 8);
+  return record;
+}
+
+std::size_t record_bytes(std::size_t images) { return 8 * images + 16; }
+
+}  // namespace
+
+void OwnedDescriptor::reset(int descriptor) {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = descriptor;
+}
+
+PackWriter::PackWriter(fs::path file, const PackHeader& header, std::span<const std::int64_t> sizes)
+    : file_(std::move(file)), part_file_(file_), journal_file_(file_), header_(header), sizes_(sizes) {
+  NEARFAR_ASSERT(static_cast<std::int64_t>(sizes.size()) == header.count);
+  layout_ = pack_layout(header).value();
+  part_file_ += ".part";
+  journal_file_ += ".journal";
+  lock();
+  part_.reset(open_to_write(part_file_));
+  resume();
+}
+
+void PackWriter::lock() {
+  while (true) {
+    journal_.reset(open_to_write(journal_file_));
+    if (::flock(journal_.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      if (errno != EWOULDBLOCK) fail(journal_file_, "cannot be locked", errno);
+      throw Error(ErrorKind::data, fmt::format("{}: another process packs this set now; wait until it has ended", journal_file_.string()));
+    }
+    // The one that had the lock before may have finished and removed the file: then ours has no name, and the next process would not see
+    // it.
+    struct stat ours {
+    }, named{};
+    if (::fstat(journal_.get(), &ours) == 0 && ::stat(journal_file_.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+        ours.st_dev == named.st_dev) {
+      return;
+    }
+  }
+}
+
+std::span<const std::int64_t> PackWriter::chunk_sizes(std::int64_t chunk) const {
+  const std::int64_t first = chunk * header_.chunk_images, last = std::min(first + header_.chunk_images, header_.count);
+  return sizes_.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+}
+
+/// Reads the journal as far as it makes sense and belongs to the files as they are now.
+void PackWriter::resume() {
+  PackHeader found;
+  const bool same = read_at(journal_.get(), journal_file_, std::as_writable_bytes(std::span(&found, 1)), 0) == sizeof found &&
+                    std::memcmp(&found, &header_, sizeof found) == 0 && size_of(part_.get(), part_file_) == header_.file_bytes;
+  if (!same) return start_over();
+  std::int64_t at = sizeof found;
+  std::vector<std::byte> record;
+  while (done_ < header_.count) {
+    record.resize(record_bytes(chunk_sizes(static_cast<std::int64_t>(sums_.size())).size()));
+    if (read_at(journal_.get(), journal_file_, record, at) < record.size() || !accept_record(record)) break;
+    at += static_cast<std::int64_t>(record.size());
+  }
+  set_size(journal_.get(), journal_file_, at);
+  if (!sums_.empty() && !last_chunk_fits()) start_over();
+}
+
+bool PackWriter::accept_record(std::span<const std::byte> record) {
+  const std::span<const std::int64_t> sizes = chunk_sizes(static_cast<std::int64_t>(sums_.size()));
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, record.data(), 8);
+  // Equal to what we would write now: then the files have the sizes they had.
+  const std::vector<std::byte> expected = record_of(sum, sizes);
+  if (!std::equal(record.begin(), record.end(), expected.begin(), expected.end())) return false;
+  sums_.push_back(sum);
+  done_ += static_cast<std::int64_t>(sizes.size());
+  return true;
+}
+
+/// Pixels are synced before their record is written, so the last one stands for all.
+bool PackWriter::last_chunk_fits() const {
+  const auto chunk = static_cast<std::int64_t>(sums_.size()) - 1;
+  std::vector<std::byte> pixels(chunk_sizes(chunk).size() * static_cast<std::size_t>(layout_.image_bytes));
+  const std::int64_t offset = layout_.pixels_at + chunk * header_.chunk_images * layout_.image_bytes;
+  return read_at(part_.get(), part_file_, pixels, offset) == pixels.size() && xxh3(pixels) == sums_.back();
+}
+
+void PackWriter::start_over() {
+  sums_.clear();
+  done_ = 0;
+  set_size(journal_.get(), journal_file_, 0);
+  set_size(part_.get(), part_file_, 0);
+  // All the room at once: a full disk is told now, not after an hour. Some file systems cannot; there the size alone is set.
+  if (::fallocate(part_.get(), 0, 0, header_.file_bytes) != 0) {
+    if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) {
+      const int error = errno;
+      set_size(part_.get(), part_file_, 0);
+      fail(part_file_, fmt::format("has no room for {} bytes", header_.file_bytes), error);
+    }
+    set_size(part_.get(), part_file_, header_.file_bytes);
+  }
+  write_at(journal_.get(), journal_file_, std::as_bytes(std::span(&header_, 1)), 0);
+  sync(part_.get(), part_file_);
+  sync(journal_.get(), journal_file_);
+}
+
+void PackWriter::add(std::span<const std::uint8_t> pixels) {
+  const std::span<const std::int64_t> sizes = chunk_sizes(static_cast<std::int64_t>(sums_.size()));
+  NEARFAR_ASSERT(pixels.size() == sizes.size() * static_cast<std::size_t>(layout_.image_bytes));
+  const std::span<const std::byte> bytes = std::as_bytes(pixels);
+  write_at(part_.get(), part_file_, bytes, layout_.pixels_at + done_ * layout_.image_bytes);
+  sync(part_.get(), part_file_);
+  const std::uint64_t sum = xxh3(bytes);
+  write_at(journal_.get(), journal_file_, record_of(sum, sizes), size_of(journal_.get(), journal_file_));
+  sync(journal_.get(), journal_file_);
+  sums_.push_back(sum);
+  done_ += static_cast<std::int64_t>(sizes.size());
+}
+
+void PackWriter::finish() {
+  NEARFAR_ASSERT(done_ == header_.count);
+  header_.checksum = pack_checksum(header_, sizes_, sums_);
+  write_at(part_.get(), part_file_, std::as_bytes(std::span(&header_, 1)), 0);
+  write_at(part_.get(), part_file_, std::as_bytes(sizes_), sizeof header_);
+  write_at(part_.get(), part_file_, std::as_bytes(std::span(sums_)), layout_.sums_at);
+  if (::fsync(part_.get()) != 0) fail(part_file_, "fsync failed", errno);
+  if (::rename(part_file_.c_str(), file_.c_str()) != 0) fail(file_, "renaming failed", errno);
+  const int folder = ::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    ::fsync(folder);  // some file systems refuse to sync folders; the rename itself has happened
+    ::close(folder);
+  }
+  ::unlink(journal_file_.c_str());
+}
+
+void PackWriter::abandon() {
+  ::unlink(part_file_.c_str());
+  ::unlink(journal_file_.c_str());
+}
+
+}  // namespace nearfar

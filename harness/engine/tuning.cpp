@@ -1,0 +1,62 @@
+#include "engine/tuning.h"
+
+#include <fmt/format.h>
+
+#include <span>
+
+#include "base/error.h"
+#include "engine/messages.h"
+#include "engine/scoring.h"
+#include "metrics/ranking.h"
+
+namespace nearfar {
+namespace {
+
+double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureFolder& folder) {
+  const auto view = [](const at::Tensor& scores) {
+    return std::span<const float>(scores.const_data_ptr<float>(), static_cast<std::size_t>(scores.numel()));
+  };
+  const at::Tensor id = score_set(postprocessor, folder, "val"), ood = score_set(postprocessor, folder, "ood_val");
+  return auroc(view(id), view(ood));
+}
+
+}  // namespace
+
+TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder) {
+  TuneResult result;
+  double best = 0;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between points of a parameter search");
+    TunePoint point{grid.point(i), 0, ""};
+    ParamMap params = fixed;
+    params.insert(point.params.begin(), point.params.end());
+    const std::string where = fmt::format("{} at {}", plugin.label(), canonical_params(point.params));
+    PostprocessorHandle postprocessor(plugin, params, where);
+    try {
+      fit(postprocessor, folder);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::config) throw;
+      point.refused = error.what();
+    }
+    if (point.refused.empty()) {
+      try {
+        point.auroc = validation_auroc(postprocessor, folder);
+      } catch (const Error& error) {
+        throw Error(error.kind(), fmt::format("parameter search of {}: {}", where, error.what()));
+      }
+      if (point.auroc > best) {
+        best = point.auroc;
+        result.chosen = point.params;
+      }
+    }
+    result.trace.push_back(std::move(point));
+  }
+  if (best == 0) {
+    const std::string& why = result.trace.front().refused;
+    throw Error(ErrorKind::config, fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
+                                               why.empty() ? "every AUROC on the validation sets is 0" : why));
+  }
+  return result;
+}
+
+}  // namespace nearfar

@@ -1,0 +1,28 @@
+#pragma once
+/// Automatic parameter search, as OpenOOD's evaluation does it: every point of a grid is fitted and scored on ID val against ood_val; the
+/// first strict maximum of AUROC wins. Test sets are never looked at.
+#include "features/folder.h"
+#include "host/call.h"
+#include "host/grid.h"
+
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+struct TunePoint {
+  ParamMap params;      ///< of the grid
+  double auroc = 0;     ///< fraction
+  std::string refused;  ///< why the plugin cannot take this point here (k above the number of train images); then no AUROC
+};
+
+struct TuneResult {
+  ParamMap chosen;  ///< of the grid
+  std::vector<TunePoint> trace;
+};
+
+/// `fixed`: parameters outside the grid. Points that the plugin refuses with Error(config) are left out and recorded. Error(data) naming
+/// the point for scores that are not finite; Error(config) if every point is refused, or none is above 0.
+TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder);
+
+}  // namespace nearfar

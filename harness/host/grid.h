@@ -1,0 +1,38 @@
+#pragma once
+/// Grids of parameter values that a search tries. Torch-free (library nearfar::host_text). Values; safe from any thread.
+#include "host/params.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nearfar {
+
+/// The first axis varies fastest, as in OpenOOD's search.
+struct ParamGrid {
+  struct Axis {
+    std::string name;
+    std::vector<ParamValue> values;
+    bool operator==(const Axis&) const = default;
+  };
+  std::vector<Axis> axes;
+
+  bool empty() const { return axes.empty(); }
+  std::size_t size() const;                 ///< points; 0 without axes
+  ParamMap point(std::size_t index) const;  ///< index < size()
+  bool operator==(const ParamGrid&) const = default;
+};
+
+/// "k=50,100;alpha=0.1,1" by the schema's types and ranges; "" is an empty grid. Error(config) that begins with `where`: an unknown or
+/// repeated parameter, a value that is not allowed or stands twice, an axis without values, more than 100,000 points.
+ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::string_view where);
+
+/// The same checks for axes that come from a config, put into the schema's order.
+ParamGrid checked_grid(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes, std::string_view where);
+
+/// What grid_from_text reads back.
+std::string grid_text(const ParamGrid& grid);
+
+}  // namespace nearfar

@@ -1,0 +1,47 @@
+#pragma once
+/// What turns images into pooled features, and the table of those we know. Internal to models/: callers use network.h.
+#include "models/state.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace nearfar {
+
+class Backbone {
+ public:
+  Backbone() = default;
+  Backbone(const Backbone&) = delete;
+  Backbone& operator=(const Backbone&) = delete;
+  virtual ~Backbone() = default;
+  /// [N,in_channels,H,W] float32 -> [N,width] float32.
+  virtual at::Tensor forward(const at::Tensor& images, bool training) const = 0;
+  virtual std::int64_t width() const = 0;
+};
+
+/// One row for each architecture.
+struct Architecture {
+  const char* name;
+  std::int64_t size;     ///< height and width of the images it was made for
+  std::int64_t minimum;  ///< smallest height and width it takes; equal to `size` and `maximum` where it takes no other
+  std::int64_t maximum;
+  std::unique_ptr<Backbone> (*build)(const Scope& scope, std::int64_t in_channels);
+  /// What the weight of a linear classifier on it starts from (its bias from 0) where that is not PyTorch's default.
+  std::optional<Fill> head_weight;
+};
+
+std::span<const Architecture> architecture_table();
+/// Error(config) with a suggestion.
+const Architecture& find_architecture(const std::string& name);
+
+// resnet.cpp
+std::unique_ptr<Backbone> build_resnet8(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_resnet18_small(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_resnet18(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_resnet50(const Scope& scope, std::int64_t in_channels);
+// vision_transformer.cpp
+std::unique_ptr<Backbone> build_vit_b_16(const Scope& scope, std::int64_t in_channels);
+// swin.cpp
+std::unique_ptr<Backbone> build_swin_t(const Scope& scope, std::int64_t in_channels);
+
+}  // namespace nearfar

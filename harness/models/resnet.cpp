@@ -1,0 +1,137 @@
+/// Residual networks (He et al. 2016): ours for 28 x 28, OpenOOD's for 32 x 32 and 64 x 64, torchvision's for 224 x 224.
+#include "models/backbone.h"
+#include "models/layers.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/max_pool2d.h>
+#include <fmt/format.h>
+
+#include <optional>
+#include <vector>
+
+namespace nearfar {
+namespace {
+
+/// How convolutions start, and what the shortcut of a block is called: the two families differ in nothing else that a block sees.
+struct Family {
+  const char* shortcut;
+  bool kaiming_normal;
+
+  Convolution convolution(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) const {
+    const Convolution::Shape shape{in, out, kernel, stride, kernel / 2};
+    return {scope, shape, kaiming_normal ? Fill::kaiming_normal(shape.fan_out()) : Fill::layer_default(shape.fan_in())};
+  }
+};
+constexpr Family kPyTorchDefaults{"shortcut", false}, kTorchvision{"downsample", true};
+
+/// A convolution and its batch norm.
+struct Unit {
+  Unit(const Scope& scope, const char* convolution_name, const char* norm_name, const Family& family, std::int64_t in, std::int64_t out,
+       std::int64_t kernel, std::int64_t stride)
+      : convolution(family.convolution(scope / convolution_name, in, out, kernel, stride)), norm(scope / norm_name, out) {}
+
+  at::Tensor operator()(const at::Tensor& in, bool training) const { return norm(convolution(in), training); }
+
+  Convolution convolution;
+  BatchNorm norm;
+};
+
+/// Basic: two 3x3 convolutions. Bottleneck: 1x1, 3x3 (it has the stride, torchvision's "v1.5"), 1x1 to four times the width.
+/// The shortcut is a strided 1x1 convolution where the shape changes.
+class Block {
+ public:
+  Block(const Scope& scope, const Family& family, bool bottleneck, std::int64_t in, std::int64_t width, std::int64_t stride) {
+    const std::int64_t out = bottleneck ? 4 * width : width;
+    if (bottleneck) {
+      units_.emplace_back(scope, "conv1", "bn1", family, in, width, 1, 1);
+      units_.emplace_back(scope, "conv2", "bn2", family, width, width, 3, stride);
+      units_.emplace_back(scope, "conv3", "bn3", family, width, out, 1, 1);
+    } else {
+      units_.emplace_back(scope, "conv1", "bn1", family, in, width, 3, stride);
+      units_.emplace_back(scope, "conv2", "bn2", family, width, width, 3, 1);
+    }
+    if (in != out || stride != 1) shortcut_.emplace(scope / family.shortcut, "0", "1", family, in, out, 1, stride);
+  }
+
+  at::Tensor operator()(const at::Tensor& in, bool training) const {
+    at::Tensor inner = in;
+    for (std::size_t i = 0; i + 1 < units_.size(); ++i) inner = units_[i](inner, training).relu_();
+    inner = units_.back()(inner, training);
+    return inner.add(shortcut_ ? (*shortcut_)(in, training) : in).relu_();
+  }
+
+ private:
+  std::vector<Unit> units_;
+  std::optional<Unit> shortcut_;
+};
+
+struct Stage {
+  std::int64_t width, stride, blocks;
+};
+
+struct Plan {
+  Family family;
+  std::int64_t stem_width, stem_kernel, stem_stride;
+  bool max_pool;
+  bool bottleneck;
+  std::vector<Stage> stages;
+};
+
+/// A stem, stages of blocks, global average pooling.
+class ResNet final : public Backbone {
+ public:
+  ResNet(const Scope& scope, std::int64_t in_channels, const Plan& plan)
+      : stem_(scope, "conv1", "bn1", plan.family, in_channels, plan.stem_width, plan.stem_kernel, plan.stem_stride),
+        max_pool_(plan.max_pool),
+        width_(plan.stem_width) {
+    std::int64_t layer = 0;
+    for (const Stage& stage : plan.stages) {
+      const Scope here = scope / fmt::format("layer{}", ++layer);
+      for (std::int64_t b = 0; b < stage.blocks; ++b) {
+        blocks_.emplace_back(here / b, plan.family, plan.bottleneck, width_, stage.width, b == 0 ? stage.stride : 1);
+        width_ = stage.width * (plan.bottleneck ? 4 : 1);
+      }
+    }
+  }
+
+  at::Tensor forward(const at::Tensor& images, bool training) const override {
+    at::Tensor x = stem_(images, training).relu_();
+    if (max_pool_) x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+    for (const Block& block : blocks_) x = block(x, training);
+    return x.mean({2, 3});
+  }
+
+  std::int64_t width() const override { return width_; }
+
+ private:
+  Unit stem_;
+  bool max_pool_;
+  std::int64_t width_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backbone> build_resnet8(const Scope& scope, std::int64_t in_channels) {
+  // 28x28 on a CPU: a strided stem quarters the work (docs: the quickstart's recipe).
+  const Plan plan{kPyTorchDefaults, 16, 3, 2, false, false, {{16, 1, 1}, {32, 2, 1}, {64, 2, 1}}};
+  return std::make_unique<ResNet>(scope, in_channels, plan);
+}
+
+std::unique_ptr<Backbone> build_resnet18_small(const Scope& scope, std::int64_t in_channels) {
+  // OpenOOD pools 64x64 images by a window of 8x8, which is their whole map: 32x32 and 64x64 differ in nothing.
+  const Plan plan{kPyTorchDefaults, 64, 3, 1, false, false, {{64, 1, 2}, {128, 2, 2}, {256, 2, 2}, {512, 2, 2}}};
+  return std::make_unique<ResNet>(scope, in_channels, plan);
+}
+
+std::unique_ptr<Backbone> build_resnet18(const Scope& scope, std::int64_t in_channels) {
+  const Plan plan{kTorchvision, 64, 7, 2, true, false, {{64, 1, 2}, {128, 2, 2}, {256, 2, 2}, {512, 2, 2}}};
+  return std::make_unique<ResNet>(scope, in_channels, plan);
+}
+
+std::unique_ptr<Backbone> build_resnet50(const Scope& scope, std::int64_t in_channels) {
+  const Plan plan{kTorchvision, 64, 7, 2, true, true, {{64, 1, 3}, {128, 2, 4}, {256, 2, 6}, {512, 2, 3}}};
+  return std::make_unique<ResNet>(scope, in_channels, plan);
+}
+
+}  // namespace nearfar

@@ -1,0 +1,155 @@
+#include "models/torch_file.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "models/byte_reader.h"
+#include "models/mismatch.h"
+#include "models/pickle.h"
+#include "models/zip_file.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace nearfar {
+namespace {
+
+using Kind = PickleValue::Kind;
+
+/// Tensors may share a storage (tied weights), but a small file must not become a large network.
+constexpr std::uint64_t kMaxSharing = 4;
+constexpr std::size_t kMaxNameLength = 512;
+constexpr const char* kConvert = "convert it once with PyTorch: torch.save(torch.load(OLD, map_location='cpu', weights_only=True), NEW)";
+
+class Reader {
+ public:
+  Reader(std::span<const std::byte> bytes, const std::string& name) : file_(name), size_(bytes.size()), zip_(open(bytes, name)) {}
+
+  std::vector<NamedTensor> read() {
+    prefix_ = find_prefix();
+    if (const ZipEntry* order = zip_.find(prefix_ + "byteorder")) {
+      const std::string_view text(reinterpret_cast<const char*>(order->data.data()), order->data.size());
+      if (text != "little") fail(fmt::format("its byte order is '{}', only 'little' is read", printable(text)));
+    }
+    const Pickle pickle = read_pickle(zip_.find(prefix_ + "data.pkl")->data, file_);
+    return tensors(pickle, state_dict(pickle));
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::data, fmt::format("{}: {}", file_, what)); }
+
+  static ZipFile open(std::span<const std::byte> bytes, const std::string& name) {
+    if (!ZipFile::looks_like(bytes)) throw Error(ErrorKind::data, fmt::format("{}: {}", name, what_it_is(bytes)));
+    return {bytes, name};
+  }
+
+  static std::string what_it_is(std::span<const std::byte> bytes) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.starts_with("\x80\x02\x8a\x0a")) {
+      return fmt::format("a torch.save file in the legacy format (before PyTorch 1.6), which is not read; {}", kConvert);
+    }
+    if (text.size() > 262 && text.substr(257, 5) == "ustar") {
+      return fmt::format("a tar archive: the oldest torch.save format, or one to unpack first; {}", kConvert);
+    }
+    if (text.starts_with("\x80")) return fmt::format("a bare pickle, not a torch.save file; {}", kConvert);
+    return fmt::format("not a torch.save file: expected a zip archive, found '{}'", printable(text.substr(0, 16)));
+  }
+
+  /// The folder of the archive's only data.pkl: "NAME/".
+  std::string find_prefix() const {
+    constexpr std::string_view kPickle = "/data.pkl";
+    std::string prefix;
+    for (const ZipEntry& entry : zip_.entries()) {
+      if (entry.name.ends_with("/constants.pkl")) fail("a TorchScript archive, which holds code; save net.state_dict() instead");
+      if (!entry.name.ends_with(kPickle)) continue;
+      if (!prefix.empty()) fail("two entries data.pkl");
+      prefix = entry.name.substr(0, entry.name.size() - kPickle.size() + 1);
+    }
+    if (prefix.empty()) fail("a zip archive without an entry NAME/data.pkl: not a torch.save file");
+    return prefix;
+  }
+
+  const PickleValue& state_dict(const Pickle& pickle) const {
+    const PickleValue& top = pickle.top();
+    if (top.kind != Kind::dict) fail(fmt::format("it holds {}, expected a state dict", kind_text(top.kind)));
+    for (const std::string_view key : {"state_dict", "model_state_dict", "model", "net", "network"}) {
+      for (std::size_t i = 0; i < top.items.size(); i += 2) {
+        const PickleValue& name = pickle.values[top.items[i]];
+        const PickleValue& nested = pickle.values[top.items[i + 1]];
+        if (name.kind == Kind::text && name.text == key && nested.kind == Kind::dict) return nested;
+      }
+    }
+    return top;
+  }
+
+  std::vector<NamedTensor> tensors(const Pickle& pickle, const PickleValue& dict) {
+    std::vector<NamedTensor> result;
+    std::set<std::string_view> names;
+    for (std::size_t i = 0; i < dict.items.size(); i += 2) {
+      const PickleValue& name = pickle.values[dict.items[i]];
+      const PickleValue& value = pickle.values[dict.items[i + 1]];
+      if (name.kind != Kind::text) fail(fmt::format("a key of its dict is {}, expected the name of a tensor", kind_text(name.kind)));
+      if (name.text.empty() || name.text.size() > kMaxNameLength) fail(fmt::format("a tensor's name is {} bytes long", name.text.size()));
+      if (value.kind != Kind::tensor) {
+        fail(
+            fmt::format("entry '{}' is {}, expected a tensor; a state dict may lie under 'state_dict', 'model_state_dict', 'model', 'net' "
+                        "or 'network'",
+                        printable(name.text), kind_text(value.kind)));
+      }
+      if (!names.insert(name.text).second) fail(fmt::format("tensor '{}' is there twice", printable(name.text)));
+      result.push_back({std::string(name.text), tensor(name.text, pickle.tensors[static_cast<std::size_t>(value.integer)]), false});
+    }
+    if (result.empty()) fail("its dict is empty");
+    return result;
+  }
+
+  at::Tensor tensor(std::string_view name, const PickledTensor& pickled) {
+    const ZipEntry* entry = zip_.find(fmt::format("{}data/{}", prefix_, pickled.storage));
+    const std::string where = fmt::format("tensor '{}': storage 'data/{}'", printable(name), printable(pickled.storage));
+    if (!entry) fail(where + " is missing");
+    const auto expected = static_cast<std::uint64_t>(pickled.storage_bytes);
+    if (entry->data.size() != expected) fail(fmt::format("{} has {} bytes, expected {}", where, entry->data.size(), expected));
+
+    if (std::find(pickled.sizes.begin(), pickled.sizes.end(), 0) != pickled.sizes.end()) return at::empty(pickled.sizes, pickled.type);
+    std::int64_t contiguous = 1, last = 0;
+    bool in_order = true;  // C order without gaps
+    for (std::size_t i = pickled.sizes.size(); i-- > 0;) {
+      in_order = in_order && (pickled.sizes[i] == 1 || pickled.strides[i] == contiguous);
+      contiguous *= pickled.sizes[i];
+      last += (pickled.sizes[i] - 1) * pickled.strides[i];
+    }
+    const std::size_t item = c10::elementSize(pickled.type);
+    bytes_ += static_cast<std::uint64_t>(last + 1) * item;
+    if (bytes_ > kMaxSharing * size_)
+      fail(fmt::format("its tensors share storages and would need more than {} times its size", kMaxSharing));
+    // Data in the file may lie at any address: copied first, put in order afterwards.
+    const auto span = entry->data.subspan(static_cast<std::size_t>(pickled.offset) * item, static_cast<std::size_t>(last + 1) * item);
+    if (pickled.type == at::kBool && std::any_of(span.begin(), span.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
+      fail(fmt::format("tensor '{}': a boolean that is neither 0 nor 1", printable(name)));
+    }
+    at::Tensor flat = at::empty({last + 1}, pickled.type);
+    std::memcpy(flat.mutable_data_ptr(), span.data(), span.size());
+    return in_order ? flat.view(pickled.sizes) : flat.as_strided(pickled.sizes, pickled.strides).clone(at::MemoryFormat::Contiguous);
+  }
+
+  const std::string& file_;
+  std::uint64_t size_;
+  ZipFile zip_;
+  std::string prefix_;
+  std::uint64_t bytes_ = 0;  ///< of tensors made so far
+};
+
+}  // namespace
+
+std::vector<NamedTensor> read_torch_file(const std::filesystem::path& file) {
+  const MappedFile map(file);
+  return parse_torch_file(map.bytes(), file.string());
+}
+
+std::vector<NamedTensor> parse_torch_file(std::span<const std::byte> bytes, const std::string& name) { return Reader(bytes, name).read(); }
+
+}  // namespace nearfar

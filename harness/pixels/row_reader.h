@@ -1,0 +1,52 @@
+#pragma once
+/// The seam between a file format and what is done with its pixels: rows of RGB, top to bottom, only those asked for. Internal to pixels/.
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "pixels/decode.h"
+
+namespace nearfar {
+
+struct ImageSize {
+  std::int64_t width = 0, height = 0;
+};
+
+/// Columns [left, right) and rows [top, bottom) of an image.
+struct Window {
+  std::int64_t left = 0, right = 0, top = 0, bottom = 0;
+};
+
+/// Every row that next_row() returns may be read this many bytes past its end: vector loads need no tail.
+inline constexpr std::size_t kRowSlack = 64;
+
+/// One format's decoder with its scratch memory, used for one file after another; not thread-safe. All throw Error(data).
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+  /// Reads the header. `file` must outlive the rows. The size is within kMaxPixels and kMaxSide, and not zero.
+  virtual ImageSize open(std::span<const std::uint8_t> file) = 0;
+  /// Then, once a file: what next_row() will give. The window is not empty and lies in the image.
+  virtual void start(const Window& window) = 0;
+  /// RGB of the window's next row, valid until the next call. A row the file has no data for is what Pillow leaves there.
+  virtual const std::uint8_t* next_row() = 0;
+};
+
+std::unique_ptr<RowReader> make_jpeg_reader();
+std::unique_ptr<RowReader> make_png_reader();
+std::unique_ptr<RowReader> make_webp_reader();  ///< open() throws where libwebp is not built in
+
+/// Error(data) if a header declares no pixels or more than we decode.
+void check_size(std::int64_t width, std::int64_t height);
+
+/// Readers by content, each made when first needed.
+class AnyReader {
+ public:
+  /// Error(data) if the format is none of ours.
+  RowReader& of(std::span<const std::uint8_t> file);
+
+ private:
+  std::unique_ptr<RowReader> jpeg_, png_, webp_;
+};
+
+}  // namespace nearfar

@@ -1,0 +1,28 @@
+#include "data/printable.h"
+
+#include <gtest/gtest.h>
+
+namespace nearfar {
+namespace {
+
+TEST(Printable, KeepsTextAndUtf8) {
+  EXPECT_EQ(printable("a b/ä€😀.png"), "a b/ä€😀.png");
+  EXPECT_EQ(printable(""), "");
+}
+
+TEST(Printable, EscapesControlBytesAndWhatIsNotUtf8) {
+  EXPECT_EQ(printable(std::string_view("a\0b\x1b[31m\n", 9)), "a\\x00b\\x1b[31m\\x0a");
+  EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");
+  EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // overlong '/'
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
+  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");           // C1: starts an escape sequence on some terminals
+}
+
+TEST(Printable, CutsWholeCharacters) {
+  EXPECT_EQ(printable("abcdef", 3), "abc…");
+  EXPECT_EQ(printable("abcdef", 6), "abcdef");
+  EXPECT_EQ(printable("ab€", 4), "ab…");
+}
+
+}  // namespace
+}  // namespace nearfar
