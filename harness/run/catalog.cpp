@@ -24,8 +24,8 @@ const PluginDescription& Catalog::find(std::string_view kind, std::string_view n
     if (plugin_key(std::filesystem::path(path).stem().string()) == key) throw Error(ErrorKind::plugin, at + message);
   }
   const std::string near = suggestion(key, names);
-  throw Error(ErrorKind::config, fmt::format("{}there is no {} '{}'{}{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.",
-                                             at, kind, name, near.empty() ? "." : near, near.empty() ? "" : "", join(names, ", ")));
+  throw Error(ErrorKind::config, fmt::format("{}there is no {} '{}'{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.",
+                                             at, kind, name, near.empty() ? "." : near, join(names, ", ")));
 }
 
 Catalog read_catalog(const std::vector<std::filesystem::path>& directories) {

@@ -7,163 +7,15 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "run/foreign_models.h"
 #include "run/locations.h"
+#include "run/plan_cells.h"
 
 namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-/// "configs/x.toml:14: loss 'supcon'", from the first parameter's place where there is one.
-std::string place(const std::string& where, const ParamWhere& params, std::string_view kind, std::string_view name) {
-  const std::string& at = params.empty() ? where : params.begin()->second;
-  return fmt::format("{}: {} '{}'", at, kind, name);
-}
-
-/// Of the sets that a cell looks at: pixels, labels and what is done to them.
-json images_identity(const Plan& plan, const std::vector<std::string>& sets) {
-  const Benchmark& benchmark = plan.benchmark;
-  json identity{{"shape", {benchmark.channels, benchmark.height, benchmark.width}},
-                {"mean", benchmark.mean},
-                {"std", benchmark.std},
-                {"classes", benchmark.classes.size()}};
-  for (const std::string& set : sets) identity["sets"][set] = plan.entry(set).hash;
-  return identity;
-}
-
-json plugin_identity(const PluginDescription& plugin, const ParamMap& params) {
-  return {{"name", plugin.name}, {"version", plugin.version}, {"source", plugin.source_hash}, {"params", json::parse(params_json(params))}};
-}
-
-void identify(CellRecord& record, const json& identity) {
-  record.config_json = identity.dump();
-  record.key = sha256(record.config_json);
-}
-
-PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t seed) {
-  PlannedModel model;
-  model.loss = &loss;
-  model.seed = seed;
-  model.plugin = &plan.catalog.find("loss", loss.name, loss.where);
-  NEARFAR_ASSERT(model.plugin->traits.has_value());
-  model.params = validate(model.plugin->params, loss.params, place(loss.where, loss.param_where, "loss", loss.name)).values();
-  model.has_classifier = model.plugin->traits->head == "linear";
-  CellRecord& record = model.cell.record;
-  record.kind = "train";
-  record.label = fmt::format("{}/{}/s{}", loss.name, plan.experiment.model, seed);
-  record.benchmark = plan.benchmark.name;
-  record.data_hash = plan.manifest.hash;
-  record.architecture = plan.experiment.model;
-  record.head = model.has_classifier ? "linear" : loss.recipe.projection;
-  record.training = model.plugin->name;
-  record.training_params = canonical_params(non_default_params(model.plugin->params, model.params));
-  record.recipe = plan.experiment.recipe;
-  record.seed = seed;
-  record.flags = plan.flags();
-  std::vector<std::string> sets{"train", "test"};
-  if (std::any_of(plan.manifest.sets.begin(), plan.manifest.sets.end(), [](const ManifestEntry& entry) { return entry.name == "val"; }))
-    sets.emplace_back("val");
-  identify(record, {{"kind", "train"},
-                    {"numerics", kNumericsVersion},
-                    {"images", images_identity(plan, sets)},
-                    {"architecture", plan.experiment.model},
-                    {"loss", plugin_identity(*model.plugin, model.params)},
-                    {"on_unreadable", plan.experiment.on_unreadable},
-                    {"recipe", json::parse(recipe_identity(loss.recipe))},
-                    {"recipe_name", plan.experiment.recipe},
-                    {"seed", seed},
-                    {"dtype", plan.experiment.dtype},
-                    {"deterministic", plan.experiment.deterministic}});
-  return model;
-}
-
-/// The grid that the choice asks for; empty = no search.
-ParamGrid grid_of(const PluginDescription& plugin, const PostprocessorChoice& choice) {
-  if (choice.tune.mode == TuneChoice::Mode::openood) return plugin.tuned ? plugin.sweep : ParamGrid{};
-  if (choice.tune.mode == TuneChoice::Mode::none) return {};
-  std::vector<ParamGrid::Axis> axes;
-  for (const auto& [name, values] : choice.tune.axes) axes.push_back({name, values});
-  return checked_grid(plugin.params, std::move(axes), fmt::format("{}: tune of postprocessor '{}'", choice.tune.where, choice.name));
-}
-
-/// Grid and parameters; a parameter that is searched cannot be given too (with OpenOOD's grid, giving it means: do not search).
-void plan_params(PlannedEval& eval, const PostprocessorChoice& choice) {
-  const std::string at = place(choice.where, choice.param_where, "postprocessor", choice.name);
-  eval.params = validate(eval.plugin->params, choice.params, at).values();
-  eval.grid = grid_of(*eval.plugin, choice);
-  if (choice.tune.mode == TuneChoice::Mode::openood) {
-    std::erase_if(eval.grid.axes, [&](const ParamGrid::Axis& axis) { return choice.params.contains(axis.name); });
-  }
-  for (const ParamGrid::Axis& axis : eval.grid.axes) {
-    if (choice.params.contains(axis.name)) {
-      throw Error(ErrorKind::config, fmt::format("{}: '{}' is both given and searched ({}); keep one", at, axis.name, choice.tune.where));
-    }
-    eval.params.erase(axis.name);
-  }
-}
-
-/// What a leaderboard shows: parameters other than the default, and what was searched.
-std::string shown_params(const PlannedEval& eval, const PostprocessorChoice& choice) {
-  ParamMap shown = non_default_params(eval.plugin->params, eval.params);
-  if (!eval.grid.empty()) {
-    std::string grid = grid_text(eval.grid);
-    std::replace(grid.begin(), grid.end(), ';', ' ');
-    const bool whole = choice.tune.mode == TuneChoice::Mode::openood && eval.grid == eval.plugin->sweep;
-    shown.emplace("tune", whole ? "openood" : grid);
-  }
-  return canonical_params(shown);
-}
-
-void check_applicable(const PlannedModel& model, PlannedEval& eval) {
-  for (const std::string_view need : {"map-statistics", "input-gradients"}) {
-    if (eval.plugin->needs_one(need)) {
-      throw Error(ErrorKind::plugin,
-                  fmt::format("postprocessor '{}' needs {}, which this version of nearfar does not collect; leave it out of the list",
-                              eval.plugin->name, need));
-    }
-  }
-  if (model.has_classifier) return;
-  for (const std::string_view need : {"logits", "head-weights"}) {
-    if (!eval.plugin->needs_one(need)) continue;
-    eval.applicable = false;
-    eval.cell.state = CellState::not_applicable;
-    eval.cell.reason = fmt::format("needs {}; {} has no linear head", need, model.cell.record.label);
-    return;
-  }
-}
-
-PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const PostprocessorChoice& choice) {
-  PlannedEval eval;
-  eval.plugin = &plan.catalog.find("postprocessor", choice.name, choice.where);
-  plan_params(eval, choice);
-  CellRecord& record = eval.cell.record;
-  record = model.cell.record;
-  record.kind = "eval";
-  record.train_key = model.origin == ModelOrigin::trained ? model.cell.record.key : "";
-  record.label += " " + eval.plugin->name;
-  record.postprocessor = eval.plugin->name;
-  record.postprocessor_params = shown_params(eval, choice);
-  std::vector<std::string> sets = plan.scored_sets();
-  for (const std::string& set : plan.fit_sets(model, eval)) sets.push_back(set);
-  json protocols = json::object();
-  for (const ProtocolSpec& protocol : plan.protocols()) protocols[protocol.name] = protocol.csid;
-  json identity{{"kind", "eval"},
-                {"numerics", kNumericsVersion},
-                {"model", model.cell.record.key},
-                {"images", images_identity(plan, sets)},
-                {"protocols", protocols},
-                {"postprocessor", plugin_identity(*eval.plugin, eval.params)},
-                {"on_unreadable", plan.experiment.on_unreadable},
-                {"dtype", plan.experiment.dtype},
-                {"deterministic", plan.experiment.deterministic}};
-  if (!eval.grid.empty()) identity["grid"] = grid_text(eval.grid);
-  identify(record, identity);
-  check_applicable(model, eval);
-  return eval;
-}
 
 /// Protocols are the benchmark's; here they get their place in the config into the message.
 void check_protocols(const Plan& plan) {
@@ -216,46 +68,6 @@ void add_evals(Plan& plan, PlannedModel& model, std::int64_t& applicable) {
   for (const PostprocessorChoice& choice : plan.experiment.postprocessors) {
     model.evals.push_back(plan_eval(plan, model, choice));
     applicable += model.evals.back().applicable ? 1 : 0;
-  }
-}
-
-/// Empty if every file of the finished cell is there with the size it had.
-std::string missing_file(const Plan& plan, const CellDetails& details) {
-  std::error_code code;
-  for (const ArtifactRow& artifact : details.artifacts) {
-    const auto size = fs::file_size(plan.out / artifact.path, code);
-    if (code) return fmt::format("{} is gone", artifact.path);
-    if (static_cast<std::int64_t>(size) != artifact.bytes)
-      return fmt::format("{} has {} bytes, had {}", artifact.path, size, artifact.bytes);
-  }
-  for (const ScoreSetRow& scores : details.scores) {
-    if (!fs::exists(plan.out / scores.path, code)) return fmt::format("{} is gone", scores.path);
-  }
-  return "";
-}
-
-void compare(const Plan& plan, const Store* store, PlannedCell& cell) {
-  cell.will_run = true;
-  cell.reason = "new";
-  const auto details = store != nullptr && store->state(cell.record.key) ? store->find(cell.record.key) : std::nullopt;
-  if (!details) return;
-  cell.state = details->status.state;
-  switch (cell.state) {
-    case CellState::ok: {
-      const std::string missing = missing_file(plan, *details);
-      cell.will_run = !missing.empty();
-      cell.reason = cell.will_run ? "done, but " + missing : "done";
-      break;
-    }
-    case CellState::planned:
-      cell.reason = details->status.attempt > 0 ? "interrupted before" : "planned before";
-      break;
-    case CellState::running:
-      cell.reason = fmt::format("running ({}), goes on if that process is gone", details->status.owner);
-      break;
-    default:
-      cell.reason = fmt::format("{} before: {}", state_name(cell.state), details->status.message);
-      break;
   }
 }
 
@@ -413,20 +225,6 @@ Plan make_plan(const PlanRequest& request) {
     throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name, why));
   }
   return plan;
-}
-
-void compare_with_store(Plan& plan, const Store* store) {
-  for (PlannedModel& model : plan.models) {
-    if (model.origin == ModelOrigin::trained) compare(plan, store, model.cell);
-    for (PlannedEval& eval : model.evals) {
-      if (!eval.applicable) continue;
-      compare(plan, store, eval.cell);
-      if (model.cell.will_run && !eval.cell.will_run) {
-        eval.cell.will_run = true;  // its model is made anew: whether that changes a number is for the run to show
-        eval.cell.reason = "its model is trained again";
-      }
-    }
-  }
 }
 
 fs::path cell_folder(std::string_view key) { return fs::path("cells") / key.substr(0, 16); }
