@@ -52,7 +52,9 @@ PluginSection read_plugin(const Value* table, const std::string& name, std::stri
   PluginSection plugin;
   if (!table) return plugin;
   if (!table->table()) fail_at(table->where, fmt::format("{} is a table of parameters, found {}", name, type_name(*table)));
-  for (const auto& [key, value] : *table->table()) {
+  for (const auto& entry : *table->table()) {
+    const std::string& key = entry.first;
+    const Value& value = entry.second;
     if (key == reserved) continue;
     std::visit(
         [&](const auto& held) {

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Writes tests/fuzz/seeds: small valid files that the fuzzers start from. Needs torch, numpy, Pillow and safetensors; the files are committed.
+
+usage: python3 tools/make_fuzz_seeds.py
+"""
+import io
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save
+
+ROOT = Path(__file__).resolve().parent.parent / "tests/fuzz/seeds"
+
+
+def write(target, name, content):
+    path = ROOT / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def torch_files():
+    torch.manual_seed(0)
+    weight = torch.arange(6.0).reshape(2, 3)
+    documents = {
+        "ordered": OrderedDict(a=weight, b=torch.tensor([1, 2])),
+        "dict": {"w": weight.t(), "h": weight.half(), "f": weight.bfloat16(), "m": torch.tensor([True, False])},
+        "nested": {"state_dict": OrderedDict(w=weight), "epoch": 3, "name": "x", "lr": 0.1},
+        "parameter": OrderedDict(w=torch.nn.Parameter(weight)),
+        "module": torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1)).state_dict(),
+    }
+    for name, document in documents.items():
+        buffer = io.BytesIO()
+        torch.save(document, buffer)
+        write("torch_file_fuzz", f"{name}.pt", buffer.getvalue())
+        archive = zipfile.ZipFile(io.BytesIO(buffer.getvalue()))
+        write("torch_file_fuzz", f"{name}.pkl", archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl"))))
+
+
+def images():
+    rng = np.random.default_rng(0)
+    rgb = Image.fromarray(rng.integers(0, 256, (9, 11, 3), dtype=np.uint8))
+
+    def save_as(name, image, form, **options):
+        buffer = io.BytesIO()
+        image.save(buffer, form, **options)
+        write("decode_fuzz", name, buffer.getvalue())
+
+    for mode in ("1", "L", "P", "LA", "RGB", "RGBA"):
+        save_as(f"{mode.lower()}.png", rgb.convert(mode), "PNG")
+    save_as("i16.png", Image.fromarray(rng.integers(0, 65536, (5, 7), dtype=np.uint16)), "PNG")
+    save_as("p-trns.png", rgb.convert("P"), "PNG", transparency=3)
+    for subsampling in (0, 1, 2):
+        save_as(f"rgb-{subsampling}.jpg", rgb, "JPEG", subsampling=subsampling)
+    save_as("progressive.jpg", rgb, "JPEG", progressive=True)
+    save_as("gray.jpg", rgb.convert("L"), "JPEG")
+    save_as("cmyk.jpg", rgb.convert("CMYK"), "JPEG")
+    save_as("lossy.webp", rgb, "WEBP")
+    save_as("lossless.webp", rgb, "WEBP", lossless=True)
+    for mode in ("1", "L", "P", "RGB", "RGBA"):
+        save_as(f"{mode.lower()}.bmp", rgb.convert(mode), "BMP")
+    save_as("p.gif", rgb.convert("P"), "GIF")
+    save_as("interlaced.gif", rgb.convert("P"), "GIF", interlace=1)
+
+
+def others():
+    write("safetensors_fuzz", "two.safetensors", save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}, {"k": "v"}))
+    write("safetensors_fuzz", "half.safetensors", save({"h": torch.ones(3).half()}))
+    for name, array in {"f4": np.arange(6, dtype=np.float32).reshape(2, 3), "i8": np.arange(3), "b1": np.array([True]), "empty": np.zeros((0, 5))}.items():
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        write("npy_fuzz", f"{name}.npy", buffer.getvalue())
+    write("image_list_fuzz", "plain.txt", b"cifar10/train/cat/3975.png 3\ntin/val/images/val_0.JPEG -1\n")
+    write("image_list_fuzz", "blanks.txt", b"a/b.png 3 \r\nc.png 4\t")
+    write("image_list_fuzz", "dict.txt", b'x/y.jpg { "group_label": 0 ,"class_label": 7 }\n')
+
+
+torch_files()
+images()
+others()
