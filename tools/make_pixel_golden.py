@@ -67,6 +67,13 @@ def pillow_files(width, height):
     yield "cmyk.jpg", saved(Image.fromarray(rgba, "CMYK"), "JPEG", quality=85)
     yield "progressive.jpg", saved(image, "JPEG", quality=85, progressive=True)
     yield "restart.jpg", saved(image, "JPEG", quality=85, restart_marker_blocks=2)
+    if width * height > 2000:  # the bytes are not the point of these
+        return
+    for mode in ("1", "L", "P", "RGB", "RGBA"):
+        yield f"{mode.lower()}.bmp", saved((palette if mode == "P" else Image.fromarray(rgba) if mode == "RGBA" else image.convert(mode)), "BMP")
+    yield "p.gif", saved(palette, "GIF")
+    yield "interlaced.gif", saved(palette, "GIF", interlace=1)
+    yield "trns.gif", saved(palette, "GIF", transparency=1)
 
 
 # ---- our own PNG writer: depths, filters and interlacing that Pillow does not write, and damage ----
@@ -130,7 +137,36 @@ def png(width, height, depth, color, interlaced=False, palette=None, extra=b"", 
 DEPTHS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
 
 
+def bmp(width, height, bits, masks=None, top_down=False):
+    """BMP forms that Pillow does not write: 4, 16 and 32 bits, bit fields, rows from the top."""
+    stride = (width * bits + 31) // 32 * 4
+    pixels = np.random.default_rng([width, height, bits]).integers(0, 256, stride * height, dtype=np.uint8).tobytes()
+    colours = b"".join(struct.pack("BBBB", 9 * i % 256, (50 + i) % 256, (200 - i) % 256, 0) for i in range(1 << bits)) if bits <= 8 else b""
+    fields = struct.pack("<III", *masks) if masks else b""
+    offset = 54 + len(fields) + len(colours)
+    head = struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset)
+    info = struct.pack("<IiiHHIIiiII", 40, width, -height if top_down else height, 1, bits, 3 if masks else 0, len(pixels), 2835, 2835, 0, 0)
+    return head + info + fields + colours + pixels
+
+
+def offset_gif(transparency=None):
+    """A frame smaller than its screen, with a colour table of its own."""
+    data = bytearray(saved(Image.fromarray(picture(9, 7, 3)).quantize(8), "GIF", **({} if transparency is None else {"transparency": transparency})))
+    data[6:10] = struct.pack("<HH", 14, 12)
+    at = data.index(b",")
+    data[at + 1:at + 5] = struct.pack("<HH", 3, 2)
+    return bytes(data)
+
+
 def own_files():
+    for bits in (1, 4, 8, 16, 24, 32):
+        yield f"own_{bits}.bmp", bmp(13, 9, bits)
+    yield "own_top_down.bmp", bmp(13, 9, 24, top_down=True)
+    yield "own_565.bmp", bmp(13, 9, 16, (0xF800, 0x7E0, 0x1F))
+    yield "own_555.bmp", bmp(13, 9, 16, (0x7C00, 0x3E0, 0x1F))
+    yield "own_bgrx.bmp", bmp(13, 9, 32, (0xFF0000, 0xFF00, 0xFF))
+    yield "own_offset.gif", offset_gif()
+    yield "own_offset_trns.gif", offset_gif(3)
     for width, height in ((1, 1), (5, 3), (13, 19), (64, 40)):
         for color, depth in DEPTHS:
             for interlaced in (False, True):
@@ -162,6 +198,20 @@ def without(jpeg, marker):
 
 def hostile_files():
     """Damaged on purpose. A name with "ours" is refused by us alone, with the reason in its case."""
+    good = bmp(13, 9, 8)
+    yield "bmp_header_only.bmp", good[:30]
+    yield "bmp_no_pixels.bmp", good[:54 + 1024]
+    yield "bmp_offset_outside.bmp", good[:10] + struct.pack("<I", 1 << 30) + good[14:]
+    yield "bmp_huge.bmp", good[:18] + struct.pack("<ii", 65500, 65500) + good[26:]
+    yield "bmp_zero.bmp", good[:18] + struct.pack("<ii", 0, 9) + good[26:]
+    yield "ours_bmp_rle.bmp", good[:30] + struct.pack("<I", 1) + good[34:]
+    yield "bmp_bits.bmp", good[:28] + struct.pack("<H", 7) + good[30:]
+    flat = saved(Image.fromarray(picture(21, 17, 3)).quantize(5), "GIF")
+    yield "gif_header_only.gif", flat[:13]
+    yield "ours_gif_no_frame.gif", flat[:flat.index(b",")] + b";"
+    yield "gif_huge.gif", flat[:6] + struct.pack("<HH", 65500, 65500) + flat[10:]
+    start = flat.index(b",") + 11
+    yield "gif_garbage.gif", flat[:start] + bytes((i * 73 + 5) % 256 for i in range(len(flat) - start))
     rgb = picture(23, 21, 3)
     jpeg = saved(Image.fromarray(rgb), "JPEG", quality=80)
     progressive = saved(Image.fromarray(rgb), "JPEG", quality=80, progressive=True)
@@ -261,6 +311,11 @@ def frame(width, height):
 def truncated_files():
     """Also read cut off at every 64 bytes."""
     rgb = Image.fromarray(picture(57, 45, 3))
+    small = Image.fromarray(picture(23, 15, 3))
+    yield "cut_rgb.bmp", saved(small, "BMP")
+    yield "cut_p.bmp", saved(small.quantize(9), "BMP")
+    yield "cut.gif", saved(rgb.quantize(17), "GIF")
+    yield "cut_interlaced.gif", saved(rgb.quantize(17), "GIF", interlace=1)
     for name, subsampling in (("444", 0), ("422", 1), ("420", 2)):
         yield f"cut_{name}.jpg", saved(rgb, "JPEG", quality=85, subsampling=subsampling)
     yield "cut_gray.jpg", saved(rgb.convert("L"), "JPEG", quality=85)

@@ -14,8 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDeepest = 16;  ///< links may lead in a circle
-constexpr std::array<std::string_view, 4> kRead = {".jpg", ".jpeg", ".png", ".webp"};
-constexpr std::array<std::string_view, 9> kNotRead = {".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".heic", ".avif"};
+constexpr std::array<std::string_view, 6> kRead = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"};
+constexpr std::array<std::string_view, 7> kNotRead = {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".heic", ".avif"};
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw Error(ErrorKind::data, fmt::format("{}: {}", printable(path.string(), 1000), what));

@@ -28,6 +28,8 @@ ImageFormat image_format(std::span<const std::uint8_t> file) {
   if (starts_with(file, "\xff\xd8\xff")) return ImageFormat::jpeg;
   if (starts_with(file, "\x89PNG\r\n\x1a\n")) return ImageFormat::png;
   if (starts_with(file, "RIFF") && starts_with(file, "WEBP", 8)) return ImageFormat::webp;
+  if (starts_with(file, "GIF87a") || starts_with(file, "GIF89a")) return ImageFormat::gif;
+  if (starts_with(file, "BM")) return ImageFormat::bmp;
   return ImageFormat::unknown;
 }
 
@@ -39,6 +41,10 @@ std::string_view format_name(ImageFormat format) {
       return "PNG";
     case ImageFormat::webp:
       return "WebP";
+    case ImageFormat::gif:
+      return "GIF";
+    case ImageFormat::bmp:
+      return "BMP";
     case ImageFormat::unknown:
       break;
   }
@@ -66,11 +72,15 @@ RowReader& AnyReader::of(std::span<const std::uint8_t> file) {
       return made(png_, make_png_reader);
     case ImageFormat::webp:
       return made(webp_, make_webp_reader);
+    case ImageFormat::gif:
+      return made(gif_, make_gif_reader);
+    case ImageFormat::bmp:
+      return made(bmp_, make_bmp_reader);
     case ImageFormat::unknown:
       break;
   }
   if (file.empty()) throw Error(ErrorKind::data, "the file is empty");
-  throw Error(ErrorKind::data, fmt::format("neither JPEG, PNG nor WebP: the file begins with {}", first_bytes(file)));
+  throw Error(ErrorKind::data, fmt::format("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with {}", first_bytes(file)));
 }
 
 void decode_image(std::span<const std::uint8_t> file, RgbImage& image) {

@@ -1,9 +1,9 @@
 #pragma once
-/// JPEG (libjpeg-turbo), PNG (zlib; libspng writes) and WebP (libwebp, where built in) to 8-bit RGB, equal to Pillow 13's
-/// Image.open(f).convert("RGB") with LOAD_TRUNCATED_IMAGES: grayscale, palette, alpha (dropped, no compositing), CMYK (Pillow's naive
-/// conversion), 16-bit gray clipped at 255 and 16-bit colour by its high byte, EXIF orientation ignored. Of damaged image data Pillow keeps
-/// what it could read, and so do we; a damaged header is an Error. The format is told by content, never by a suffix. Files are untrusted.
-/// Safe from any thread, each with its own image.
+/// JPEG (libjpeg-turbo), GIF (giflib, first frame), BMP (uncompressed), PNG (zlib; libspng writes) and WebP (libwebp, where built in) to
+/// 8-bit RGB, equal to Pillow 13's Image.open(f).convert("RGB") with LOAD_TRUNCATED_IMAGES: grayscale, palette, alpha (dropped, no
+/// compositing), CMYK (Pillow's naive conversion), 16-bit gray clipped at 255 and 16-bit colour by its high byte, EXIF orientation ignored.
+/// Of damaged image data Pillow keeps what it could read, and so do we; a damaged header is an Error. The format is told by content, never
+/// by a suffix. Files are untrusted. Safe from any thread, each with its own image.
 ///
 /// Where we differ: BMP, GIF and other formats are errors; more than kMaxSide pixels a side, a JPEG of over 500 scans or of over 1 GiB of
 /// coefficients, and animated WebP or PNG without a whole first frame are errors; an unfinished progressive JPEG whose chroma is subsampled
@@ -20,7 +20,7 @@ struct RgbImage {
   std::vector<std::uint8_t> bytes;  ///< [height, width, 3]
 };
 
-enum class ImageFormat { unknown, jpeg, png, webp };
+enum class ImageFormat { unknown, jpeg, png, webp, gif, bmp };
 ImageFormat image_format(std::span<const std::uint8_t> file);
 std::string_view format_name(ImageFormat format);  ///< "JPEG"
 bool webp_supported();

@@ -36,6 +36,9 @@ std::unique_ptr<RowReader> make_jpeg_reader();
 std::unique_ptr<RowReader> make_png_reader();
 std::unique_ptr<RowReader> make_webp_reader();  ///< open() throws where libwebp is not built in
 
+std::unique_ptr<RowReader> make_gif_reader();
+std::unique_ptr<RowReader> make_bmp_reader();
+
 /// Error(data) if a header declares no pixels or more than we decode.
 void check_size(std::int64_t width, std::int64_t height);
 
@@ -46,7 +49,7 @@ class AnyReader {
   RowReader& of(std::span<const std::uint8_t> file);
 
  private:
-  std::unique_ptr<RowReader> jpeg_, png_, webp_;
+  std::unique_ptr<RowReader> jpeg_, png_, webp_, gif_, bmp_;
 };
 
 }  // namespace nearfar

@@ -1,4 +1,4 @@
-/// JPEG, PNG and WebP decoders and the pipeline on any bytes: pixels or nearfar::Error, nothing else.
+/// JPEG, PNG, WebP, GIF and BMP decoders and the pipeline on any bytes: pixels or nearfar::Error, nothing else.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -30,7 +30,8 @@ TEST(ImageFormat, IsToldByContent) {
   EXPECT_EQ(image_format(encode_jpeg(synthetic(2, 2), 90)), ImageFormat::jpeg);
   const std::string webp("RIFF\0\0\0\0WEBPVP8 ", 16);
   EXPECT_EQ(image_format(Bytes(webp.begin(), webp.end())), ImageFormat::webp);
-  EXPECT_EQ(image_format(Bytes{'G', 'I', 'F', '8', '9', 'a'}), ImageFormat::unknown);
+  EXPECT_EQ(image_format(Bytes{'G', 'I', 'F', '8', '9', 'a'}), ImageFormat::gif);
+  EXPECT_EQ(image_format(Bytes{'P', '6', '\n'}), ImageFormat::unknown);
   EXPECT_EQ(image_format({}), ImageFormat::unknown);
 }
 
@@ -80,7 +81,7 @@ TEST(DecodeImage, DoesNotRememberTheTablesOfTheFileBefore) {
 
 TEST(DecodeImage, SaysWhatIsWrong) {
   EXPECT_EQ(refusal({}), "the file is empty");
-  EXPECT_THAT(refusal({'B', 'M', 1, 2}), HasSubstr("neither JPEG, PNG nor WebP: the file begins with 42 4d 01 02"));
+  EXPECT_THAT(refusal({'P', '6', 1, 2}), HasSubstr("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with 50 36 01 02"));
   EXPECT_THAT(refusal({0xFF, 0xD8, 0xFF, 0xE0}), HasSubstr("JPEG: ends in the length of marker FFE0"));
   Bytes png = encode_png(synthetic(2, 2));
   png[16] = 9;

@@ -26,7 +26,7 @@ TEST(GoldenImages, HaveTheChecksumsOfPillowAndTorchvision) {
     const testing::Bytes file = testing::file_bytes(folder->parent_path() / "images" / name);
     const auto format = image_format(file);
     RgbImage rgb;
-    if (format == ImageFormat::unknown || (format == ImageFormat::webp && !webp_supported())) {
+    if (format == ImageFormat::webp && !webp_supported()) {
       EXPECT_THROW(decode_image(file, rgb), Error) << name;
       continue;
     }
@@ -48,7 +48,7 @@ TEST(GoldenImages, HaveTheChecksumsOfPillowAndTorchvision) {
       EXPECT_EQ(crc(run(shorter_side(side, height, width), file)), expected["resized_crc32"]) << name << pipeline;
     }
   }
-  EXPECT_GE(compared, 29 * 6);
+  EXPECT_GE(compared, 31 * 6);
 }
 
 }  // namespace
