@@ -18,8 +18,9 @@
 namespace {
 using nearfar::ErrorKind;
 
-int report(ErrorKind kind, const std::string& message, const char* state) {
-  nearfar::log_error(message);
+/// Cells have a log file for it; elsewhere the parent tells the person, once.
+int report(const std::string& verb, ErrorKind kind, const std::string& message, const char* state) {
+  if (verb == "train" || verb == "eval" || !nearfar::has_parent()) nearfar::log_error(message);
   nearfar::send({{"type", "error"}, {"kind", nearfar::kind_name(kind)}, {"state", state}, {"message", message}});
   return nearfar::exit_code(kind);
 }
@@ -41,14 +42,15 @@ int run(const std::string& verb) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  nearfar::init_logging(nearfar::LogLevel::info, argc > 1 ? argv[1] : "engine");
+  const std::string verb = argc > 1 ? argv[1] : "";
+  nearfar::init_logging(nearfar::LogLevel::info, verb.empty() ? "engine" : verb);
   try {
-    return run(argc > 1 ? argv[1] : "");
+    return run(verb);
   } catch (const nearfar::NonFiniteLoss& error) {
-    return report(error.kind(), error.what(), "nan");
+    return report(verb, error.kind(), error.what(), "nan");
   } catch (const nearfar::Error& error) {
-    return report(error.kind(), error.what(), "failed");
+    return report(verb, error.kind(), error.what(), "failed");
   } catch (const std::exception& error) {
-    return report(ErrorKind::internal, error.what(), "failed");
+    return report(verb, ErrorKind::internal, error.what(), "failed");
   }
 }

@@ -15,8 +15,13 @@ volatile std::sig_atomic_t stop = 0;
 void on_stop(int) { stop = 1; }
 }  // namespace
 
+bool has_parent() {
+  static const bool found = ::fcntl(3, F_GETFD) >= 0;
+  return found;
+}
+
 void send(const nlohmann::json& message) {
-  static const int fd = ::fcntl(3, F_GETFD) >= 0 ? 3 : STDOUT_FILENO;
+  const int fd = has_parent() ? 3 : STDOUT_FILENO;
   // Text of exceptions may hold bytes that are not UTF-8: they are replaced, the message still arrives.
   const std::string line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   for (std::size_t at = 0; at < line.size();) {

@@ -8,6 +8,8 @@
 namespace nearfar {
 
 void send(const nlohmann::json& message);
+/// Is there a parent that reads them?
+bool has_parent();
 
 /// Progress of the current cell, at most ten a second; the last one (done == total) always.
 void send_progress(double done, double total, std::string_view note);

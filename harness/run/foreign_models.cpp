@@ -69,11 +69,15 @@ json describe_weights(const Plan& plan, const ForeignModel& model, const fs::pat
   return json::parse(run_engine("weights", job.dump()));
 }
 
-void check_classes(const Plan& plan, const fs::path& file, std::int64_t classes) {
+/// "class-mismatch" where the model has other classes than the benchmark and data.allow_count_mismatch lets it pass.
+std::string check_classes(const Plan& plan, const fs::path& file, std::int64_t classes) {
   const auto expected = static_cast<std::int64_t>(plan.benchmark.classes.size());
-  if (classes == expected) return;
-  throw Error(ErrorKind::data, fmt::format("{}: is a model of {} classes, benchmark '{}' has {}; choose the benchmark it was trained on",
-                                           file.string(), classes, plan.benchmark.name, expected));
+  if (classes == expected) return "";
+  if (plan.experiment.allow_count_mismatch) return "class-mismatch";
+  throw Error(ErrorKind::data,
+              fmt::format("{}: is a model of {} classes, benchmark '{}' has {}; choose the benchmark it was trained on, or set "
+                          "data.allow_count_mismatch=true, which every result will then say",
+                          file.string(), classes, plan.benchmark.name, expected));
 }
 
 PlannedModel new_model(const Plan& plan, const ForeignModel& entry, ModelOrigin origin, std::int64_t seed) {
@@ -94,7 +98,7 @@ PlannedModel checkpoint_model(const Plan& plan, const ForeignModel& entry, const
   model.weights = sha256_file(found.file);
   const json facts = describe_weights(plan, entry, found.file);
   model.has_classifier = facts.at("head") == "linear";
-  if (model.has_classifier) check_classes(plan, found.file, facts.at("classes"));
+  if (model.has_classifier) model.cell.record.flags = check_classes(plan, found.file, facts.at("classes"));
   CellRecord& record = model.cell.record;
   record.architecture = facts.at("architecture");
   record.head = model.has_classifier ? "linear" : facts.at("projection").get<std::string>();
@@ -179,7 +183,7 @@ PlannedModel feature_model(const Plan& plan, const ForeignModel& entry) {
   model.has_classifier = fs::exists(weight) || fs::exists(entry.features / "test/logits.npy");
   if (fs::exists(weight)) {
     const NpyArray head(weight);
-    check_classes(plan, weight, head.shape().empty() ? 0 : head.shape()[0]);
+    model.cell.record.flags = check_classes(plan, weight, head.shape().empty() ? 0 : head.shape()[0]);
     content["head"] = content_hash(weight) + content_hash(entry.features / "head/bias.npy");
   }
   CellRecord& record = model.cell.record;

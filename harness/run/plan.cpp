@@ -203,7 +203,9 @@ Plan make_plan(const PlanRequest& request) {
   std::int64_t applicable = 0;
   for (PlannedModel& model : plan.models) {
     model.cell.record.data_hash = plan.manifest.hash;
-    model.cell.record.flags = plan.flags();
+    std::string& flags = model.cell.record.flags;
+    if (!flags.empty() && !plan.flags().empty()) flags += ";";
+    flags += plan.flags();
     add_evals(plan, model, applicable);
   }
   for (const std::int64_t seed : experiment.seeds) {

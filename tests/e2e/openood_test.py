@@ -123,5 +123,29 @@ class OpenOod(Case):
         self.assertEqual(of(self.folder / "out"), of(self.out))
 
 
+FEATURES = GOLDEN / "features-a"
+
+
+@unittest.skipUnless((FEATURES / "test").exists(), f"no golden data at {FEATURES}")
+class Features(Case):
+    def test_features_made_elsewhere_give_openoods_metrics(self):
+        """Another net of 8 classes in the slots of the cifar10 benchmark: flagged, and equal."""
+        self.nearfar("run", EXPERIMENT, "benchmark=cifar10", f"model.features={FEATURES}", f"postprocessors={','.join(NAMES)}",
+                     "data.allow_count_mismatch=true", "--out", self.folder / "out")
+        rows = {(r["postprocessor"], r["protocol"], r["dataset"], r["metric"]): r for r in csv.DictReader(self.results().splitlines())}
+        expected = json.loads((GOLDEN / "features-a-expected/results.json").read_text())
+        for name in NAMES:
+            for protocol in ("ood", "fsood"):
+                for dataset, wanted in expected[name]["main"][protocol].items():
+                    if dataset.endswith("ood"):
+                        continue
+                    for theirs, ours in (("FPR@95", "fpr95"), ("AUROC", "auroc"), ("AUPR_IN", "aupr_in"), ("AUPR_OUT", "aupr_out")):
+                        row = rows[name, protocol, dataset, ours]
+                        self.assertAlmostEqual(float(row["mean"]), wanted[theirs], delta=0.01, msg=f"{name} {protocol} {dataset}")
+                        self.assertEqual(row["flags"], "class-mismatch;count-mismatch")
+        _, err = self.nearfar("run", EXPERIMENT, "benchmark=cifar10", f"model.features={FEATURES}", "--out", self.folder / "out", code=6)
+        self.assertIn("is a model of 8 classes", err)
+
+
 if __name__ == "__main__":
     unittest.main()
