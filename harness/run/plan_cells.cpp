@@ -108,7 +108,7 @@ std::string shown_params(const PlannedEval& eval, const PostprocessorChoice& cho
     std::string grid = grid_text(eval.grid);
     std::replace(grid.begin(), grid.end(), ';', ' ');
     const bool whole = choice.tune.mode == TuneChoice::Mode::openood && eval.grid == eval.plugin->sweep;
-    shown.emplace("tune", whole ? "openood" : grid);
+    shown.emplace("tune", whole ? "openood" : "{" + grid + "}");
   }
   return canonical_params(shown);
 }
