@@ -43,7 +43,7 @@ inline FeatureBatch features(const at::Tensor& raw, const at::Tensor& its_labels
   return batch;
 }
 
-/// A copy of the array: float32 as it is, int32 and int64 as int64.
+/// A copy of the array: float32 as it is, float64 rounded to it, int32 and int64 as int64.
 inline at::Tensor tensor(const std::filesystem::path& file) {
   const NpyArray array(file);
   const auto read = [&]<class T>(at::ScalarType type) {
@@ -51,6 +51,7 @@ inline at::Tensor tensor(const std::filesystem::path& file) {
     return at::from_blob(const_cast<T*>(values.data()), array.shape(), at::TensorOptions(type)).clone();
   };
   if (array.type() == NpyType::int64) return read.operator()<std::int64_t>(at::kLong);
+  if (array.type() == NpyType::float64) return read.operator()<double>(at::kDouble).toType(at::kFloat);
   if (array.type() == NpyType::int32) return read.operator()<std::int32_t>(at::kInt).toType(at::kLong);
   return read.operator()<float>(at::kFloat);
 }

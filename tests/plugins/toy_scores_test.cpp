@@ -1,0 +1,147 @@
+// A problem that formulas determine completely (8 features, 3 classes, 24 train rows, 5 test rows), and what OpenOOD's classes give for it;
+// and the contract of score() for every method that works on cached features.
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
+
+#include "common.h"
+
+namespace nearfar::testing {
+namespace {
+
+/// f(i, j) in double, then float32: [rows, columns].
+template <class F>
+at::Tensor formula(std::int64_t rows, std::int64_t columns, F f) {
+  at::Tensor result = at::empty({rows, columns});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j)
+      result.mutable_data_ptr<float>()[i * columns + j] = static_cast<float>(f(static_cast<double>(i), static_cast<double>(j)));
+  }
+  return result;
+}
+
+HeadWeights head() {
+  return {formula(3, 8, [](double c, double j) { return std::cos(1.1 * c + 0.9 * j); }),
+          formula(1, 3, [](double, double c) { return 0.1 * c; }).squeeze(0)};
+}
+FeatureBatch with_logits(const at::Tensor& raw, const HeadWeights& linear, const at::Tensor& its_labels = {}) {
+  FeatureBatch batch = features(raw, its_labels);
+  batch.logits = raw.mm(linear.weight.t()).add(linear.bias);
+  return batch;
+}
+FitContext context() {
+  FitContext result;
+  result.head = head();
+  std::vector<std::int64_t> y;
+  for (std::int64_t i = 0; i < 24; ++i) y.push_back(i % 3);
+  const at::Tensor x = formula(24, 8, [](double i, double j) {
+    return std::max(0.0, std::sin(0.7 * i * i + 1.3 * j + 0.1 * i * j)) + 0.05 * std::fmod(i + 3 * j, 7.0);
+  });
+  result.train = result.val = with_logits(x, result.head, labels(y));
+  result.classes = 3;
+  return result;
+}
+FeatureBatch test_rows() {
+  return with_logits(
+      formula(5, 8, [](double i, double j) { return std::max(0.0, std::sin(0.3 + 1.7 * i + 0.5 * j)) + 0.02 * std::fmod(i * j, 5.0); }),
+      head());
+}
+
+struct Toy {
+  const char* name;
+  ParamMap params;
+  std::vector<double> conf;  ///< of OpenOOD: minus our score
+};
+const std::vector<Toy>& toys() {
+  using I = std::int64_t;
+  static const std::vector<Toy> all{
+      {"msp", {}, {0.603726, 0.693844, 0.49639, 0.59422, 0.746284}},
+      {"ebo", {}, {0.33244, 1.54481, 1.79108, 2.35491, 0.545589}},
+      {"gen", {{"m", I{2}}}, {-1.71011, -1.69711, -1.73537, -1.72984, -1.64928}},
+      {"gen", {}, {-2.52698, -2.46552, -2.53951, -2.47424, -2.45167}},
+      {"mds", {}, {-60.913, -70.7648, -96.1385, -32.5798, -30.1517}},
+      {"knn", {{"k", I{5}}}, {-0.573631, -0.868689, -0.86971, -0.535757, -0.607714}},
+      {"react", {{"percentile", 75.0}}, {0.451618, 1.48281, 1.76357, 2.11951, 0.576589}},
+      {"react", {{"percentile", 50.0}}, {1.02545, 1.12985, 1.41181, 1.39838, 0.941523}},
+      {"vra", {{"percentile_high", 75.0}, {"percentile_low", 25.0}}, {0.531099, 1.56555, 1.73738, 2.04317, 0.700031}},
+      {"dice", {{"p", 70.0}}, {1.78977, 1.62036, 1.81992, 2.7637, 1.64092}},
+      {"dice", {}, {1.57131, 1.59343, 1.38493, 1.87248, 1.59272}},
+      {"ash", {{"percentile", 65.0}}, {0.837394, 1.2036, 1.42485, 3.56516, -0.318096}},
+      {"ash", {}, {0.979135, 2.2793, 1.97479, 4.47845, 2.54179}},
+      {"scale", {{"percentile", 65.0}}, {-1.43773, 3.63139, 3.54316, 7.52615, 1.05098}},
+      {"scale", {}, {-23.1568, 9.62368, 6.3197, 112.82, 12.1825}},
+      {"she", {}, {1.78743, 0.978123, 0.686069, 2.18422, 1.98452}},
+      {"gradnorm", {}, {6.53967, 4.12905, 1.85312, 7.05339, 10.0602}},
+      {"fdbd", {}, {0.784716, 0.986629, 0.416815, 0.812917, 1.13724}},
+      {"fdbd", {{"distance_as_normalizer", false}}, {0.483593, 1.0167, 0.50905, 0.474344, 0.73107}},
+      {"nci", {}, {-0.15643, 0.624814, 0.524899, 1.69541, -0.17261}}};
+  return all;
+}
+
+TEST(ToyScores, AreOpenOods) {
+  for (const Toy& toy : toys()) {
+    PostprocessorHandle scorer = postprocessor(toy.name, toy.params);
+    scorer.fit(context());
+    const at::Tensor found = scorer.score(test_rows());
+    ASSERT_EQ(found.numel(), 5);
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_NEAR(found[static_cast<std::int64_t>(i)].item<double>(), -toy.conf[i], 2e-5 * std::max(1.0, std::abs(toy.conf[i])))
+          << toy.name << ' ' << canonical_params(toy.params) << " row " << i;
+    }
+  }
+}
+
+TEST(ToyScores, OfLogitsAlone) {
+  FeatureBatch batch;
+  batch.logits = matrix({1, 4, 2, -3, -1, -2}, 2);
+  expect_near(postprocessor("mls").score(batch), {-4, 1}, 0);
+  // tau = 1/ln 3 turns logits (0, 1) into (0, ln 3): probabilities 1/4 and 3/4
+  batch.logits = matrix({0, 1}, 1);
+  expect_near(postprocessor("mcm", {{"tau", 1 / std::log(3.0)}}).score(batch), {-0.75}, 1e-6);
+  // ebo: -T log(e^0 + e^0) = -T log 2
+  batch.logits = matrix({0, 0}, 1);
+  expect_near(postprocessor("ebo", {{"temperature", 2.0}}).score(batch), {-2 * std::log(2.0)}, 1e-6);
+}
+
+/// Every method, fitted on the toy problem.
+std::vector<std::pair<std::string, PostprocessorHandle>> fitted() {
+  std::vector<std::pair<std::string, PostprocessorHandle>> all;
+  for (const char* name :
+       {"msp", "mls", "ebo", "mcm", "gen", "gradnorm", "react", "vra", "scale", "ash", "nci", "fdbd", "she", "dice", "mds"}) {
+    all.emplace_back(name, postprocessor(name));
+    all.back().second.fit(context());
+  }
+  return all;
+}
+
+TEST(ScoreContract, RowsAreIndependent) {
+  const FeatureBatch batch = with_logits(at::randn({11, 8}).abs(), head());
+  for (const auto& [name, scorer] : fitted()) {
+    SCOPED_TRACE(name);
+    expect_rows_independent(scorer, batch, 1e-5);
+  }
+}
+
+TEST(ScoreContract, FiniteInputGivesFiniteScores) {
+  const std::vector<at::Tensor> rows{at::full({2, 8}, 0.0), at::full({2, 8}, 1.0), at::full({2, 8}, -1.0), at::full({2, 8}, 1e4),
+                                     context().train.features.mean(0, true)};
+  for (const auto& [name, scorer] : fitted()) {
+    for (const at::Tensor& raw : rows) EXPECT_TRUE(at::isfinite(scorer.score(with_logits(raw, head()))).all().item<bool>()) << name;
+  }
+}
+
+TEST(ScoreContract, OneClassIsEnough) {
+  FitContext one = context();
+  one.head = {one.head.weight.narrow(0, 0, 1), one.head.bias.narrow(0, 0, 1)};
+  one.train = one.val = with_logits(one.train.features, one.head, labels(std::vector<std::int64_t>(24, 0)));
+  one.classes = 1;
+  for (const char* name :
+       {"msp", "mls", "ebo", "mcm", "gen", "gradnorm", "react", "vra", "scale", "ash", "nci", "fdbd", "she", "dice", "mds"}) {
+    PostprocessorHandle scorer = postprocessor(name);
+    scorer.fit(one);
+    EXPECT_EQ(scorer.score(with_logits(test_rows().features, one.head)).numel(), 5) << name;
+  }
+}
+
+}  // namespace
+}  // namespace nearfar::testing
