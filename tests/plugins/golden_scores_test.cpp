@@ -122,6 +122,14 @@ TEST(GoldenScores, She) {
   expect_openood_scores("she", {{"metric", std::string("euclidean")}}, "she.euclidean");
   expect_openood_scores("she", {{"metric", std::string("cosine")}}, "she.cosine");
 }
+TEST(GoldenScores, Klm) { expect_openood_scores("klm", {}, "klm.main"); }
+TEST(GoldenScores, TempScaling) { expect_openood_scores("temp-scaling", {}, "temp_scaling.main"); }
+TEST(GoldenScores, NnGuide) {
+  expect_openood_scores("nnguide", {}, "nnguide.main");
+  expect_openood_scores("nnguide", {{"k", std::int64_t{10}}}, "nnguide.hp_10_0.01");
+}
+// The reference subtracts two float32 numbers of about 2e4.
+TEST(GoldenScores, Rmds) { expect_openood_scores("rmds", {}, "rmds.main", 1e-3, 0.9995); }
 TEST(GoldenScores, Dice) {
   expect_openood_scores("dice", {}, "dice.main");
   expect_openood_scores("dice", {{"p", 50.0}}, "dice.hp_50");

@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <vector>
 
 #include "../../common/class_statistics.h"
-#include "../../common/whitening.h"
+#include "../../common/nearest_mean.h"
 
 namespace {
 
@@ -24,11 +23,7 @@ class Mds final : public nearfar::Postprocessor {
     const auto [means, counts] = nearfar::common::class_means(rows, train.labels, context.classes, train.features.size(1));
     const at::Tensor covariance = nearfar::common::within_class_covariance(rows, train.labels, means);
     // An absent class has no mean and no distance (OpenOOD gives NaN there).
-    const at::Tensor present = means.index_select(0, counts.gt(0).nonzero().squeeze(1)).toType(at::kDouble);
-    centre_ = present.mean(0);
-    whitening_ = nearfar::common::whitening(covariance);
-    whitened_means_ = present.sub(centre_).mm(whitening_);
-    mean_norms_ = whitened_means_.square().sum(1);
+    nearest_ = nearfar::common::NearestMean(covariance, means.index_select(0, counts.gt(0).nonzero().squeeze(1)));
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
@@ -36,7 +31,8 @@ class Mds final : public nearfar::Postprocessor {
     at::Tensor scores = batch.features.new_empty({total});
     for (std::int64_t first = 0; first < total; first += kScoreBlock) {
       const std::int64_t count = std::min(kScoreBlock, total - first);
-      scores.narrow(0, first, count).copy_(distances(prepared(batch.features.narrow(0, first, count))));
+      const at::Tensor distances = nearest_.distances(prepared(batch.features.narrow(0, first, count)));
+      scores.narrow(0, first, count).copy_(distances.clamp_max(std::numeric_limits<float>::max()));  // finite for finite features
     }
     return scores;
   }
@@ -46,19 +42,8 @@ class Mds final : public nearfar::Postprocessor {
     return normalize_ ? features.div(features.norm(2, {1}, true).clamp_min(1e-12)) : features;
   }
 
-  /// [n,D] float32 -> [n] float64: min over classes of |z - m_c|^2, expanded. The covariance's condition times float64's epsilon is what
-  /// the expansion loses: 1e-9 where the precision's trace is 5e6. In float32 it would lose the third digit.
-  at::Tensor distances(const at::Tensor& features) const {
-    const at::Tensor z = features.toType(at::kDouble).sub_(centre_).mm(whitening_);  // [n,R]
-    const at::Tensor nearest = z.mm(whitened_means_.t()).mul_(-2).add_(mean_norms_).amin(1);
-    return nearest.add_(z.square().sum(1)).clamp_(0, std::numeric_limits<float>::max());  // finite for finite features
-  }
-
   bool normalize_;
-  at::Tensor centre_;          // [D] float64
-  at::Tensor whitening_;       // [D,R] float64
-  at::Tensor whitened_means_;  // [C,R] float64, of the classes that are present
-  at::Tensor mean_norms_;      // [C] float64
+  nearfar::common::NearestMean nearest_;
 };
 
 }  // namespace
