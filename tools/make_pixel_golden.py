@@ -70,7 +70,8 @@ def pillow_files(width, height):
     if width * height > 2000:  # the bytes are not the point of these
         return
     for mode in ("1", "L", "P", "RGB", "RGBA"):
-        yield f"{mode.lower()}.bmp", saved((palette if mode == "P" else Image.fromarray(rgba) if mode == "RGBA" else image.convert(mode)), "BMP")
+        made = palette if mode == "P" else Image.fromarray(rgba) if mode == "RGBA" else image.convert(mode)
+        yield f"{mode.lower()}.bmp", saved(made, "BMP")
     yield "p.gif", saved(palette, "GIF")
     yield "interlaced.gif", saved(palette, "GIF", interlace=1)
     yield "trns.gif", saved(palette, "GIF", transparency=1)
@@ -137,36 +138,135 @@ def png(width, height, depth, color, interlaced=False, palette=None, extra=b"", 
 DEPTHS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
 
 
-def bmp(width, height, bits, masks=None, top_down=False):
-    """BMP forms that Pillow does not write: 4, 16 and 32 bits, bit fields, rows from the top."""
+def bmp(width, height, bits, masks=None, top_down=False, header=40, palette=None, pixels=None, compression=None, offset=None):
+    """BMP forms that Pillow does not write. `palette` is a list of (blue, green, red); `pixels` replaces the rows, `offset` their place."""
     stride = (width * bits + 31) // 32 * 4
-    pixels = np.random.default_rng([width, height, bits]).integers(0, 256, stride * height, dtype=np.uint8).tobytes()
-    colours = b"".join(struct.pack("BBBB", 9 * i % 256, (50 + i) % 256, (200 - i) % 256, 0) for i in range(1 << bits)) if bits <= 8 else b""
-    fields = struct.pack("<III", *masks) if masks else b""
-    offset = 54 + len(fields) + len(colours)
-    head = struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset)
-    info = struct.pack("<IiiHHIIiiII", 40, width, -height if top_down else height, 1, bits, 3 if masks else 0, len(pixels), 2835, 2835, 0, 0)
-    return head + info + fields + colours + pixels
+    if pixels is None:
+        pixels = np.random.default_rng([width, height, bits]).integers(0, 256, stride * height, dtype=np.uint8).tobytes()
+    given = palette
+    if palette is None:
+        palette = [(9 * i % 256, (50 + i) % 256, (200 - i) % 256) for i in range(1 << bits)] if bits <= 8 else []
+    compression = (3 if masks else 0) if compression is None else compression
+    colours = b"".join(struct.pack("BBB", *colour) + (b"" if header == 12 else b"\0") for colour in palette)
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        count = len(given) if given is not None else 0
+        rows = -height if top_down else height
+        info = struct.pack("<IiiHHIIiiII", header, width, rows, 1, bits, compression, len(pixels), 2835, 2835, count, 0)
+        fields = struct.pack(f"<{len(masks)}I", *masks) if masks else b""
+        info += fields if header == 40 else fields.ljust(header - 40, b"\0")
+    offset = 14 + len(info) + len(colours) if offset is None else offset
+    return struct.pack("<2sIHHI", b"BM", 14 + len(info) + len(colours) + len(pixels), 0, 0, offset) + info + colours + pixels
+
+
+def grays(count):
+    return [(i, i, i) for i in range(count)]
+
+
+def bmp_files():
+    for bits in (1, 4, 8, 16, 24, 32):
+        yield f"own_{bits}.bmp", bmp(13, 9, bits)
+    for bits in (1, 4, 8, 24):
+        yield f"own_core_{bits}.bmp", bmp(11, 7, bits, header=12)
+    for header_size in (52, 56, 64, 108, 124):
+        yield f"own_header_{header_size}.bmp", bmp(11, 7, 8, header=header_size)
+        yield f"own_header_{header_size}_565.bmp", bmp(11, 7, 16, (0xF800, 0x7E0, 0x1F), header=header_size)
+    for bits in (1, 4, 8, 24):
+        yield f"own_top_down_{bits}.bmp", bmp(13, 9, bits, top_down=True)
+    yield "own_565.bmp", bmp(13, 9, 16, (0xF800, 0x7E0, 0x1F))
+    yield "own_555.bmp", bmp(13, 9, 16, (0x7C00, 0x3E0, 0x1F))
+    yield "own_fields_24.bmp", bmp(13, 9, 24, (0xFF0000, 0xFF00, 0xFF))
+    for number, masks in enumerate((
+        (0xFF0000, 0xFF00, 0xFF, 0), (0xFF000000, 0xFF0000, 0xFF00, 0), (0xFF000000, 0xFF00, 0xFF, 0),
+        (0xFF000000, 0xFF0000, 0xFF00, 0xFF), (0xFF, 0xFF00, 0xFF0000, 0xFF000000), (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+        (0xFF000000, 0xFF00, 0xFF, 0xFF0000), (0, 0, 0, 0),
+    )):  # fmt: skip
+        yield f"own_fields_32_{number}.bmp", bmp(13, 9, 32, masks, header=108)
+        if masks[3] == 0:
+            yield f"own_fields_32_{number}_behind.bmp", bmp(13, 9, 32, masks[:3])
+    yield "own_few_colours.bmp", bmp(13, 9, 8, palette=[(1, 2, 3), (200, 100, 50)], pixels=bytes(i % 2 for i in range(16 * 9)))
+    yield "own_beyond_palette.bmp", bmp(13, 9, 8, palette=[(1, 2, 3), (200, 100, 50)])
+    yield "own_forgotten_palette.bmp", bmp(13, 9, 8, offset=54)
+    yield "own_offset_0.bmp", bmp(13, 9, 4, offset=0)
+    yield "own_black_and_white.bmp", bmp(13, 9, 1, palette=[(0, 0, 0), (255, 255, 255)])
+    # gray palettes make Pillow forget how many bits a pixel has
+    yield "own_gray_4.bmp", bmp(13, 9, 4, palette=grays(16))
+    yield "own_gray_4_narrow.bmp", bmp(1, 9, 4, palette=grays(16))
+    yield "own_gray_8_of_2.bmp", bmp(13, 9, 8, palette=[(0, 0, 0), (255, 255, 255)])
+    yield "own_gray_8_of_100.bmp", bmp(13, 9, 8, palette=grays(100))
+    runs8 = bytes([5, 7, 0, 0, 0, 3, 9, 8, 7, 0, 2, 200, 0, 0, 2, 3,
+                   0, 0, 2, 1, 1, 9, 33, 0, 4, 1, 2, 3, 4, 0, 0, 13, 250, 0, 2, 0, 9, 0, 0, 5, 11, 0, 0, 9, 12, 0, 0, 3, 14, 0, 0, 0, 1])
+    yield "own_runs_8.bmp", bmp(5, 7, 8, compression=1, pixels=runs8)
+    yield "own_runs_8_top_down.bmp", bmp(5, 7, 8, compression=1, pixels=runs8, top_down=True)
+    yield "own_runs_8_gray.bmp", bmp(5, 7, 8, compression=1, pixels=runs8, palette=grays(256))
+    yield "own_runs_8_black_and_white.bmp", bmp(5, 7, 8, compression=1, pixels=runs8, palette=[(0, 0, 0), (255, 255, 255)])
+    runs4 = bytes([5, 0x7A, 0, 0, 0, 3, 0x98, 0x70, 0, 0, 0, 5, 0x12, 0x34, 0x50, 0, 13, 0xC4, 0, 2, 2, 9,
+                   0, 0, 5, 0x9D, 0, 0, 7, 0xE1, 0, 0, 3, 0x5F, 0, 0, 0, 1])
+    yield "own_runs_4.bmp", bmp(5, 7, 4, compression=2, pixels=runs4)
+    yield "own_runs_4_odd_place.bmp", bmp(5, 7, 4, compression=2, pixels=b"\0" + runs4, offset=14 + 40 + 64 + 1)
 
 
 def offset_gif(transparency=None):
     """A frame smaller than its screen, with a colour table of its own."""
-    data = bytearray(saved(Image.fromarray(picture(9, 7, 3)).quantize(8), "GIF", **({} if transparency is None else {"transparency": transparency})))
+    options = {} if transparency is None else {"transparency": transparency}
+    data = bytearray(saved(Image.fromarray(picture(9, 7, 3)).quantize(8), "GIF", **options))
     data[6:10] = struct.pack("<HH", 14, 12)
     at = data.index(b",")
     data[at + 1:at + 5] = struct.pack("<HH", 3, 2)
     return bytes(data)
 
 
-def own_files():
-    for bits in (1, 4, 8, 16, 24, 32):
-        yield f"own_{bits}.bmp", bmp(13, 9, bits)
-    yield "own_top_down.bmp", bmp(13, 9, 24, top_down=True)
-    yield "own_565.bmp", bmp(13, 9, 16, (0xF800, 0x7E0, 0x1F))
-    yield "own_555.bmp", bmp(13, 9, 16, (0x7C00, 0x3E0, 0x1F))
-    yield "own_bgrx.bmp", bmp(13, 9, 32, (0xFF0000, 0xFF00, 0xFF))
+CONTROL = b"!\xf9\4\1\0\0\3\0"  # colour 3 is transparent
+COLOURS = bytes(range(20, 44))
+
+
+def gif(table=COLOURS, local=b"", before=b"", screen=(9, 7), place=(0, 0), interlaced=False, data=None, end=b";"):
+    """Colour tables, extensions and frames that Pillow does not write; `data` replaces the code size and the sub-blocks."""
+
+    def flags(colours):
+        return 0x80 | (len(colours) // 3).bit_length() - 2 if colours else 0
+
+    if data is None:
+        whole = saved(Image.fromarray(picture(9, 7, 3)).quantize(8), "GIF")
+        data = whole[whole.index(b",", 13 + 24) + 10:-1]
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, flags(table), 0, 0) + table
+    frame_head = b"," + struct.pack("<HHHHB", *place, 9, 7, flags(local) | (0x40 if interlaced else 0)) + local
+    return head + before + frame_head + data + end
+
+
+def gif_files():
+    numbers = bytes(i for i in range(8) for _ in range(3))
     yield "own_offset.gif", offset_gif()
     yield "own_offset_trns.gif", offset_gif(3)
+    yield "own_plain.gif", gif()
+    yield "own_no_table.gif", gif(b"")
+    yield "own_local.gif", gif(b"", COLOURS)
+    yield "own_global_and_local.gif", gif(COLOURS[::-1], COLOURS)
+    yield "own_short_table.gif", gif(COLOURS[:6])
+    yield "own_short_local.gif", gif(COLOURS, COLOURS[:12])
+    yield "own_gray_numbers.gif", gif(numbers)
+    yield "own_gray_numbers_short.gif", gif(numbers[:6])
+    yield "own_local_gray_numbers.gif", gif(COLOURS, numbers)
+    yield "own_trns.gif", gif(before=CONTROL)
+    yield "own_offset_interlaced.gif", gif(before=CONTROL, screen=(20, 11), place=(4, 3), interlaced=True)
+    yield "own_offset_no_trns.gif", gif(screen=(20, 11), place=(4, 3))
+    yield "own_trns_beyond_table.gif", gif(before=CONTROL.replace(b"\3\0", b"\xc8\0"), screen=(20, 11), place=(11, 4))
+    yield "own_trns_then_none.gif", gif(before=CONTROL + CONTROL.replace(b"\4\1", b"\4\0"), screen=(20, 11))
+    yield "own_beyond_screen.gif", gif(screen=(5, 4))
+    yield "own_beyond_screen_place.gif", gif(before=CONTROL, screen=(5, 20), place=(3, 3))
+    yield "own_no_screen.gif", gif(screen=(0, 0))
+    yield "own_comment.gif", gif(before=b"!\xfe\5hello\3abc\0" + b"!\xfe\0")
+    yield "own_loops.gif", gif(before=b"!\xff\x0bNETSCAPE2.0\3\1\0\0\0")
+    yield "own_junk_between.gif", gif(before=b"\0\0junk")
+    yield "own_animated.gif", saved(
+        Image.fromarray(picture(9, 7, 3)), "GIF", save_all=True, append_images=[Image.fromarray(picture(9, 7, 3)[::-1])]
+    )
+
+
+def own_files():
+    yield from bmp_files()
+    yield from gif_files()
     for width, height in ((1, 1), (5, 3), (13, 19), (64, 40)):
         for color, depth in DEPTHS:
             for interlaced in (False, True):
@@ -196,22 +296,80 @@ def without(jpeg, marker):
     return bytes(out + jpeg[at:])
 
 
-def hostile_files():
-    """Damaged on purpose. A name with "ours" is refused by us alone, with the reason in its case."""
+def hostile_bmp_files():
     good = bmp(13, 9, 8)
+
+    def changed(at, form, *values):
+        return good[:at] + struct.pack(form, *values) + good[at + struct.calcsize(form):]
+
     yield "bmp_header_only.bmp", good[:30]
+    yield "bmp_cut_header_124.bmp", bmp(13, 9, 24, header=124)[:137]
+    yield "bmp_header_only_whole.bmp", good[:54]
+    yield "bmp_half_palette.bmp", good[:54 + 510]
     yield "bmp_no_pixels.bmp", good[:54 + 1024]
-    yield "bmp_offset_outside.bmp", good[:10] + struct.pack("<I", 1 << 30) + good[14:]
-    yield "bmp_huge.bmp", good[:18] + struct.pack("<ii", 65500, 65500) + good[26:]
-    yield "bmp_zero.bmp", good[:18] + struct.pack("<ii", 0, 9) + good[26:]
-    yield "ours_bmp_rle.bmp", good[:30] + struct.pack("<I", 1) + good[34:]
-    yield "bmp_bits.bmp", good[:28] + struct.pack("<H", 7) + good[30:]
+    yield "bmp_offset_outside.bmp", changed(10, "<I", 1 << 30)
+    yield "bmp_offset_outside_most.bmp", changed(10, "<I", 0xFFFFFFFF)
+    yield "bmp_offset_in_header.bmp", changed(10, "<I", 3)
+    yield "bmp_huge.bmp", changed(18, "<ii", 65500, 65500)
+    yield "ours_bmp_side.bmp", changed(18, "<ii", 1, 2_000_000)
+    yield "bmp_zero.bmp", changed(18, "<ii", 0, 9)
+    yield "bmp_no_height.bmp", changed(18, "<ii", 13, 0)
+    yield "bmp_negative_width.bmp", changed(18, "<ii", -13, 9)
+    yield "bmp_most_negative_height.bmp", changed(18, "<ii", 13, -(1 << 31))
+    yield "bmp_larger.bmp", changed(18, "<ii", 19, 300)
+    yield "bmp_bits.bmp", changed(28, "<H", 7)
+    yield "bmp_header_41.bmp", changed(14, "<I", 41)
+    yield "bmp_header_most.bmp", changed(14, "<I", 0xFFFFFFFF)
+    for compression in (1, 2, 3, 4, 5, 9):
+        yield f"bmp_compression_{compression}.bmp", changed(30, "<I", compression)
+    for count in (1, 257, 65536, 65537, 0xFFFFFFFF):
+        yield f"bmp_colours_{count}.bmp", changed(46, "<I", count)
+    yield "bmp_fields.bmp", bmp(13, 9, 32, (0xFF, 0xFF00, 0xFF00))
+    yield "bmp_fields_overlap.bmp", bmp(13, 9, 16, (0xFFFF, 0xFFFF, 0xFFFF))
+    yield "bmp_fields_cut.bmp", bmp(13, 9, 16, (0xF800, 0x7E0, 0x1F))[:60]
+    yield "bmp_runs_of_24.bmp", bmp(13, 9, 24, compression=1)
+    for name, runs in (
+        ("none", b""), ("one_byte", b"\5"), ("end", b"\0\1"), ("too_few", b"\5\1\0\1"), ("too_long", b"\xff\1" * 9),
+        ("skip_all", b"\0\2\xff\xff"),
+        ("skip_cut", b"\0\2\xff"), ("literal_cut", b"\0\xc8\1\2\3"), ("literal_over_rows", b"\0\xc8" + bytes(range(200))),
+        ("lines", b"\0\0" * 50),
+    ):  # fmt: skip
+        yield f"bmp_runs_8_{name}.bmp", bmp(5, 7, 8, compression=1, pixels=runs)
+        yield f"bmp_runs_4_{name}.bmp", bmp(5, 7, 4, compression=2, pixels=runs)
+    yield "bmp_runs_huge.bmp", bmp(13000, 13000, 8, compression=1, pixels=b"\5\1\0\1")
+
+
+def hostile_gif_files():
     flat = saved(Image.fromarray(picture(21, 17, 3)).quantize(5), "GIF")
+    plain = gif()
     yield "gif_header_only.gif", flat[:13]
-    yield "ours_gif_no_frame.gif", flat[:flat.index(b",")] + b";"
+    yield "gif_no_frame.gif", flat[:flat.index(b",")] + b";"
     yield "gif_huge.gif", flat[:6] + struct.pack("<HH", 65500, 65500) + flat[10:]
+    yield "gif_huge_frame.gif", gif(place=(65535, 65535))
+    yield "gif_no_width.gif", plain.replace(struct.pack("<HH", 9, 7) + b"\0", struct.pack("<HH", 0, 7) + b"\0")
     start = flat.index(b",") + 11
     yield "gif_garbage.gif", flat[:start] + bytes((i * 73 + 5) % 256 for i in range(len(flat) - start))
+    for count in range(1, 6):  # Pillow needs neither the trailer nor the end of the sub-blocks
+        yield f"gif_cut_{count}.gif", plain[:-count]
+    for size in (0, 1, 8, 9, 12, 255):
+        yield f"{'giflib_' if size in (1, 9) else ''}gif_code_size_{size}.gif", gif(data=bytes([size]) + b"\4\x84\x51\x11\0\0")
+    yield "gif_no_pixels.gif", gif(data=b"\3\0")
+    yield "gif_no_pixels_trns.gif", gif(data=b"\3\0", before=CONTROL)
+    yield "gif_split_by_empty.gif", gif(data=b"\3\1\x18\0\0\1\x32\0")
+    yield "gif_first_code_too_large.gif", gif(data=b"\3\2\xa8\xaa\0")
+    yield "giflib_gif_code_too_large.gif", gif(data=b"\3\4\x18\xf2\x10\x32\0")
+    yield "gif_ends_early.gif", gif(data=b"\3\3\x18\x92\x00\0")
+    yield "gif_control_short.gif", gif(before=b"!\xf9\2\1\0\0")
+    yield "gif_control_3.gif", gif(before=b"!\xf9\3\0\0\0\0")
+    yield "gif_control_empty.gif", gif(before=b"!\xf9\0\0")
+    yield "gif_extension_cut.gif", gif()[:37] + b"!\xfe\xffabc"
+    yield "gif_table_cut.gif", plain[:20]
+
+
+def hostile_files():
+    """Damaged on purpose. "ours_" is refused by us alone; of "giflib_", giflib takes damaged codes for other pixels than Pillow."""
+    yield from hostile_bmp_files()
+    yield from hostile_gif_files()
     rgb = picture(23, 21, 3)
     jpeg = saved(Image.fromarray(rgb), "JPEG", quality=80)
     progressive = saved(Image.fromarray(rgb), "JPEG", quality=80, progressive=True)
@@ -314,7 +472,9 @@ def truncated_files():
     small = Image.fromarray(picture(23, 15, 3))
     yield "cut_rgb.bmp", saved(small, "BMP")
     yield "cut_p.bmp", saved(small.quantize(9), "BMP")
+    yield "cut_runs.bmp", bmp(31, 17, 8, compression=1, pixels=b"".join(bytes([1, i]) for i in range(31)) * 17)
     yield "cut.gif", saved(rgb.quantize(17), "GIF")
+    yield "cut_trns.gif", saved(rgb.quantize(17), "GIF", transparency=5)
     yield "cut_interlaced.gif", saved(rgb.quantize(17), "GIF", interlace=1)
     for name, subsampling in (("444", 0), ("422", 1), ("420", 2)):
         yield f"cut_{name}.jpg", saved(rgb, "JPEG", quality=85, subsampling=subsampling)

@@ -1,13 +1,13 @@
 #pragma once
-/// JPEG (libjpeg-turbo), GIF (giflib, first frame), BMP (uncompressed), PNG (zlib; libspng writes) and WebP (libwebp, where built in) to
+/// JPEG (libjpeg-turbo), GIF (giflib, first frame), BMP, PNG (zlib; libspng writes) and WebP (libwebp, where built in) to
 /// 8-bit RGB, equal to Pillow 13's Image.open(f).convert("RGB") with LOAD_TRUNCATED_IMAGES: grayscale, palette, alpha (dropped, no
 /// compositing), CMYK (Pillow's naive conversion), 16-bit gray clipped at 255 and 16-bit colour by its high byte, EXIF orientation ignored.
 /// Of damaged image data Pillow keeps what it could read, and so do we; a damaged header is an Error. The format is told by content, never
 /// by a suffix. Files are untrusted. Safe from any thread, each with its own image.
 ///
-/// Where we differ: BMP, GIF and other formats are errors; more than kMaxSide pixels a side, a JPEG of over 500 scans or of over 1 GiB of
-/// coefficients, and animated WebP or PNG without a whole first frame are errors; an unfinished progressive JPEG whose chroma is subsampled
-/// vertically is smoothed a little differently by libjpeg-turbo before 3.0.1.
+/// Where we differ: other formats are errors; wrong codes in the pixels of a damaged GIF give giflib's pixels; more than kMaxSide pixels a
+/// side, a JPEG of over 500 scans or of over 1 GiB of coefficients, and animated WebP or PNG without a whole first frame are errors; an
+/// unfinished progressive JPEG whose chroma is subsampled vertically is smoothed a little differently by libjpeg-turbo before 3.0.1.
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -27,7 +27,7 @@ bool webp_supported();
 
 /// As in Pillow: an image of more pixels is taken for a decompression bomb (2 x MAX_IMAGE_PIXELS).
 inline constexpr std::int64_t kMaxPixels = 178'956'970;
-/// Of one side: resize tables grow with it. Only PNG could hold more.
+/// Of one side: resize tables grow with it. PNG and BMP could hold more.
 inline constexpr std::int64_t kMaxSide = 1'000'000;
 
 /// Decodes into `image`, whose memory is used again. Error(data) saying what is wrong, without a file name.

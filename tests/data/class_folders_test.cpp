@@ -54,10 +54,10 @@ TEST_F(ClassFoldersTest, RefusesMissingAndEmptyOnes) {
   EXPECT_EQ(refusal(ErrorKind::data, [&] { list_class_folders(folder_.path() / "gone", {}, false); }),
             "gone: there is no such folder; one folder of images a class expected");
   write("top/zoo/readme", "x");
-  EXPECT_EQ(refused(), "top/zoo: this class folder has no images (.jpg, .jpeg, .png, .webp)");
+  EXPECT_EQ(refused(), "top/zoo: this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp)");
   fs::create_directory(folder_.path() / "empty");
   EXPECT_EQ(refusal(ErrorKind::data, [&] { list_class_folders(folder_.path() / "empty", {}, false); }),
-            "empty: has no images (.jpg, .jpeg, .png, .webp) and no class folders");
+            "empty: has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
 }
 
 TEST_F(ClassFoldersTest, RefusesImagesThatAreNotReadInsteadOfPassingThemOver) {

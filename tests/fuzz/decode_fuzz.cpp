@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "base/error.h"
@@ -19,10 +20,16 @@ std::int64_t declared_pixels(const std::uint8_t* data, std::size_t size) {
     for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | data[at + i];
     return value;
   };
+  const auto little = [data](std::size_t at) { return std::int64_t{data[at] | data[at + 1] << 8}; };
   std::int64_t most = 0;
+  if (size >= 26 && data[0] == 'B')
+    most = std::abs(std::int64_t{static_cast<std::int32_t>(little(18) | little(20) << 16)}) *
+           std::abs(std::int64_t{static_cast<std::int32_t>(little(22) | little(24) << 16)});
+  if (size >= 10 && data[0] == 'G') most = little(6) * little(8);
   for (std::size_t i = 0; i + 12 <= size; ++i) {
     if (data[i] == 0xFF && data[i + 1] >= 0xC0 && data[i + 1] <= 0xDE && i + 9 <= size)
       most = std::max(most, number(i + 5, 2) * number(i + 7, 2));
+    if (data[0] == 'G' && data[i] == ',') most = std::max(most, (little(i + 1) + little(i + 5)) * (little(i + 3) + little(i + 7)));
     if (data[i] == 'I' && data[i + 1] == 'H' && data[i + 2] == 'D')
       most = std::max(most, std::min(number(i + 4, 4), kSmall) * number(i + 8, 4));
   }

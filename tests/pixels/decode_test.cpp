@@ -31,6 +31,7 @@ TEST(ImageFormat, IsToldByContent) {
   const std::string webp("RIFF\0\0\0\0WEBPVP8 ", 16);
   EXPECT_EQ(image_format(Bytes(webp.begin(), webp.end())), ImageFormat::webp);
   EXPECT_EQ(image_format(Bytes{'G', 'I', 'F', '8', '9', 'a'}), ImageFormat::gif);
+  EXPECT_EQ(image_format(Bytes{'B', 'M'}), ImageFormat::bmp);
   EXPECT_EQ(image_format(Bytes{'P', '6', '\n'}), ImageFormat::unknown);
   EXPECT_EQ(image_format({}), ImageFormat::unknown);
 }
@@ -91,6 +92,30 @@ TEST(DecodeImage, SaysWhatIsWrong) {
   const auto frame = std::search(jpeg.begin(), jpeg.end(), marker.begin(), marker.end()) - jpeg.begin();
   for (std::ptrdiff_t i = 5; i < 9; ++i) jpeg[static_cast<std::size_t>(frame + i)] = 0xFF;
   EXPECT_THAT(refusal(jpeg), HasSubstr("65535 x 65535 pixels; more than 178956970 in all"));
+}
+
+TEST(DecodeImage, ReadsABmpOfFourPixels) {
+  Bytes file{'B', 'M', 0, 0,  0,  0,  0, 0, 0, 0, 26, 0, 0, 0,  // pixels at 26
+             12,  0,   0, 0,  2,  0,  2, 0, 1, 0, 24, 0,        // 2 x 2 of 24 bits
+             1,   2,   3, 4,  5,  6,  0, 0,                     // bottom row, blue first, padded to 4 bytes
+             7,   8,   9, 10, 11, 12, 0, 0};
+  RgbImage image;
+  decode_image(file, image);
+  EXPECT_EQ(image.bytes, (Bytes{9, 8, 7, 12, 11, 10, 3, 2, 1, 6, 5, 4}));
+  file[24] = 5;
+  EXPECT_EQ(refusal(file), "BMP: 5 bits a pixel");
+}
+
+TEST(DecodeImage, ReadsAGifOfThreePixelsWhoseFrameCoversTwo) {
+  Bytes file{'G', 'I', 'F',  '8',  '9', 'a', 3, 0, 1, 0, 0x80, 0, 0,  // screen of 3 x 1
+             10,  20,  30,   40,   50,  60,                           // two colours
+             ',', 1,   0,    0,    0,   2,   0, 1, 0, 0,              // frame of 2 x 1 at 1, 0
+             2,   2,   0x4C, 0x01, 0,   ';'};                         // 3 bits from the low end: 100 clear, 001 colour 1, 101 end
+  RgbImage image;
+  decode_image(file, image);
+  EXPECT_EQ(image.bytes, (Bytes{10, 20, 30, 40, 50, 60, 10, 20, 30}));  // the end comes a pixel early
+  file.resize(29);
+  EXPECT_EQ(refusal(file), "GIF: cut off before the pixels of the first frame");
 }
 
 TEST(DecodeImage, RefusesWebpWithAMessageOrReadsIt) {
