@@ -15,7 +15,7 @@ namespace {
 nearfar::FeatureBatch unit_rows(std::int64_t rows, std::int64_t width) {
   nearfar::FeatureBatch batch;
   const at::Tensor raw = at::randn({rows, width});
-  batch.normalized = raw.div(raw.norm(2, {1}, true));
+  batch.features = raw.div(raw.norm(2, {1}, true));
   return batch;
 }
 
@@ -29,7 +29,7 @@ void knn(benchmark::State& state) {
 
   const std::int64_t checked = std::min<std::int64_t>(query_rows, 64);
   const at::Tensor distances =
-      at::cdist(queries.normalized.narrow(0, 0, checked).toType(at::kDouble), context.train.normalized.toType(at::kDouble));
+      at::cdist(queries.features.narrow(0, 0, checked).toType(at::kDouble), context.train.features.toType(at::kDouble));
   const at::Tensor wanted = std::get<0>(distances.square().kthvalue(k, 1));
   const double error = scorer.score(queries).narrow(0, 0, checked).sub(wanted).abs().max().item<double>();
   if (error > 2e-6) return state.SkipWithError("wrong answer");

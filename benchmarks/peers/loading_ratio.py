@@ -21,9 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-import numpy as np  # noqa: E402  (the thread counts are read at import)
+os.environ["NEARFAR_PEER_THREADS"] = "1"
+import pairs  # noqa: E402  (it sets the thread counts, which are read at import)
+import numpy as np  # noqa: E402
 import PIL  # noqa: E402
 import torch  # noqa: E402
 import torchvision  # noqa: E402
@@ -107,7 +107,7 @@ def check(bench, name, folder, theirs, side, crop):
 
 
 def compare(bench, name, rounds):
-    """Prints one row; whether the goal is met against OpenOOD's two transforms, and against one."""
+    """Prints one row; the rows against OpenOOD's two transforms, and against one."""
     save, size, side, crop, goal = SETS[name]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -127,15 +127,10 @@ def compare(bench, name, rounds):
     kilobytes = sum(map(len, files)) / len(files) / 1000
     row = f"{name:<22} {kilobytes:>6.1f} {median[1]:>9.0f} {median[2]:>9.0f} {median['ours']:>9.1f}   {spread[0]}   {spread[1]}"
     print(f"{row}   goal {goal}   (pixels equal, floats within {difference:.0e})", flush=True)
-    return statistics.median(ratios[2]) >= goal, statistics.median(ratios[1]) >= goal
-
-
-def machine():
-    """The processor's name, as Linux has it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return [
+        pairs.Row("loading", name, peer, median[views] / 1e6, median["ours"] / 1e6, statistics.median(r), min(r), statistics.median(r), rounds, of, "processor time")
+        for views, r, peer, of in ((2, ratios[2], "torchvision, as OpenOOD", goal), (1, ratios[1], "torchvision, once", 0))
+    ]
 
 
 def main():
@@ -143,13 +138,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bench", type=Path, default=Path(__file__).resolve().parents[2] / "build/release/bench/pixels_bench")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, help="append the rows to this file, one JSON object a line")
     arguments = parser.parse_args()
     if not arguments.bench.exists():
         parser.error(f"{arguments.bench} does not exist: build the target pixels_bench, or name it with --bench")
 
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # inherited by pixels_bench
-    print(f"machine: {machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; 1 thread each, pinned to one processor")
+    print(pairs.machine_line() + ", pinned to one processor")
     libjpeg = features.version("libjpeg_turbo")
     theirs = f"Pillow {PIL.__version__} (libjpeg-turbo {libjpeg}), torchvision {torchvision.__version__}"
     print(f"theirs: {theirs}, Python {platform.python_version()}")
@@ -157,11 +153,10 @@ def main():
     print("a round's ratio is time / time: median, min, max over the rounds")
     print("                                 Pillow + torchvision                ratio to one         ratio to two")
     print("files                      kB       once     twice   nearfar   transform               (OpenOOD)")
-    results = [compare(arguments.bench, name, arguments.rounds) for name in SETS]
-    twice, once = (all(column) for column in zip(*results, strict=True))
-    said = {True: "reached", False: "missed"}
-    print(f"goals against OpenOOD's loading: {said[twice]}; against a single transform: {said[once]}")
-    return 0 if twice else 1
+    rows = [row for name in SETS for row in compare(arguments.bench, name, arguments.rounds)]
+    status = pairs.store(rows, arguments.json)
+    print(f"goals against OpenOOD's loading: {'missed' if status else 'reached'}")
+    return status
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-import numpy as np  # noqa: E402  (the thread counts are read at import)
+os.environ["NEARFAR_PEER_THREADS"] = "1"
+import pairs  # noqa: E402  (it sets the thread counts, which are read at import)
+import numpy as np  # noqa: E402
 import sklearn  # noqa: E402
 from sklearn import metrics  # noqa: E402
 
@@ -99,22 +99,17 @@ def compare(bench, count, kind, rounds):
 
     wall, cpu = ([ratio[k] for ratio in ratios] for k in (0, 1))
     cpu_of = lambda times: [x[1] for x in times]  # noqa: E731
+    medians = [statistics.median(cpu_of(times)) / 1e3 for times in (their_times, our_times)]
+    peer = f"scikit-learn {sklearn.__version__}"
     return {
         "difference": max(difference.values()),
         "median": statistics.median(cpu),
+        "made": pairs.Row("metrics", f"{count:,} {kind}", peer, *medians, statistics.median(cpu), min(cpu), statistics.median(cpu), rounds, GOAL, "processor time"),
         "row": f"{count:>9} {kind:<7} {statistics.median(cpu_of(their_times)):>9.2f} {min(cpu_of(their_times)):>8.2f} "
         f"{statistics.median(cpu_of(our_times)):>9.3f} {min(cpu_of(our_times)):>8.3f} "
         f"{statistics.median(cpu):>8.1f} {min(cpu):>7.1f} {max(cpu):>7.1f} {min(cpu_of(their_times)) / min(cpu_of(our_times)):>8.1f} "
         f"{statistics.median(wall):>10.1f} {min(wall):>7.1f} {max(wall):>7.1f}",
     }
-
-
-def machine():
-    """The processor's name, as Linux has it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def build_type(bench):
@@ -133,25 +128,26 @@ def main():
     parser.add_argument("--bench", type=Path, default=Path(__file__).resolve().parents[2] / "build/release/bench/metrics_bench")
     parser.add_argument("--scores", type=int, nargs="+", default=[100_000], help="scores in all, half of them ID")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, help="append the rows to this file, one JSON object a line")
     arguments = parser.parse_args()
     if not arguments.bench.exists():
         parser.error(f"{arguments.bench} does not exist: build the target metrics_bench, or name it with --bench")
 
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # inherited by metrics_bench
-    print(f"machine: {machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; 1 thread each, pinned to one processor")
+    print(pairs.machine_line() + ", pinned to one processor")
     theirs = f"scikit-learn {sklearn.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
     print(f"ours: {build_type(arguments.bench)} build; theirs: {theirs}")
     print(f"{arguments.rounds} rounds, 5 timings a side and round; a round's ratio is median / median; processor time, ms; float32")
     print("                        scikit-learn            nearfar        ratio, processor time               ratio, wall time")
     print("   scores kind       median     best    median     best   median     min     max     best     median     min     max")
-    hit = True
+    rows = []
     for count in arguments.scores:
         for kind in ("untied", "tied"):
             result = compare(arguments.bench, count, kind, arguments.rounds)
             print(f"{result['row']}   (answers within {result['difference']:.0e})", flush=True)
-            hit = hit and result["median"] >= GOAL
-    print(f"goal {GOAL}x: {'reached' if hit else 'missed'}")
-    return 0 if hit else 1
+            rows.append(result["made"])
+    print(f"goal {GOAL}x: {'reached' if all(row.hit for row in rows) else 'missed'}")
+    return pairs.store(rows, arguments.json)
 
 
 if __name__ == "__main__":

@@ -37,13 +37,19 @@ void print_plan(const Plan& plan, bool json) { fmt::print("{}{}", json ? plan_js
 
 void print_result(const Plan& plan, const RunSummary& summary, bool json) {
   if (json) {
+    nlohmann::json passes = nlohmann::json::array();
+    for (const PassRow& row : summary.passes) {
+      passes.push_back(
+          {{"model", row.model}, {"set", row.set}, {"forward", row.forward}, {"gradients", row.gradients}, {"changed", row.changed}});
+    }
     fmt::print("{}\n", nlohmann::json{{"experiment", plan.experiment.name},
                                       {"database", plan.database.string()},
                                       {"ran", summary.ran},
                                       {"failed", summary.failed},
                                       {"skipped", summary.skipped},
                                       {"interrupted", summary.interrupted},
-                                      {"seconds", summary.seconds}}
+                                      {"seconds", summary.seconds},
+                                      {"passes", passes}}
                            .dump());
     return;
   }

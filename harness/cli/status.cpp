@@ -96,9 +96,26 @@ std::string tuning_text(const std::vector<CurvePoint>& curve) {
   }
   if (points.empty()) return "";
   std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
-  for (const CurvePoint* point : points)
-    rows.push_back({point->name.substr(5), fmt::format("{:.4f}", 100 * point->value), point == best ? "chosen" : ""});
+  for (const CurvePoint* point : points) {
+    const bool tie = best != nullptr && point != best && point->value == best->value;
+    rows.push_back({point->name.substr(5), fmt::format("{:.4f}", 100 * point->value),
+                    point == best ? "chosen"
+                    : tie         ? "tie: the first was chosen"
+                                  : ""});
+  }
   return "\n" + table(rows, {false, true, false});
+}
+
+/// How good the classifier of the model is on the test images.
+std::string quality_text(const std::vector<CurvePoint>& curve) {
+  std::string text;
+  for (const CurvePoint& point : curve) {
+    if (!point.name.starts_with("quality ")) continue;
+    const std::string what = point.name.substr(8);
+    const std::string value = what == "nll" ? fmt::format("{:.4f}", point.value) : fmt::format("{:.2f} %", 100 * point.value);
+    text += fmt::format("{}{} {}", text.empty() ? "classifier " : ", ", what, value);
+  }
+  return text.empty() ? "" : text + " on test (classes: quality.json)\n";
 }
 
 std::string details_text(const CellDetails& details) {
@@ -112,6 +129,7 @@ std::string details_text(const CellDetails& details) {
                         run.context.engine_version, run.message.empty() ? "" : ": " + run.message);
   }
   if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
+  text += quality_text(details.curve);
   std::vector<std::vector<std::string>> rows{{"protocol", "group", "data set", "metric", "%"}};
   for (const MetricRow& row : details.metrics)
     rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});

@@ -4,13 +4,14 @@
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "host/plugin.h"
+#include "models/network.h"
 
 namespace nearfar {
 using nlohmann::json;
 
 void inspect(const json& job) {
   const PluginRegistry registry(plugin_search(job));
-  json document{{"torch", NEARFAR_TORCH_VERSION}, {"plugins", json::array()}, {"refusals", json::array()}};
+  json document{{"torch", NEARFAR_TORCH_VERSION}, {"plugins", json::array()}, {"refusals", json::array()}, {"with_maps", json::array()}};
   for (const auto& refusal : registry.refusals())
     document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
   for (const LoadedPlugin& plugin : registry.plugins()) {
@@ -19,6 +20,9 @@ void inspect(const json& job) {
     } catch (const Error& error) {
       document["refusals"].push_back({{"path", plugin.description().path}, {"message", error.what()}});
     }
+  }
+  for (const std::string& name : architectures()) {
+    if (architecture_stages(name) > 0) document["with_maps"].push_back(name);
   }
   send({{"type", "result"}, {"document", document}});
 }

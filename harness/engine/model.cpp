@@ -12,6 +12,7 @@
 #include "engine/messages.h"
 #include "features/accuracy.h"
 #include "features/extract.h"
+#include "features/quality.h"
 #include "models/checkpoint.h"
 #include "models/import.h"
 
@@ -53,41 +54,53 @@ Counts count(const Classification& result) {
 
 }  // namespace
 
-fs::path collect_features(const json& job, const std::vector<PlannedSet>& sets) {
+ModelFeatures::ModelFeatures(const json& job, std::size_t sets) : job_(job), sets_(static_cast<double>(std::max<std::size_t>(1, sets))) {
   const json& model = job.at("model");
-  if (model.at("origin") == "features") return model.at("folder").get<std::string>();
-  const fs::path folder = fs::path(job.at("out").get<std::string>()) / job.at("features").get<std::string>();
-  const JobImages images(job);
-  const std::string weights = weights_hash(model);
-  const auto key = [&](const PlannedSet& set) {
-    return FeatureKey{.checkpoint = weights, .images = set.hash, .preprocess = images.preprocess()};
+  if (model.at("origin") == "features") {
+    folder_ = model.at("folder").get<std::string>();
+    return;
+  }
+  folder_ = fs::path(job.at("out").get<std::string>()) / job.at("features").get<std::string>();
+  images_.emplace(job);
+  weights_ = weights_hash(model);
+}
+ModelFeatures::~ModelFeatures() = default;
+
+Network& ModelFeatures::network() {
+  if (!network_) {
+    network_ = network_of_job(job_);
+    if (network_->has_classifier()) write_head(folder_, network_->head());
+  }
+  return *network_;
+}
+
+void ModelFeatures::ensure(const PlannedSet& set, const std::vector<Observer>& observers) {
+  ++done_;
+  if (!images_) {
+    if (!observers.empty()) throw Error(ErrorKind::data, fmt::format("{}: features alone have no network to look into", folder_.string()));
+    return;
+  }
+  if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between image sets");
+  const FeatureKey key{.checkpoint = weights_, .images = set.hash, .preprocess = images_->preprocess()};
+  const bool cached = features_cached(folder_ / set.name, key) && std::all_of(observers.begin(), observers.end(), [&](const Observer& one) {
+                        return columns_cached(folder_ / set.name, key, one.key);
+                      });
+  if (cached) return;
+  const std::string label = job_.at("label");
+  std::int64_t total = 0;
+  const auto open = [&] {
+    auto stream = images_->open(set);
+    total = stream->info().count;
+    log_info(fmt::format("{}: features of {} ({} images)", label, set.name, total));
+    return stream;
   };
-  std::vector<PlannedSet> missing;
-  for (const PlannedSet& set : sets) {
-    if (!features_cached(folder / set.name, key(set))) missing.push_back(set);
-  }
-  if (missing.empty()) return folder;
-  const auto network = network_of_job(job);
-  if (network->has_classifier()) write_head(folder, network->head());
-  const std::string label = job.at("label");
-  double sets_done = 0;
-  for (const PlannedSet& set : missing) {
-    if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between image sets");
-    std::int64_t total = 0;
-    const auto open = [&] {
-      auto stream = images.open(set);
-      total = stream->info().count;
-      log_info(fmt::format("{}: features of {} ({} images)", label, set.name, total));
-      return stream;
-    };
-    ensure_features(folder / set.name, key(set), *network, images.normalization(), open, [&](std::int64_t done) {
-      if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped within an image set; it begins again");
-      send_progress(sets_done + static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total)),
-                    static_cast<double>(missing.size()), fmt::format("{} features of {} {}/{}", label, set.name, done, total));
-    });
-    ++sets_done;
-  }
-  return folder;
+  const PassCounts counts =
+      ensure_features(folder_ / set.name, key, network(), images_->normalization(), open, observers, [&](std::int64_t done) {
+        if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped within an image set; it begins again");
+        send_progress(done_ - 1 + static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total)), std::max(sets_, done_),
+                      fmt::format("{} features of {} {}/{}", label, set.name, done, total));
+      });
+  passes_.push_back({set.name, counts});
 }
 
 ModelAccuracy model_accuracy(const json& job, const FeatureFolder& folder) {
@@ -118,6 +131,34 @@ ModelAccuracy model_accuracy(const json& job, const FeatureFolder& folder) {
                              static_cast<double>(pooled.correct) / static_cast<double>(pooled.all)});
   }
   return accuracy;
+}
+
+json classifier_quality(const FeatureFolder& folder, const ModelAccuracy& accuracy) {
+  if (accuracy.classifier.empty()) return nullptr;
+  constexpr std::int64_t kBins = 15;
+  const bool linear = accuracy.classifier == "linear";
+  const FeatureBatch test = folder.set("test", linear ? kLogits : kFeatures);
+  if (test.labels.numel() == 0) return nullptr;
+  const FeatureBatch train = linear ? FeatureBatch{} : folder.set("train", kFeatures);
+  const Classification result = linear ? linear_accuracy(test.logits, test.labels)
+                                       : ncm_accuracy(train.features, train.labels, folder.classes(), test.features, test.labels);
+  json quality{{"set", "test"},
+               {"classifier", accuracy.classifier},
+               {"images", test.labels.numel()},
+               {"accuracy", result.accuracy},
+               {"nll", nullptr},
+               {"ece", nullptr},
+               {"ece_bins", kBins},
+               {"classes", json::array()}};
+  if (linear) {
+    const Calibration found = calibration(test.logits, test.labels, kBins);
+    quality["nll"] = found.nll;
+    quality["ece"] = found.ece;
+  }
+  const std::vector<ClassCount> counts = count_classes(result.predictions, test.labels, folder.classes());
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    quality["classes"].push_back({{"class", c}, {"images", counts[c].images}, {"correct", counts[c].correct}});
+  return quality;
 }
 
 std::int64_t unreadable_images(const fs::path& folder, const std::vector<PlannedSet>& sets) {

@@ -24,7 +24,7 @@ void score(const json& job) {
   const double seconds_fit = fit(postprocessor, folder);
   const Stopwatch watch;
   const at::Tensor scores = score_set(postprocessor, folder, job.at("set"));
-  save_scores(job.at("output").get<std::string>(), scores);
+  save_scores(job.at("output").get<std::string>(), scores.toType(at::kFloat));
   send({{"type", "result"},
         {"document",
          {{"count", scores.size(0)},

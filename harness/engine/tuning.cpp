@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <span>
 
 #include "base/error.h"
@@ -12,17 +13,22 @@
 namespace nearfar {
 namespace {
 
-double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureFolder& folder) {
-  const auto view = [](const at::Tensor& scores) {
-    return std::span<const float>(scores.const_data_ptr<float>(), static_cast<std::size_t>(scores.numel()));
+double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureFolder& folder, const Columns& columns) {
+  const at::Tensor id = score_set(postprocessor, folder, "val", columns);
+  const at::Tensor ood = score_set(postprocessor, folder, "ood_val", columns);
+  const auto of = [&]<class T>(T) {
+    const auto view = [](const at::Tensor& scores) {
+      return std::span<const T>(scores.const_data_ptr<T>(), static_cast<std::size_t>(scores.numel()));
+    };
+    return auroc(view(id), view(ood));
   };
-  const at::Tensor id = score_set(postprocessor, folder, "val"), ood = score_set(postprocessor, folder, "ood_val");
-  return auroc(view(id), view(ood));
+  return id.scalar_type() == at::kDouble ? of(double{}) : of(float{});
 }
 
 }  // namespace
 
-TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder) {
+TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
+                const PointColumns& columns) {
   TuneResult result;
   double best = 0;
   for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -32,15 +38,16 @@ TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGr
     params.insert(point.params.begin(), point.params.end());
     const std::string where = fmt::format("{} at {}", plugin.label(), canonical_params(point.params));
     PostprocessorHandle postprocessor(plugin, params, where);
+    const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
     try {
-      fit(postprocessor, folder);
+      fit(postprocessor, folder, own);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
       point.refused = error.what();
     }
     if (point.refused.empty()) {
       try {
-        point.auroc = validation_auroc(postprocessor, folder);
+        point.auroc = validation_auroc(postprocessor, folder, own);
       } catch (const Error& error) {
         throw Error(error.kind(), fmt::format("parameter search of {}: {}", where, error.what()));
       }
@@ -56,6 +63,8 @@ TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGr
     throw Error(ErrorKind::config, fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
                                                why.empty() ? "every AUROC on the validation sets is 0" : why));
   }
+  const auto tied = [&](const TunePoint& point) { return point.refused.empty() && point.auroc == best; };
+  result.ties = static_cast<std::size_t>(std::count_if(result.trace.begin(), result.trace.end(), tied)) - 1;
   return result;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// Automatic parameter search, as OpenOOD's evaluation does it: every point of a grid is fitted and scored on ID val against ood_val; the
 /// first strict maximum of AUROC wins. Test sets are never looked at.
+#include "engine/scoring.h"
 #include "features/folder.h"
 #include "host/call.h"
 #include "host/grid.h"
@@ -17,12 +18,17 @@ struct TunePoint {
 };
 
 struct TuneResult {
-  ParamMap chosen;  ///< of the grid
+  ParamMap chosen;       ///< of the grid
+  std::size_t ties = 0;  ///< points other than the chosen one with the same AUROC: the first of them all was chosen
   std::vector<TunePoint> trace;
 };
 
+/// The columns of a point, by its complete parameters. Empty for postprocessors that do not look inside the network.
+using PointColumns = std::function<Columns(const ParamMap& params)>;
+
 /// `fixed`: parameters outside the grid. Points that the plugin refuses with Error(config) are left out and recorded. Error(data) naming
 /// the point for scores that are not finite; Error(config) if every point is refused, or none is above 0.
-TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder);
+TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
+                const PointColumns& columns = {});
 
 }  // namespace nearfar

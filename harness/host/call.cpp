@@ -27,6 +27,11 @@ void require_parts(const std::string& label, Needs needs, const FeatureBatch& ba
       throw Error(ErrorKind::data, fmt::format("{} needs {} of the {} images, which this model's features lack", label, part.name, set));
     }
   }
+  if (observes(needs) && !batch.observed.defined()) {
+    throw Error(ErrorKind::data, fmt::format("{} looks inside the network while images pass; features alone do not tell what it needs of "
+                                             "the {} images. Evaluate the checkpoint: nearfar run with model.checkpoint",
+                                             label, set));
+  }
   rows(batch);
 }
 
@@ -71,7 +76,7 @@ void rethrow_plugin_error(std::string_view plugin, std::string_view call) {
 
 std::int64_t rows(const FeatureBatch& batch) {
   std::int64_t count = -1;
-  for (const at::Tensor* tensor : {&batch.features, &batch.normalized, &batch.logits}) {
+  for (const at::Tensor* tensor : {&batch.features, &batch.normalized, &batch.logits, &batch.observed}) {
     if (!tensor->defined()) continue;
     if (tensor->dim() != 2 || (count >= 0 && tensor->size(0) != count)) {
       throw Error(ErrorKind::data, fmt::format("a feature batch with a tensor {}; expected {}", shape_text(*tensor),
@@ -90,6 +95,7 @@ std::int64_t rows(const FeatureBatch& batch) {
 PostprocessorHandle::PostprocessorHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where)
     : label_(plugin.label()),
       needs_(plugin.needs()),
+      observes_fitted_(plugin.description().observes_fitted),
       params_(validate(plugin.params(), params, where)),
       made_(make<Postprocessor>(plugin, PluginKind::postprocessor, plugin.info().create_postprocessor, plugin.info().destroy_postprocessor,
                                 params_)) {}
@@ -110,15 +116,30 @@ at::Tensor PostprocessorHandle::score(const FeatureBatch& batch) const {
   const NoGradScope scope;
   const at::Tensor scores = guard(label_, "score", [&] { return std::as_const(*made_).score(batch); });
   if (!scores.defined()) refuse(label_, "score", fmt::format("returned no tensor; expected [{}] Float", count));
-  if (scores.dim() != 1 || scores.size(0) != count || scores.scalar_type() != at::kFloat) {
+  if (scores.dim() != 1 || scores.size(0) != count || (scores.scalar_type() != at::kFloat && scores.scalar_type() != at::kDouble)) {
     refuse(label_, "score", fmt::format("returned {}; expected [{}] Float", shape_text(scores), count));
   }
   const at::Tensor finite = scores.isfinite();
   if (!finite.all().item<bool>()) {
     const auto row = finite.logical_not().nonzero()[0].item<std::int64_t>();
-    refuse(label_, "score", fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<float>()));
+    refuse(label_, "score", fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<double>()));
   }
   return scores.detach().contiguous();
+}
+
+at::Tensor PostprocessorHandle::observe(NetworkBatch& batch, bool fitted) const {
+  const char* call = fitted ? "observe_fitted" : "observe";
+  const std::int64_t count = batch.images().size(0);
+  const NoGradScope scope;
+  const at::Tensor columns = guard(label_, call, [&] {
+    const Postprocessor& made = *made_;
+    return fitted ? made.observe_fitted(batch) : made.observe(batch);
+  });
+  if (!columns.defined()) refuse(label_, call, fmt::format("returned no tensor; expected [{},K] Float", count));
+  if (columns.dim() != 2 || columns.size(0) != count || columns.size(1) < 1 || columns.scalar_type() != at::kFloat) {
+    refuse(label_, call, fmt::format("returned {}; expected [{},K] Float", shape_text(columns), count));
+  }
+  return columns.detach().contiguous();
 }
 
 LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where)

@@ -42,6 +42,9 @@ class NoGradScope {
   at::NoGradGuard no_grad_;
 };
 
+/// Does a postprocessor with these needs look inside the network?
+inline bool observes(Needs needs) { return (needs & (kMapStatistics | kInputGradients)) != 0; }
+
 /// Number of rows: of the first defined of features, normalized, logits. Error(data) where the defined tensors disagree or none is defined.
 std::int64_t rows(const FeatureBatch& batch);
 
@@ -53,17 +56,23 @@ class PostprocessorHandle {
 
   /// Under NoGradScope. Error(data) if something that the plugin needs is undefined.
   void fit(const FitContext& context);
-  /// [N] float32 contiguous, finite, under NoGradScope. Error(data) if something needed is undefined; Error(plugin) for anything but that
-  /// shape and type, and for a value that is not finite, naming the first such row.
+  /// [N] float32 or float64, contiguous, finite, under NoGradScope. Error(data) if something needed is undefined; Error(plugin) for
+  /// anything but that shape and type, and for a value that is not finite, naming the first such row.
   at::Tensor score(const FeatureBatch& batch) const;
+
+  /// [B,K] float32 contiguous, undefined gradients, under NoGradScope: observe() or, with `fitted`, observe_fitted(). Error(plugin) for
+  /// another shape or type.
+  at::Tensor observe(NetworkBatch& batch, bool fitted) const;
 
   const std::string& label() const { return label_; }
   Needs needs() const { return needs_; }
+  bool observes_fitted() const { return observes_fitted_; }
   const Params& params() const { return params_; }  ///< complete: defaults filled in
 
  private:
   std::string label_;
   Needs needs_;
+  bool observes_fitted_;
   Params params_;
   std::unique_ptr<Postprocessor, void (*)(Postprocessor*) noexcept> made_;
 };

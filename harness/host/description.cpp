@@ -82,6 +82,8 @@ PluginDescription description_from(const Json& json) {
   for (const Json& param : json.at("params")) description.params.push_back(param_from(param));
   description.sweep = grid_from_text(description.params, text(json, "sweep"), description.name);
   description.tuned = json.at("tuned").get<bool>();
+  description.observed_params = json.at("observed_params").get<std::vector<std::string>>();
+  description.observes_fitted = json.at("observes_fitted").get<bool>();
   description.source_hash = text(json, "source_hash");
   description.binary_hash = text(json, "binary_hash");
   const Json& tag = json.at("build_tag");
@@ -111,6 +113,8 @@ std::string description_json(const PluginDescription& description) {
             {"params", params},
             {"sweep", grid_text(description.sweep)},
             {"tuned", description.tuned},
+            {"observed_params", description.observed_params},
+            {"observes_fitted", description.observes_fitted},
             {"source_hash", description.source_hash},
             {"binary_hash", description.binary_hash},
             {"build_tag",

@@ -30,8 +30,10 @@ struct PluginDescription {
   std::vector<std::string>
       needs;  ///< "logits", "features", "normalized-features", "head-weights", "map-statistics", "input-gradients", "train", "validation"
   ParamSchema params;
-  ParamGrid sweep;          ///< what `tune` searches by default; empty = nothing
-  bool tuned = false;       ///< the method's reference searches it by default
+  ParamGrid sweep;                           ///< what `tune` searches by default; empty = nothing
+  bool tuned = false;                        ///< the method's reference searches it by default
+  std::vector<std::string> observed_params;  ///< of observe()
+  bool observes_fitted = false;
   std::string source_hash;  ///< of its sources and the SDK headers: part of a cell's key
   std::string binary_hash;  ///< SHA-256 of the .so: stored with a run, not part of the key
   BuildTagText build_tag;
@@ -41,7 +43,7 @@ struct PluginDescription {
 };
 
 /// {"kind","name","version","summary","reference","needs":[…],"params":[{"name","type","default","minimum","maximum","choices","help"}],
-///  "sweep":"k=50,100","tuned","source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
+///  "sweep":"k=50,100","tuned","observed_params":[],"observes_fitted","source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
 ///  "traits":{"views","head","normalized_embedding"}}.
 /// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for losses. One line.
 std::string description_json(const PluginDescription& description);

@@ -176,6 +176,22 @@ ParamSchema read_params(const fs::path& file, const ParamTable& table) {
   return schema;
 }
 
+/// The parameters of observe(): known names, and only where there is an observe().
+void check_observed(const fs::path& file, PluginDescription& description, const PluginText& plugin_text) {
+  const bool observes = (plugin_text.needs & (kMapStatistics | kInputGradients)) != 0;
+  if (!observes && (plugin_text.observes_fitted || !text(plugin_text.observed_params).empty())) {
+    refuse(file, "has .observed_params or .observes_fitted, but needs neither map-statistics nor input-gradients; correct the macro");
+  }
+  for (const std::string& name : split(text(plugin_text.observed_params), ',')) {
+    if (name.empty()) continue;
+    if (std::ranges::find(description.params, name, &ParamSpec::name) == description.params.end()) {
+      refuse(file, fmt::format("'{}' in .observed_params is not a parameter of the plugin; correct the macro", name));
+    }
+    description.observed_params.push_back(name);
+  }
+  description.observes_fitted = plugin_text.observes_fitted;
+}
+
 }  // namespace
 
 std::string_view plugin_kind_name(PluginKind kind) { return kind == PluginKind::loss ? "loss" : "postprocessor"; }
@@ -212,6 +228,7 @@ LoadedPlugin load_plugin(const fs::path& file) {
   }
   description.tuned = info.text.tuned;
   if (description.tuned && description.sweep.empty()) refuse(file, "is .tuned but has no .sweep; give it the values to search");
+  check_observed(file, description, info.text);
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
   description.build_tag = {info.tag.torch, info.tag.cxx_abi, info.tag.compiler, info.tag.standard, info.tag.sdk};

@@ -50,6 +50,22 @@ class BackboneAndHead final : public Network {
     return backbone_->forward(images.contiguous(at::MemoryFormat::ChannelsLast), training_);
   }
 
+  std::int64_t stages() const override { return backbone_->stages(); }
+  at::Tensor features_seen(const at::Tensor& images, Activations& seen) override {
+    require_maps();
+    return backbone_->pool(backbone_->run_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, stages(), &seen));
+  }
+  at::Tensor map(const at::Tensor& images, std::int64_t stage) override {
+    require_maps();
+    NEARFAR_ASSERT(0 <= stage && stage < stages());
+    return backbone_->run_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, stage + 1, nullptr);
+  }
+  at::Tensor features_from(const at::Tensor& map, std::int64_t stage) override {
+    require_maps();
+    NEARFAR_ASSERT(0 <= stage && stage < stages());
+    return backbone_->pool(backbone_->run_stages(map.contiguous(at::MemoryFormat::ChannelsLast), stage + 1, stages(), nullptr));
+  }
+
   at::Tensor output(const at::Tensor& features) override { return linear_(hidden_ ? (*hidden_)(features).relu() : features); }
 
   std::vector<NamedTensor> named_tensors() override { return state_.named(); }
@@ -61,6 +77,11 @@ class BackboneAndHead final : public Network {
   State& state() { return state_; }
 
  private:
+  void require_maps() const {
+    NEARFAR_ASSERT(!training_);
+    if (stages() == 0) throw Error(ErrorKind::config, fmt::format("{} has no feature maps to show; ResNets have", spec_.architecture));
+  }
+
   NetworkSpec spec_;
   State state_;
   std::unique_ptr<Backbone> backbone_;
@@ -110,6 +131,11 @@ std::unique_ptr<BackboneAndHead> build(const NetworkSpec& spec, at::Device devic
 
 }  // namespace
 
+at::Tensor Backbone::run_stages(const at::Tensor&, std::int64_t, std::int64_t, Activations*) const {
+  throw Error(ErrorKind::internal, "a backbone without stages is asked for one");
+}
+at::Tensor Backbone::pool(const at::Tensor&) const { throw Error(ErrorKind::internal, "a backbone without stages is asked to pool one"); }
+
 std::span<const Architecture> architecture_table() { return kArchitectures; }
 
 const Architecture& find_architecture(const std::string& name) {
@@ -127,6 +153,11 @@ std::vector<std::string> architectures() {
 }
 
 std::int64_t native_image_size(const std::string& architecture) { return find_architecture(architecture).size; }
+
+std::int64_t architecture_stages(const std::string& architecture) {
+  const std::int64_t size = native_image_size(architecture);
+  return make_shape_network({.architecture = architecture, .in_channels = 1, .height = size, .width = size, .classes = 1})->stages();
+}
 
 std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed) {
   auto network = build(spec, at::kCPU);

@@ -1,5 +1,6 @@
 #pragma once
 /// What turns images into pooled features, and the table of those we know. Internal to models/: callers use network.h.
+#include "models/network.h"
 #include "models/state.h"
 
 #include <memory>
@@ -17,6 +18,13 @@ class Backbone {
   /// [N,in_channels,H,W] float32 -> [N,width] float32.
   virtual at::Tensor forward(const at::Tensor& images, bool training) const = 0;
   virtual std::int64_t width() const = 0;
+
+  /// Stages whose maps can be told, as Network has them; 0 = none, and then the rest is not called. Evaluation mode.
+  virtual std::int64_t stages() const { return 0; }
+  /// Runs the stages first … last-1 (0 = the stem) on the images or on the map of stage first-1; `seen` may be null.
+  virtual at::Tensor run_stages(const at::Tensor& in, std::int64_t first, std::int64_t last, Activations* seen) const;
+  /// The last stage's map [N,width,h,w] -> [N,width].
+  virtual at::Tensor pool(const at::Tensor& map) const;
 };
 
 /// One row for each architecture.

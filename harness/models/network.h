@@ -24,6 +24,12 @@ struct NetworkSpec {
   bool operator==(const NetworkSpec&) const = default;
 };
 
+/// What passes through a network besides its result: the map after each stage, and the output of every layer that hooks would see.
+struct Activations {
+  std::vector<at::Tensor> stages;  ///< [N,c,h,w] each
+  std::vector<at::Tensor> layers;  ///< as NetworkBatch::layers()
+};
+
 class Network {
  public:
   Network() = default;
@@ -35,6 +41,16 @@ class Network {
   virtual at::Tensor features(const at::Tensor& images) = 0;
   /// features [N,D] -> [N,C] logits, or the raw [N,E] embedding (the caller normalises it where the loss asks).
   virtual at::Tensor output(const at::Tensor& features) = 0;
+
+  /// Stages of the backbone: 0 is the stem with its activation and its pooling, then one for each residual stage. 0 = this architecture has
+  /// no maps to show (transformers), and the three calls below are Error(config).
+  virtual std::int64_t stages() const = 0;
+  /// As features(), and what passed on the way.
+  virtual at::Tensor features_seen(const at::Tensor& images, Activations& seen) = 0;
+  /// images -> the map of a stage, 0 <= stage < stages().
+  virtual at::Tensor map(const at::Tensor& images, std::int64_t stage) = 0;
+  /// A map of a stage -> features.
+  virtual at::Tensor features_from(const at::Tensor& map, std::int64_t stage) = 0;
 
   /// Parameters, then buffers, in a stable order, by reference: writing into a tensor changes the network.
   /// Names: "backbone.layer1.0.conv1.weight", "head.weight".
@@ -57,6 +73,9 @@ class Network {
 std::vector<std::string> architectures();
 /// Height and width of the images an architecture was made for: 28, 32, 64 or 224. Error(config): unknown name.
 std::int64_t native_image_size(const std::string& architecture);
+
+/// Network::stages() of an architecture: 0 = it has no maps to show. Error(config): unknown name.
+std::int64_t architecture_stages(const std::string& architecture);
 
 /// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. resnet8, OpenOOD's nets and projections have
 /// PyTorch's default distributions (kaiming_uniform with a = sqrt(5), so uniform within 1/sqrt(fan_in), for weights and biases; batch norm

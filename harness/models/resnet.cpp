@@ -16,13 +16,16 @@ namespace {
 struct Family {
   const char* shortcut;
   bool kaiming_normal;
+  bool relu_layers;  ///< activations are layers, not functions: hooks see them
 
   Convolution convolution(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) const {
     const Convolution::Shape shape{in, out, kernel, stride, kernel / 2};
     return {scope, shape, kaiming_normal ? Fill::kaiming_normal(shape.fan_out()) : Fill::layer_default(shape.fan_in())};
   }
 };
-constexpr Family kPyTorchDefaults{"shortcut", false}, kTorchvision{"downsample", true};
+constexpr Family kPyTorchDefaults{"shortcut", false, false}, kTorchvision{"downsample", true, true};
+
+using Layers = std::vector<at::Tensor>;  // that are kept; null = none
 
 /// A convolution and its batch norm.
 struct Unit {
@@ -30,7 +33,11 @@ struct Unit {
        std::int64_t kernel, std::int64_t stride)
       : convolution(family.convolution(scope / convolution_name, in, out, kernel, stride)), norm(scope / norm_name, out) {}
 
-  at::Tensor operator()(const at::Tensor& in, bool training) const { return norm(convolution(in), training); }
+  at::Tensor operator()(const at::Tensor& in, bool training, Layers* seen) const {
+    const at::Tensor out = convolution(in);
+    if (seen != nullptr) seen->push_back(out);
+    return norm(out, training);
+  }
 
   Convolution convolution;
   BatchNorm norm;
@@ -40,7 +47,8 @@ struct Unit {
 /// The shortcut is a strided 1x1 convolution where the shape changes.
 class Block {
  public:
-  Block(const Scope& scope, const Family& family, bool bottleneck, std::int64_t in, std::int64_t width, std::int64_t stride) {
+  Block(const Scope& scope, const Family& family, bool bottleneck, std::int64_t in, std::int64_t width, std::int64_t stride)
+      : relu_layers_(family.relu_layers) {
     const std::int64_t out = bottleneck ? 4 * width : width;
     if (bottleneck) {
       units_.emplace_back(scope, "conv1", "bn1", family, in, width, 1, 1);
@@ -53,14 +61,20 @@ class Block {
     if (in != out || stride != 1) shortcut_.emplace(scope / family.shortcut, "0", "1", family, in, out, 1, stride);
   }
 
-  at::Tensor operator()(const at::Tensor& in, bool training) const {
+  at::Tensor operator()(const at::Tensor& in, bool training, Layers* seen) const {
+    const auto relu = [&](at::Tensor x) {
+      x.relu_();
+      if (seen != nullptr && relu_layers_) seen->push_back(x);
+      return x;
+    };
     at::Tensor inner = in;
-    for (std::size_t i = 0; i + 1 < units_.size(); ++i) inner = units_[i](inner, training).relu_();
-    inner = units_.back()(inner, training);
-    return inner.add(shortcut_ ? (*shortcut_)(in, training) : in).relu_();
+    for (std::size_t i = 0; i + 1 < units_.size(); ++i) inner = relu(units_[i](inner, training, seen));
+    inner = units_.back()(inner, training, seen);
+    return relu(inner.add(shortcut_ ? (*shortcut_)(in, training, seen) : in));
   }
 
  private:
+  bool relu_layers_;
   std::vector<Unit> units_;
   std::optional<Unit> shortcut_;
 };
@@ -83,31 +97,57 @@ class ResNet final : public Backbone {
   ResNet(const Scope& scope, std::int64_t in_channels, const Plan& plan)
       : stem_(scope, "conv1", "bn1", plan.family, in_channels, plan.stem_width, plan.stem_kernel, plan.stem_stride),
         max_pool_(plan.max_pool),
+        relu_layers_(plan.family.relu_layers),
         width_(plan.stem_width) {
     std::int64_t layer = 0;
     for (const Stage& stage : plan.stages) {
       const Scope here = scope / fmt::format("layer{}", ++layer);
+      std::vector<Block>& blocks = stages_.emplace_back();
       for (std::int64_t b = 0; b < stage.blocks; ++b) {
-        blocks_.emplace_back(here / b, plan.family, plan.bottleneck, width_, stage.width, b == 0 ? stage.stride : 1);
+        blocks.emplace_back(here / b, plan.family, plan.bottleneck, width_, stage.width, b == 0 ? stage.stride : 1);
         width_ = stage.width * (plan.bottleneck ? 4 : 1);
       }
     }
   }
 
   at::Tensor forward(const at::Tensor& images, bool training) const override {
-    at::Tensor x = stem_(images, training).relu_();
-    if (max_pool_) x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
-    for (const Block& block : blocks_) x = block(x, training);
-    return x.mean({2, 3});
+    at::Tensor x = images;
+    for (std::int64_t stage = 0; stage < stages(); ++stage) x = run_stage(x, stage, training, nullptr);
+    return pool(x);
   }
+
+  std::int64_t stages() const override { return static_cast<std::int64_t>(stages_.size()) + 1; }
+
+  at::Tensor run_stages(const at::Tensor& in, std::int64_t first, std::int64_t last, Activations* seen) const override {
+    at::Tensor x = in;
+    for (std::int64_t stage = first; stage < last; ++stage) {
+      x = run_stage(x, stage, false, seen == nullptr ? nullptr : &seen->layers);
+      if (seen != nullptr) seen->stages.push_back(x);
+    }
+    return x;
+  }
+
+  at::Tensor pool(const at::Tensor& map) const override { return map.mean({2, 3}); }
 
   std::int64_t width() const override { return width_; }
 
  private:
+  /// Stage 0 is the stem, with its max-pool where there is one: OpenOOD's first map.
+  at::Tensor run_stage(const at::Tensor& in, std::int64_t stage, bool training, Layers* seen) const {
+    if (stage == 0) {
+      at::Tensor x = stem_(in, training, seen).relu_();
+      if (seen != nullptr && relu_layers_) seen->push_back(x);
+      return max_pool_ ? at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}) : x;
+    }
+    at::Tensor x = in;
+    for (const Block& block : stages_[static_cast<std::size_t>(stage - 1)]) x = block(x, training, seen);
+    return x;
+  }
+
   Unit stem_;
-  bool max_pool_;
+  bool max_pool_, relu_layers_;
   std::int64_t width_;
-  std::vector<Block> blocks_;
+  std::vector<std::vector<Block>> stages_;
 };
 
 }  // namespace

@@ -127,7 +127,10 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
   for (const LeaderboardBoard& board : leaderboard.boards) {
     unranked = unranked || std::ranges::any_of(board.rows, [](const LeaderboardRow& row) { return !row.rank; });
   }
-  if (unranked) notes.push_back("Rows without a rank are partial, lack a set, or have other seeds than the ranked ones.");
+  if (unranked)
+    notes.push_back(
+        "Rows without a rank are partial, lack a set, have other seeds than the ranked ones, or are the control, whose scores are random "
+        "numbers.");
   add_gaps(notes, "Not applicable", leaderboard.not_applicable, false);
   add_gaps(notes, "No result", leaderboard.failed, true);
   if (leaderboard.waiting_count > 0) notes.push_back(fmt::format("{} cells have not finished yet.", leaderboard.waiting_count));

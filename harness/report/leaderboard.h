@@ -6,8 +6,8 @@
 /// manifest, protocol). A row's numbers are mean ± population standard deviation over its seeds. Near and far means are unweighted over the
 /// sets of one seed, then aggregated; control sets never enter them. Rows are ranked by the average of near and far mean AUROC (of the one
 /// there is, where a benchmark has one group only), as printed: equal to four decimals of a percent is a tie, and ties share a rank. Not
-/// ranked but listed below: partial rows, rows with other seeds than most, rows that lack a set. Of several results of one row that differ
-/// only in versions (plugin sources, numerics, head) the newest is shown, and their number is told.
+/// ranked but listed below: the control (scores that know nothing), partial rows, rows with other seeds than most, rows that lack a set. Of
+/// several results of one row that differ only in versions (plugin sources, numerics, head) the newest is shown, and their number is told.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -18,6 +18,9 @@
 #include "store/store.h"
 
 namespace nearfar {
+
+/// The postprocessor whose scores are random numbers: its rows show what no method is, about 50 percent.
+inline constexpr std::string_view kControlPostprocessor = "random";
 
 struct LeaderboardFilter {
   // empty = all
@@ -41,12 +44,12 @@ struct LeaderboardNumber {
 struct LeaderboardRow {
   std::string training, training_params, architecture, recipe, postprocessor, postprocessor_params;
   std::string classifier;           ///< "linear", "ncm" or "": what ID accuracy was measured with
-  std::string flags;                ///< "count-mismatch;partial", sorted
+  std::string flags;                ///< "control;count-mismatch;partial", sorted
   std::vector<std::int64_t> seeds;  ///< ascending
   std::vector<LeaderboardNumber>
       numbers;  ///< id, near, far, control; mean first, then sets as in the benchmark; auroc, fpr95, aupr_in, aupr_out
   std::optional<int> rank;
-  std::string unranked_reason;  ///< "partial", "other seeds", "incomplete" where there is no rank
+  std::string unranked_reason;  ///< "control", "partial", "incomplete", "other seeds" where there is no rank
 
   /// nullptr if the row has no such number.
   const Aggregate* number(std::string_view group, std::string_view dataset, std::string_view metric) const;

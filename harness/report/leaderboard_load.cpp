@@ -120,8 +120,10 @@ std::vector<LeaderboardNumber> make_numbers(const SeedResults& seeds, const std:
   return numbers;
 }
 
-std::string joined_flags(const SeedResults& seeds) {
+/// Of all runs; the control's row is marked as such.
+std::string joined_flags(const SeedResults& seeds, std::string_view postprocessor) {
   std::set<std::string> flags;
+  if (postprocessor == kControlPostprocessor) flags.insert("control");
   for (const auto& [seed, result] : seeds) {
     for (std::string& flag : split(result.sample.flags, ';')) {
       if (!flag.empty()) flags.insert(std::move(flag));
@@ -139,7 +141,7 @@ LeaderboardRow make_row(const RowKey& key, const SeedResults& seeds, const std::
     classifiers.insert(result.sample.classifier);
   }
   row.classifier = join(std::vector<std::string>(classifiers.begin(), classifiers.end()), "/");
-  row.flags = joined_flags(seeds);
+  row.flags = joined_flags(seeds, row.postprocessor);
   row.numbers = make_numbers(seeds, sets);
   return row;
 }
@@ -172,7 +174,10 @@ std::int64_t printed_score(const LeaderboardRow& row) { return std::llround(row.
 void rank_rows(LeaderboardBoard& board) {
   for (LeaderboardRow& row : board.rows) {
     const std::vector<std::string> flags = split(row.flags, ';');
-    if (std::ranges::find(flags, "partial") != flags.end()) {
+    const auto flagged = [&](std::string_view flag) { return std::ranges::find(flags, flag) != flags.end(); };
+    if (flagged("control")) {
+      row.unranked_reason = "control";
+    } else if (flagged("partial")) {
       row.unranked_reason = "partial";
     } else if (lacks_a_set(row, board.sets)) {
       row.unranked_reason = "incomplete";

@@ -37,6 +37,7 @@ Catalog read_catalog(const std::vector<std::filesystem::path>& directories) {
   for (const json& plugin : document.at("plugins")) catalog.plugins.push_back(description_from_json(plugin.dump()));
   for (const json& refusal : document.at("refusals"))
     catalog.refusals.emplace_back(refusal.at("path").get<std::string>(), refusal.at("message").get<std::string>());
+  catalog.with_maps = document.at("with_maps").get<std::vector<std::string>>();
   return catalog;
 }
 

@@ -14,6 +14,7 @@ struct Catalog {
   std::vector<PluginDescription> plugins;                     ///< in search order
   std::vector<std::pair<std::string, std::string>> refusals;  ///< path, why
   std::string torch_version;
+  std::vector<std::string> with_maps;  ///< architectures whose feature maps can be looked at
 
   /// Error(plugin) where a library of that name was refused, Error(config) where there is none, with the nearest name and all names.
   /// Messages begin with `where` (may be empty). `kind` is "loss" or "postprocessor".

@@ -1,5 +1,7 @@
 #include "run/jobs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -141,7 +143,13 @@ EvalResult eval_result_from(const json& message) {
     std::int64_t step = 0;
     for (const json& point : message.at("tuned").at("points"))
       result.curve.push_back({.name = "tune " + point.at("params").get<std::string>(), .step = step++, .value = point.at("auroc")});
-    result.artifacts = artifacts_from(message);
+  }
+  result.artifacts = artifacts_from(message);
+  if (const json& quality = message.at("quality"); !quality.is_null()) {
+    for (const char* name : {"accuracy", "nll", "ece"}) {
+      if (!quality.at(name).is_null())
+        result.curve.push_back({.name = fmt::format("quality {}", name), .step = 0, .value = quality.at(name)});
+    }
   }
   return result;
 }

@@ -113,21 +113,24 @@ std::string shown_params(const PlannedEval& eval, const PostprocessorChoice& cho
   return canonical_params(shown);
 }
 
-void check_applicable(const PlannedModel& model, PlannedEval& eval) {
+void check_applicable(const Plan& plan, const PlannedModel& model, PlannedEval& eval) {
+  const auto not_applicable = [&](std::string reason) {
+    eval.applicable = false;
+    eval.cell.state = CellState::not_applicable;
+    eval.cell.reason = std::move(reason);
+  };
   for (const std::string_view need : {"map-statistics", "input-gradients"}) {
-    if (eval.plugin->needs_one(need)) {
-      throw Error(ErrorKind::plugin,
-                  fmt::format("postprocessor '{}' needs {}, which this version of nearfar does not collect; leave it out of the list",
-                              eval.plugin->name, need));
-    }
+    if (!eval.plugin->needs_one(need)) continue;
+    if (model.origin == ModelOrigin::features)
+      return not_applicable(fmt::format("needs {}; {} is features without a network", need, model.cell.record.label));
+    if (const auto& with = plan.catalog.with_maps;
+        need == "map-statistics" && std::find(with.begin(), with.end(), model.cell.record.architecture) == with.end())
+      return not_applicable(fmt::format("needs {}; {} has no feature maps to show", need, model.cell.record.architecture));
   }
   if (model.has_classifier) return;
   for (const std::string_view need : {"logits", "head-weights"}) {
     if (!eval.plugin->needs_one(need)) continue;
-    eval.applicable = false;
-    eval.cell.state = CellState::not_applicable;
-    eval.cell.reason = fmt::format("needs {}; {} has no linear head", need, model.cell.record.label);
-    return;
+    return not_applicable(fmt::format("needs {}; {} has no linear head", need, model.cell.record.label));
   }
 }
 
@@ -159,7 +162,7 @@ PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const Postpro
                 {"deterministic", plan.experiment.deterministic}};
   if (!eval.grid.empty()) identity["grid"] = grid_text(eval.grid);
   identify(record, identity);
-  check_applicable(model, eval);
+  check_applicable(plan, model, eval);
   return eval;
 }
 

@@ -72,6 +72,16 @@ std::unique_ptr<Task> new_task(PlannedModel& model) {
   return task;
 }
 
+std::string passes_text(const PassRow& all) {
+  if (all.forward == 0) return "no network pass: all features were cached";
+  std::string text = fmt::format("one forward pass of {} images in {}", all.forward, all.set);
+  if (all.gradients > 0)
+    text += fmt::format("; in it {} images backward and {} changed ones forward", all.gradients, all.changed);
+  else if (all.changed > 0)
+    text += fmt::format("; in it {} changed ones forward", all.changed);
+  return text;
+}
+
 class Supervisor {
  public:
   Supervisor(Plan& plan, Store& store, const RunOptions& options)
@@ -216,6 +226,8 @@ class Supervisor {
       finish_training(task, message);
     } else if (type == "scored") {
       finish_scoring(task, message);
+    } else if (type == "passes") {
+      add_passes(task, message.at("passes"));
     } else if (type == "failed") {
       fail(task, message.at("cell"), state_from_name(message.at("state").get<std::string>()), message.at("message"));
     } else if (type == "error") {
@@ -259,6 +271,24 @@ class Supervisor {
     const std::string tuned =
         message.contains("tuned") ? fmt::format("  tuned: {}", message.at("tuned").at("chosen").get<std::string>()) : "";
     progress_.line(fmt::format("scored   {}{}", label_of(task, key), tuned));
+  }
+
+  void add_passes(const Task& task, const json& passes) {
+    const CellRecord& model = task.model->cell.record;
+    PassRow all{.model = model.label, .set = fmt::format("{} sets", passes.size())};
+    for (const json& row : passes) {
+      summary_.passes.push_back({.model = model.label,
+                                 .set = row.at("set"),
+                                 .forward = row.at("forward"),
+                                 .gradients = row.at("gradients"),
+                                 .changed = row.at("changed")});
+      all.forward += summary_.passes.back().forward;
+      all.gradients += summary_.passes.back().gradients;
+      all.changed += summary_.passes.back().changed;
+    }
+    const std::string text = passes_text(all);
+    store_.event("info", model.key, text);
+    progress_.line(fmt::format("passes   {}  {}", model.label, text));
   }
 
   std::string label_of(const Task& task, const std::string& key) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace nearfar {
 
@@ -13,10 +14,18 @@ struct RunOptions {
   bool quiet = false;
 };
 
+/// What one image set cost one model, in images: through the network unchanged, through a backward pass, changed images or parts of the
+/// network. A set that is not listed came from the cache.
+struct PassRow {
+  std::string model, set;
+  std::int64_t forward = 0, gradients = 0, changed = 0;
+};
+
 struct RunSummary {
   std::int64_t ran = 0, failed = 0, skipped = 0;  ///< cells; skipped: their model failed, or somebody else has them
   bool interrupted = false;
   double seconds = 0;
+  std::vector<PassRow> passes;
 };
 
 /// Puts the plan into the store and runs what will_run says. SIGINT and SIGTERM: children write a checkpoint and are handed back.

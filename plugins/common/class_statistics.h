@@ -13,12 +13,12 @@ namespace nearfar::common {
 constexpr std::int64_t kStatisticsBlock = 4096;  // rows; 64 MiB of float64 at D = 2048
 
 struct ClassMeans {
-  at::Tensor means;   ///< [C,D] float32; zero for an absent class
+  at::Tensor means;   ///< [C,D] of the rows' type; zero for an absent class
   at::Tensor counts;  ///< [C] int64
 };
 
-/// `rows(first, count)` gives [count,D] float32 of N rows; labels [N] int64. Sums in float64. Error(data) for no rows or a label outside
-/// 0..C-1.
+/// `rows(first, count)` gives [count,D] float32 or float64 of N rows; labels [N] int64. Sums in float64. Error(data) for no rows or a label
+/// outside 0..C-1.
 template <class Rows>
 ClassMeans class_means(Rows&& rows, const at::Tensor& labels, std::int64_t classes, std::int64_t width) {
   const std::int64_t total = labels.size(0);
@@ -34,11 +34,11 @@ ClassMeans class_means(Rows&& rows, const at::Tensor& labels, std::int64_t class
     sums.index_add_(0, labels.narrow(0, first, count), rows(first, count).toType(at::kDouble));
   }
   const at::Tensor counts = labels.bincount({}, classes);
-  return {sums.div(counts.clamp_min(1).unsqueeze(1)).toType(at::kFloat), counts};
+  return {sums.div(counts.clamp_min(1).unsqueeze(1)).toType(rows(0, 0).scalar_type()), counts};
 }
 
-/// sklearn's EmpiricalCovariance of the class-centred rows: centred in float32, the (nearly zero) column mean taken off again in float64,
-/// divided by N. [D,D] float64.
+/// sklearn's EmpiricalCovariance of the class-centred rows: centred in the rows' type, the (nearly zero) column mean taken off again in
+/// float64, divided by N. [D,D] float64.
 template <class Rows>
 at::Tensor within_class_covariance(Rows&& rows, const at::Tensor& labels, const at::Tensor& means) {
   const std::int64_t total = labels.size(0), width = means.size(1);

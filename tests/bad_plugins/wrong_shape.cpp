@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"result", "matrix", "matrix|short|double|nan|nothing", "what score() returns"}};
+constexpr nearfar::Param kParams[] = {{"result", "matrix", "matrix|short|half|nan|nothing", "what score() returns"}};
 
 class WrongShape final : public nearfar::bad::Good {
  public:
@@ -14,7 +14,7 @@ class WrongShape final : public nearfar::bad::Good {
     at::Tensor scores = Good::score(batch);
     if (result_ == "matrix") return scores.unsqueeze(1);
     if (result_ == "short") return scores.narrow(0, 0, scores.size(0) - 1);
-    if (result_ == "double") return scores.toType(at::kDouble);
+    if (result_ == "half") return scores.toType(at::kHalf);
     if (result_ == "nothing") return {};
     scores[1].fill_(std::numeric_limits<double>::quiet_NaN());
     return scores;

@@ -55,8 +55,9 @@ class Extract : public ::testing::Test {
   std::filesystem::path root() const { return folder_.path() / "model"; }
   std::filesystem::path set() const { return root() / "test"; }
   bool ensure(const FeatureKey& key, std::int64_t slab = 3, const std::vector<std::int64_t>& bad = {}) {
-    return ensure_features(set(), key, *network_, {images_.mean, images_.std},
-                           [&] { return std::make_unique<ViewStream>(images_, slab, bad); });
+    return ensure_features(set(), key, *network_, {images_.mean, images_.std}, [&] {
+             return std::make_unique<ViewStream>(images_, slab, bad);
+           }).forward > 0;
   }
 
   TempDir folder_;

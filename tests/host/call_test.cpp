@@ -54,7 +54,7 @@ TEST(PluginCall, ChecksTheScores) {
   };
   EXPECT_ERROR(score("matrix"), ErrorKind::plugin, "wrong-shape", "returned [3,1] Float; expected [3] Float");
   EXPECT_ERROR(score("short"), ErrorKind::plugin, "returned [2] Float");
-  EXPECT_ERROR(score("double"), ErrorKind::plugin, "returned [3] Double");
+  EXPECT_ERROR(score("half"), ErrorKind::plugin, "returned [3] Half");
   EXPECT_ERROR(score("nan"), ErrorKind::plugin, "row 1 of 3 is nan");
   EXPECT_ERROR(score("nothing"), ErrorKind::plugin, "returned no tensor");
 }
@@ -63,7 +63,8 @@ TEST(PluginCall, ChecksWhatThePluginNeeds) {
   FeatureBatch batch;
   batch.features = at::ones({2, 3});
   EXPECT_ERROR(PostprocessorHandle(good("msp"), {}, "test").score(batch), ErrorKind::data, "'msp'", "needs logits", "scored");
-  EXPECT_ERROR(PostprocessorHandle(good("knn"), {}, "test").fit({}), ErrorKind::data, "normalized features", "train");
+  EXPECT_ERROR(PostprocessorHandle(good("knn"), {}, "test").fit({}), ErrorKind::data, "needs features", "train");
+  EXPECT_ERROR(PostprocessorHandle(good("nnguide"), {}, "test").fit({}), ErrorKind::data, "needs logits", "train");
   batch.logits = at::ones({3, 2});
   EXPECT_ERROR(PostprocessorHandle(good("msp"), {}, "test").score(batch), ErrorKind::data, "[3,2] Float", "2 rows");
 }

@@ -33,7 +33,7 @@ TEST(LoadPlugin, TellsWhatAPluginIs) {
   EXPECT_EQ(description.kind, "postprocessor");
   EXPECT_EQ(description.name, "knn");
   EXPECT_EQ(description.version, "1.0.0");
-  EXPECT_EQ(description.needs, (std::vector<std::string>{"normalized-features", "train"}));
+  EXPECT_EQ(description.needs, (std::vector<std::string>{"features", "train"}));
   ASSERT_EQ(description.params.size(), 1u);
   EXPECT_EQ(description.params[0].name, "k");
   EXPECT_EQ(description.params[0].default_value, ParamValue(std::int64_t{50}));

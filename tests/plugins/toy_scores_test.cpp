@@ -1,51 +1,8 @@
-// A problem that formulas determine completely (8 features, 3 classes, 24 train rows, 5 test rows), and what OpenOOD's classes give for it;
-// and the contract of score() for every method that works on cached features.
-#include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/isfinite.h>
-
-#include "common.h"
+// What OpenOOD's classes give for the toy problem.
+#include "toy_problem.h"
 
 namespace nearfar::testing {
 namespace {
-
-/// f(i, j) in double, then float32: [rows, columns].
-template <class F>
-at::Tensor formula(std::int64_t rows, std::int64_t columns, F f) {
-  at::Tensor result = at::empty({rows, columns});
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j)
-      result.mutable_data_ptr<float>()[i * columns + j] = static_cast<float>(f(static_cast<double>(i), static_cast<double>(j)));
-  }
-  return result;
-}
-
-HeadWeights head() {
-  return {formula(3, 8, [](double c, double j) { return std::cos(1.1 * c + 0.9 * j); }),
-          formula(1, 3, [](double, double c) { return 0.1 * c; }).squeeze(0)};
-}
-FeatureBatch with_logits(const at::Tensor& raw, const HeadWeights& linear, const at::Tensor& its_labels = {}) {
-  FeatureBatch batch = features(raw, its_labels);
-  batch.logits = raw.mm(linear.weight.t()).add(linear.bias);
-  return batch;
-}
-FitContext context() {
-  FitContext result;
-  result.head = head();
-  std::vector<std::int64_t> y;
-  for (std::int64_t i = 0; i < 24; ++i) y.push_back(i % 3);
-  const at::Tensor x = formula(24, 8, [](double i, double j) {
-    return std::max(0.0, std::sin(0.7 * i * i + 1.3 * j + 0.1 * i * j)) + 0.05 * std::fmod(i + 3 * j, 7.0);
-  });
-  result.train = result.val = with_logits(x, result.head, labels(y));
-  result.classes = 3;
-  return result;
-}
-FeatureBatch test_rows() {
-  return with_logits(
-      formula(5, 8, [](double i, double j) { return std::max(0.0, std::sin(0.3 + 1.7 * i + 0.5 * j)) + 0.02 * std::fmod(i * j, 5.0); }),
-      head());
-}
 
 struct Toy {
   const char* name;
@@ -106,46 +63,6 @@ TEST(ToyScores, OfLogitsAlone) {
   // ebo: -T log(e^0 + e^0) = -T log 2
   batch.logits = matrix({0, 0}, 1);
   expect_near(postprocessor("ebo", {{"temperature", 2.0}}).score(batch), {-2 * std::log(2.0)}, 1e-6);
-}
-
-/// Every method, fitted on the toy problem.
-std::vector<std::pair<std::string, PostprocessorHandle>> fitted() {
-  std::vector<std::pair<std::string, PostprocessorHandle>> all;
-  for (const char* name :
-       {"msp", "mls", "ebo", "mcm", "gen", "gradnorm", "react", "vra", "scale", "ash", "nci", "fdbd", "she", "dice", "mds"}) {
-    all.emplace_back(name, postprocessor(name));
-    all.back().second.fit(context());
-  }
-  return all;
-}
-
-TEST(ScoreContract, RowsAreIndependent) {
-  const FeatureBatch batch = with_logits(at::randn({11, 8}).abs(), head());
-  for (const auto& [name, scorer] : fitted()) {
-    SCOPED_TRACE(name);
-    expect_rows_independent(scorer, batch, 1e-5);
-  }
-}
-
-TEST(ScoreContract, FiniteInputGivesFiniteScores) {
-  const std::vector<at::Tensor> rows{at::full({2, 8}, 0.0), at::full({2, 8}, 1.0), at::full({2, 8}, -1.0), at::full({2, 8}, 1e4),
-                                     context().train.features.mean(0, true)};
-  for (const auto& [name, scorer] : fitted()) {
-    for (const at::Tensor& raw : rows) EXPECT_TRUE(at::isfinite(scorer.score(with_logits(raw, head()))).all().item<bool>()) << name;
-  }
-}
-
-TEST(ScoreContract, OneClassIsEnough) {
-  FitContext one = context();
-  one.head = {one.head.weight.narrow(0, 0, 1), one.head.bias.narrow(0, 0, 1)};
-  one.train = one.val = with_logits(one.train.features, one.head, labels(std::vector<std::int64_t>(24, 0)));
-  one.classes = 1;
-  for (const char* name :
-       {"msp", "mls", "ebo", "mcm", "gen", "gradnorm", "react", "vra", "scale", "ash", "nci", "fdbd", "she", "dice", "mds"}) {
-    PostprocessorHandle scorer = postprocessor(name);
-    scorer.fit(one);
-    EXPECT_EQ(scorer.score(with_logits(test_rows().features, one.head)).numel(), 5) << name;
-  }
 }
 
 }  // namespace

@@ -74,6 +74,32 @@ TEST_F(Forms, TextShowsRanksMeansAndReasons) {
   EXPECT_TRUE(contains(text, "No result: ce/net/s1 mds (failed: singular covariance)")) << text;
 }
 
+TEST_F(Forms, TheControlIsMarkedInEveryForm) {
+  const std::int64_t experiment = store_.put_experiment("sample", "canonical", "c0");
+  for (const std::int64_t seed : {0, 1}) {
+    const CellRecord cell = eval_cell(train_cell("ce", seed), "random");
+    store_.put_cell(experiment, cell, 100);
+    run_eval(store_, cell, eval_result({0.5, 0.5, 0.5, 0.5}, {0.95, 0.95, 0.95, 0.95}));
+  }
+  EXPECT_TRUE(contains(leaderboard_csv(load()), "ce,random,net,tiny,ood,near,mean,auroc,50.0000,0.0000,2,short,,,control\n"));
+  EXPECT_TRUE(contains(leaderboard_text(load()), "2; control"));
+  EXPECT_TRUE(contains(leaderboard_text(load()), "or are the control, whose scores are random numbers"));
+  EXPECT_TRUE(contains(leaderboard_markdown(load()), "| 2; control |"));
+  const nlohmann::json document = nlohmann::json::parse(leaderboard_json(load()));
+  bool found = false;
+  for (const nlohmann::json& row : document.at("boards").at(0).at("rows")) {
+    if (row.at("postprocessor") != "random") continue;
+    found = true;
+    EXPECT_EQ(row.at("flags"), "control");
+    EXPECT_TRUE(row.at("rank").is_null());
+  }
+  EXPECT_TRUE(found);
+  const std::string page = html();
+  const std::size_t control = page.find("random");
+  ASSERT_NE(control, std::string::npos);
+  EXPECT_TRUE(contains(page.substr(control, 4000), ">control<")) << page.substr(control, 2000);
+}
+
 TEST_F(Forms, MarkdownCellsCannotBreakTheTable) {
   add_hostile_names();
   const std::string markdown = leaderboard_markdown(load());

@@ -91,6 +91,22 @@ TEST_F(LeaderboardTest, PartialNeverRanks) {
   EXPECT_EQ(row("supcon", "knn").rank, 1);
 }
 
+TEST_F(LeaderboardTest, TheControlNeverRanks) {
+  add_method("random", 1.0);  // however lucky
+  const LeaderboardRow& control = row("ce", "random");
+  EXPECT_FALSE(control.rank);
+  EXPECT_EQ(control.unranked_reason, "control");
+  EXPECT_EQ(control.flags, "control");
+  EXPECT_EQ(row("supcon", "knn").rank, 1);
+  EXPECT_EQ(row("ce", "knn").flags, "");
+}
+
+TEST_F(LeaderboardTest, TheControlKeepsItsOtherFlags) {
+  add_method("random", 0.5, "partial;count-mismatch");
+  EXPECT_EQ(row("ce", "random").flags, "control;count-mismatch;partial");
+  EXPECT_EQ(row("ce", "random").unranked_reason, "control");
+}
+
 TEST_F(LeaderboardTest, CountMismatchRanksAmongItsOwnManifest) {
   add_method("best", 1.0, "count-mismatch");
   EXPECT_EQ(row("ce", "best").rank, 1);

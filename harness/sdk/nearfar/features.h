@@ -1,6 +1,6 @@
 #pragma once
 /// What a postprocessor is given: the outputs of a model for some images, and the model's linear head.
-/// All tensors are borrowed: read, never modified, never kept past the call unless cloned (fit may keep clones).
+/// All tensors are read, never modified; score() keeps none, fit() may keep what it is given.
 /// N rows, C classes, D width of the backbone feature. float32 contiguous, on the device the runner chose; labels are int64.
 /// A tensor that the plugin's `needs` did not ask for may be undefined.
 #include <ATen/core/Tensor.h>
@@ -15,8 +15,8 @@ enum Need : std::uint32_t {
   kFeatures = 1u << 1,            ///< FeatureBatch::features: raw pooled backbone features
   kNormalizedFeatures = 1u << 2,  ///< FeatureBatch::normalized: the same, L2-normalised rows (eps 1e-12)
   kHeadWeights = 1u << 3,         ///< HeadWeights of the linear classifier
-  kMapStatistics = 1u << 4,       ///< reduced statistics of the feature maps
-  kInputGradients = 1u << 5,      ///< gradients with respect to the images
+  kMapStatistics = 1u << 4,       ///< observe() is called, and NetworkBatch has maps
+  kInputGradients = 1u << 5,      ///< observe() is called, and NetworkBatch has gradients
   kTrain = 1u << 6,               ///< FitContext::train
   kValidation = 1u << 7,          ///< FitContext::val
 };
@@ -27,6 +27,7 @@ struct FeatureBatch {
   at::Tensor normalized;  ///< [N,D] features / max(|features|, 1e-12)
   at::Tensor logits;      ///< [N,C]
   at::Tensor labels;      ///< [N] int64; undefined when scoring
+  at::Tensor observed{};  ///< [N,K] what this postprocessor's observe() kept of each image
 };
 
 struct HeadWeights {

@@ -34,6 +34,9 @@ struct PluginText {
   ParamTable params = {};
   const char* sweep = "";  ///< values that `tune` searches by default: "k=50,100;alpha=0.1,1"; the first parameter varies fastest
   bool tuned = false;      ///< the method's reference searches `sweep` by default (OpenOOD: APS_mode)
+  const char* observed_params =
+      "";                        ///< parameters that observe() depends on: "temperature,noise"; the others can be searched without a pass
+  bool observes_fitted = false;  ///< observe_fitted() is not observe(): scored images are looked at after fit()
 };
 
 /// The descriptor. Read in this order: `magic` and `api` first, then `tag`, and only then the rest. Fields are only ever appended.

@@ -30,7 +30,7 @@ class Ash final : public nearfar::Postprocessor {
  private:
   at::Tensor kept_values(const nearfar::common::TopShare& share) const {
     if (variant_ == "p") return share.values;
-    if (variant_ == "s") return share.values.mul(share.all.div(share.top).nan_to_num(0, 80, 0).clamp_max(80).exp());
+    if (variant_ == "s") return nearfar::common::scaled(share.values, nearfar::common::share_factor(share));
     return share.all.div(share.values.size(1)).expand_as(share.values);
   }
 

@@ -19,9 +19,8 @@ class Scale final : public nearfar::Postprocessor {
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
     const auto share = nearfar::common::top_share(batch.features, nearfar::common::kept_features(batch.features.size(1), percentile_));
-    // Two exponents at most: a row without a positive activation (0 / 0) stays as it is.
-    const at::Tensor factor = share.all.div(share.top).nan_to_num(0, 80, 0).clamp_max(80).exp();
-    return nearfar::common::energy(nearfar::common::head_logits(batch.features.mul(factor), weight_, bias_));
+    const at::Tensor shaped = nearfar::common::scaled(batch.features, nearfar::common::share_factor(share));
+    return nearfar::common::energy(nearfar::common::head_logits(shaped, weight_, bias_));
   }
 
  private:

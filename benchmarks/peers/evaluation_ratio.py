@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""How many times faster a whole evaluation of one checkpoint is here than by OpenOOD v1.5's order of calls, and than by pytorch-ood with its
+cache on: the same PNG files, the same ResNet-18 with random weights, the same parameter searches, 2 threads.
+
+Ours is the wall time of one `nearfar run` of configs/experiments/evaluate-checkpoint.toml into an empty folder, start included. The peers run
+inside this process, without their imports. Whole-run times are compared once each: a pair takes minutes, not milliseconds.
+
+Needs everything in benchmarks/peers/requirements.txt.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pairs
+import numpy as np
+import openood_calls
+import torch
+from PIL import Image
+
+SETS = ("train", "val", "ood_val", "test", "near/a", "far/b")
+SCORED = ("test", "near/a", "far/b")
+ALLOWED = 2e-3  # of scores, relative to the largest: ill-conditioned rmds and vim come near it, the rest is 100 times closer
+
+BENCHMARK = """classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+[image]
+channels = 3
+height = 32
+width = 32
+resize = 32
+mean = [0.4914, 0.4822, 0.4465]
+std = [0.2470, 0.2435, 0.2616]
+[root.r]
+folder = "."
+in_data_root = "."
+"""
+
+
+def make(folder, counts):
+    """PNG files with slopes and grain, in lists as OpenOOD has them; a benchmark file and a checkpoint. Returns the network and the lists."""
+    random = np.random.default_rng(5)
+    y, x = (grid[..., None] / 31 for grid in np.mgrid[0:32, 0:32])
+    lists, toml = {}, BENCHMARK
+    for name in SETS:
+        place = folder / "images" / name
+        place.mkdir(parents=True)
+        files, labels = [], []
+        for i in range(counts[name]):
+            label = i % 10 if name in ("train", "val", "test") else -1
+            corners = random.uniform(0, 255, (4, 1, 1, 3)) * (1 if label >= 0 else 0.7) + 6 * max(label, 0)
+            image = (corners[0] * (1 - x) + corners[1] * x) * (1 - y) + (corners[2] * (1 - x) + corners[3] * x) * y
+            files.append(place / f"{i:04}.png")
+            labels.append(label)
+            Image.fromarray(np.clip(image + random.normal(0, 8, (32, 32, 3)), 0, 255).astype(np.uint8)).save(files[-1])
+        stem = name.replace("/", "-")
+        (folder / f"{stem}.txt").write_text("".join(f"{file.relative_to(folder)} {label}\n" for file, label in zip(files, labels)))
+        toml += f'[[set]]\nname = "{name}"\nlist = "{stem}.txt"\nimages = "."\n'
+        lists[name] = (files, labels)
+    (folder / "bench.toml").write_text(toml)
+    torch.manual_seed(0)
+    net = openood_calls.ResNet18().eval()
+    torch.save(net.state_dict(), folder / "random.ckpt")
+    return net, lists
+
+
+def run_ours(build, folder, names, out):
+    """One run from nothing; wall and processor seconds."""
+    command = [build / "bin/nearfar", "run", pairs.ROOT / "configs/experiments/evaluate-checkpoint.toml", f"benchmark={folder / 'bench.toml'}"]
+    command += [f"data.root={folder}", f"model.checkpoint={folder / 'random.ckpt'}", f"postprocessors={','.join(names)}", 'protocols=["ood"]']
+    command += [f"run.threads={pairs.THREADS}", "--jobs", "1", "--out", out, "--quiet"]
+    before = os.times()
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"nearfar run ended with {result.returncode}:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
+    after = os.times()
+    children = (after.children_user + after.children_system) - (before.children_user + before.children_system)
+    return after.elapsed - before.elapsed, children
+
+
+def our_scores(build, folder, out):
+    """Postprocessor -> set -> scores of a finished run."""
+    listed = subprocess.run([build / "bin/nearfar", "list", "cells", "--out", out, "--json"], capture_output=True, text=True, check=True)
+    found = {}
+    for cell in json.loads(listed.stdout):
+        name, place = cell["label"].split()[-1], folder / "scores" / cell["id"]
+        command = [build / "bin/nearfar", "export", cell["key"], "--scores", place, "--out", out]
+        subprocess.run(command, check=True, capture_output=True)
+        found[name] = {set_name: np.load(place / f"{set_name}.npy") for set_name in SCORED}
+    return found
+
+
+def whole(scores):
+    return np.concatenate([scores[name] for name in SCORED]).astype(np.float64)
+
+
+def check(runner, ours):
+    """Leaves the program if scores differ from the peer's formulas (not timed, from features kept). A search may end at another parameter
+    where two AUROCs are nearly equal: then the scores must be those of another point of the same grid."""
+    kept = {name: runner.whole(name)[:2] for name in SETS}
+    worst = (0.0, "")
+    for name, made in openood_calls.METHODS.items():
+        if name not in ours:
+            continue
+        method = made(runner)
+        method.set_up()
+        errors = []
+        for parameters in openood_calls.points(method.grid):
+            method.use(**parameters)
+            theirs = {each: -np.asarray(method.conf(*kept[each]), np.float64).reshape(-1) for each in SCORED}
+            errors.append(pairs.relative_error(whole(ours[name]), whole(theirs)))
+        if min(errors) > ALLOWED:
+            sys.exit(f"{name}: our scores differ from the peer's by {min(errors):.1e}, so there is no ratio")
+        worst = max(worst, (min(errors), name))
+    print(f"  {len(ours)} postprocessors give the peer's scores; largest relative difference {worst[0]:.1e} ({worst[1]})", flush=True)
+
+
+def pytorch_ood_detectors(net):
+    """Of the detectors both have, those that its cache serves, and ReAct, which it does not. Its SHE refuses a network that gets no image of
+    some class right, as one with random weights does."""
+    from pytorch_ood import detector as d
+
+    w, b = net.fc.weight, net.fc.bias
+    logit = {"msp": d.MaxSoftmax(net), "mls": d.MaxLogit(net), "ebo": d.EnergyBased(net), "gen": d.GEN(net), "klm": d.KLMatching(net)}
+    logit["temp-scaling"] = d.TemperatureScaling(net)
+    f = net.features
+    feature = {"mds": d.Mahalanobis(f), "rmds": d.RMD(f), "knn": d.KNN(f, k=50), "vim": d.ViM(f, d=256, w=w, b=b)}
+    feature |= {"dice": d.DICE(f, w=w, b=b, p=0.9), "fdbd": d.fDBD(f, net.fc), "nnguide": d.NNGuide(f, net.fc, k=100), "nci": d.NCI(f, net.fc, 1e-4)}
+    return logit, feature, {"react": d.ReAct(f, net.fc)}
+
+
+def pytorch_ood_run(net, sets, by_hand):
+    """Fits and evaluates every detector. `by_hand`: train features are extracted once and handed in, which its manual does not ask for."""
+    from pytorch_ood.benchmark import Benchmark
+
+    class Ours(Benchmark):
+        ood_names = ["a", "b"]
+
+        def train_set(self):
+            return sets["train"]
+
+        def test_sets(self, known=True, unknown=True):
+            return [torch.utils.data.ConcatDataset([sets["test"], sets[name]]) for name in SCORED[1:]]
+
+    logit, feature, rest = pytorch_ood_detectors(net)
+    loader = torch.utils.data.DataLoader(sets["train"], batch_size=openood_calls.BATCH)
+    with torch.no_grad():
+        if by_hand:
+            features, labels = (torch.cat(column) for column in zip(*[(net.features(x), y) for x, y in loader]))
+            logits = net.fc(features)
+    for kind, detectors in (("logits", logit), ("features", feature), ("", rest)):
+        for made in detectors.values():
+            if not made.requires_fit:
+                continue
+            if by_hand and kind:
+                getattr(made, f"fit_{kind}")(logits if kind == "logits" else features, labels)
+            elif by_hand:
+                made.fit_feature_maps(features, labels)
+            else:
+                made.fit(loader)
+    detectors = [*logit.values(), *feature.values(), *rest.values()]
+    Ours().evaluate(detectors, loader_kwargs={"batch_size": openood_calls.BATCH}, cache=True)
+    return logit | feature
+
+
+def check_pytorch_ood(runner, fitted, ours):
+    """The detectors that mean the same by the same name give the same scores."""
+    logits = runner.whole("test")[1]
+    for name in ("msp", "mls", "ebo"):
+        error = pairs.relative_error(ours[name]["test"], fitted[name].predict_logits(logits).detach().numpy())
+        if error > ALLOWED:
+            sys.exit(f"pytorch-ood's {name}: our scores differ by {error:.1e}, so there is no ratio")
+    print("  msp, mls and ebo give pytorch-ood's scores", flush=True)
+
+
+def row(peer, size, theirs, ours, goal, note=""):
+    ratio = theirs[0] / ours[0]
+    return pairs.Row("evaluation", size, peer, theirs[0], ours[0], ratio, ratio, theirs[1] / max(ours[1], 1e-6), 1, goal, note)
+
+
+def main():
+    made = pairs.parser(__doc__.splitlines()[0])
+    made.epilog = "--only openood or --only pytorch-ood: against that peer alone"
+    made.add_argument("--images", type=int, default=100, help="of each of the six sets but train, which has three times as many and at least 300")
+    arguments = made.parse_args()
+    torch.set_num_threads(pairs.THREADS)
+    print(pairs.machine_line())
+    images = 20 if arguments.quick else arguments.images
+    names = ["msp", "mls", "mds", "knn", "react"] if arguments.quick else list(openood_calls.METHODS)
+    # ViM's null space has to have something of the train set in it: more images than its 256 main directions.
+    counts = {name: max(300, 3 * images) if name == "train" else images for name in SETS}
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        net, lists = make(folder, counts)
+        sets = {name: openood_calls.Images(*files_and_labels) for name, files_and_labels in lists.items()}
+        runner = openood_calls.Runner(net, sets)
+        run_ours(arguments.build, folder, names, folder / "first")  # warms up
+        ours = our_scores(arguments.build, folder, folder / "first")
+        check(runner, ours)
+        if arguments.only in "openood":
+            runner.images = 0
+            theirs = pairs.clock(lambda: openood_calls.evaluate(runner, names, SCORED))
+            again = run_ours(arguments.build, folder, names, folder / "second")
+            size = f"{len(names)} heads, {sum(counts.values())} images"
+            note = f"{runner.images} images through the network there, {sum(counts.values())} here"
+            rows.append(row("OpenOOD's calls, batch 200", size, theirs, again, 0 if arguments.quick else 25, note))
+            print(f"  {rows[-1]}", flush=True)
+
+        if arguments.only in "pytorch-ood" and not arguments.quick:
+            fitted = pytorch_ood_run(net, sets, by_hand=True)  # also warms up
+            check_pytorch_ood(runner, fitted, ours)
+            shared = [name for group in pytorch_ood_detectors(net) for name in group]
+            size = f"{len(shared)} heads, {sum(counts.values())} images"
+            for by_hand, goal, peer in ((False, 5, "pytorch-ood 0.4.0, cache"), (True, 0, "same, features by hand")):
+                theirs = pairs.clock(lambda: pytorch_ood_run(net, sets, by_hand))  # noqa: B023
+                again = run_ours(arguments.build, folder, shared, folder / f"shared-{by_hand}")
+                rows.append(row(peer, size, theirs, again, goal))
+                print(f"  {rows[-1]}", flush=True)
+    return pairs.finish(rows, arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

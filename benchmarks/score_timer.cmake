@@ -1,0 +1,1 @@
+nearfar_bench(score_timer LIBS nearfar::features nearfar::host nearfar::base)
