@@ -64,7 +64,7 @@ def make(folder, width, classes, train_rows, test_rows):
     bias = random.normal(0, 0.1, classes).astype(np.float32)
     train, val, test = features(labels), features(np.arange(max(2000, 2 * classes)) % classes), features(random.integers(0, classes, test_rows))
     arrays = {"head/weight": weight, "head/bias": bias}
-    for name, rows, its_labels in (("train", train, labels), ("val", val, np.arange(len(val)) % classes), ("test", test, None), ("few", test[:FEW], None)):
+    for name, rows, its_labels in (("train", train, labels), ("val", val, np.arange(len(val)) % classes), ("test", test, None), ("near/few", test[:FEW], None)):
         arrays[f"{name}/features"], arrays[f"{name}/logits"] = rows, rows @ weight.T + bias
         if its_labels is not None:
             arrays[f"{name}/labels"] = its_labels
@@ -268,7 +268,7 @@ def compare(build, name, data, quick):
     peer, allowed, goals = HEADS[name]
     scored = "test"
     if name == "klm" and data.classes > 100:  # half a millisecond for each pair of image and class: a batch would take minutes
-        scored, data = "few", replace(data, test=data.test[:FEW], logits=data.logits[:FEW])
+        scored, data = "near/few", replace(data, test=data.test[:FEW], logits=data.logits[:FEW])
     size = f"{data.width}, C={data.classes}, {len(data.test)} rows"
     theirs = peer(data)
     parameters = {"dim": VIM_DIM[data.width]} if name == "vim" else {}

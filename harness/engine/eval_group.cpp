@@ -40,8 +40,8 @@ json artifact_json(const char* name, const fs::path& out, const fs::path& file) 
 }
 
 /// The search of a cell: what its message says of it, and the trace as a file beside the scores.
-void search(GroupCell& cell, const Group& group, const PointColumns& columns) {
-  const TuneResult result = tune(cell.plugin, cell.fixed, cell.grid, group.features, columns);
+void search(GroupCell& cell, const fs::path& out, const FeatureFolder& features, const PointColumns& columns) {
+  const TuneResult result = tune(cell.plugin, cell.fixed, cell.grid, features, columns);
   json points = json::array();
   for (const TunePoint& point : result.trace) {
     json row{{"params", canonical_params(point.params)}, {"auroc", point.auroc}};
@@ -49,13 +49,13 @@ void search(GroupCell& cell, const Group& group, const PointColumns& columns) {
     points.push_back(std::move(row));
   }
   cell.found["tuned"] = {{"chosen", canonical_params(result.chosen)}, {"points", points}, {"ties", result.ties}};
-  const fs::path file = group.out / cell.job.at("folder").get<std::string>() / "tune.json";
+  const fs::path file = out / cell.job.at("folder").get<std::string>() / "tune.json";
   const json document{{"criterion", "auroc"}, {"id", "val"},
                       {"ood", "ood_val"},     {"grid", grid_text(cell.grid)},
                       {"points", points},     {"chosen", canonical_params(result.chosen)},
                       {"ties", result.ties},  {"tie_rule", "the first of the highest"}};
   write_file_atomic(file, document.dump(2) + "\n");
-  cell.found["artifact"] = artifact_json("tune", group.out, file);
+  cell.found["artifact"] = artifact_json("tune", out, file);
   cell.params = cell.fixed;
   cell.params.insert(result.chosen.begin(), result.chosen.end());
 }
@@ -74,7 +74,7 @@ json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns
   for (const AccuracyRow& row : group.accuracy.rows)
     message["accuracy"].push_back({{"protocol", row.protocol}, {"dataset", row.dataset}, {"value", row.value}});
   const Stopwatch whole;
-  if (!cell.chosen) search(cell, group, columns);
+  if (!cell.chosen) search(cell, group.out, group.features, columns);
   if (!cell.found.is_null()) {
     message["tuned"] = cell.found.at("tuned");
     message["artifacts"].push_back(cell.found.at("artifact"));
@@ -97,7 +97,7 @@ json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns
   return message;
 }
 
-void send_failed(const GroupCell& cell, const std::exception_ptr& why) {
+void send_failed(const json& cell_job, const std::exception_ptr& why) {
   std::string_view kind = "internal";
   std::string message;
   try {
@@ -108,7 +108,7 @@ void send_failed(const GroupCell& cell, const std::exception_ptr& why) {
   } catch (const std::exception& error) {
     message = error.what();
   }
-  send({{"type", "failed"}, {"cell", cell.job.at("cell")}, {"state", "failed"}, {"kind", kind}, {"message", message}});
+  send({{"type", "failed"}, {"cell", cell_job.at("cell")}, {"state", "failed"}, {"kind", kind}, {"message", message}});
 }
 
 json passes_json(const std::vector<ModelFeatures::Pass>& passes) {
@@ -147,22 +147,26 @@ void eval_group(const json& job) {
   std::vector<GroupCell> cells;
   for (const json& cell : job.at("cells")) {
     send({{"type", "begin"}, {"cell", cell.at("cell")}});  // loading a plugin may end the process
-    cells.emplace_back(cell, plugin_of(cell));
+    try {
+      cells.emplace_back(cell, plugin_of(cell));
+    } catch (const std::exception&) {
+      send_failed(cell, std::current_exception());
+    }
   }
   send({{"type", "begin"}, {"cell", ""}});
   ModelFeatures features(job, fit_sets.size() + score_sets.size());
+  const fs::path out = job.at("out").get<std::string>();
   std::optional<Observation> observation;
   const auto columns_of = [&](const GroupCell& cell) -> PointColumns {
     if (!cell.observing()) return {};
     return [&observation, &cell](const ParamMap& params) { return observation->columns(cell, params); };
   };
-  const Observation::Calls calls{
-      .failed = [](GroupCell& cell, const std::exception_ptr& why) { send_failed(cell, why); },
-      .search = [&](GroupCell& cell) { search(cell, group_of(job, features.folder(), {}, {}), columns_of(cell)); },
-      .begin =
-          [](const GroupCell* cell) {
-            send({{"type", "begin"}, {"cell", cell == nullptr ? json("") : cell->job.at("cell")}});
-          }};
+  const Observation::Calls calls{.failed = [](GroupCell& cell, const std::exception_ptr& why) { send_failed(cell.job, why); },
+                                 .search = [&](GroupCell& cell) { search(cell, out, FeatureFolder(features.folder()), columns_of(cell)); },
+                                 .begin =
+                                     [](const GroupCell* cell) {
+                                       send({{"type", "begin"}, {"cell", cell == nullptr ? json("") : cell->job.at("cell")}});
+                                     }};
   observation.emplace(features, fit_sets, score_sets, cells, calls);
   observation->run();
   send({{"type", "passes"}, {"passes", passes_json(features.passes())}});
@@ -176,9 +180,9 @@ void eval_group(const json& job) {
       send(score_cell(cell, group, columns_of(cell)));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
-      send_failed(cell, std::current_exception());
+      send_failed(cell.job, std::current_exception());
     } catch (const std::exception&) {
-      send_failed(cell, std::current_exception());
+      send_failed(cell.job, std::current_exception());
     }
   }
 }

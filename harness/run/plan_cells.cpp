@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -31,6 +33,17 @@ json images_identity(const Plan& plan, const std::vector<std::string>& sets) {
 
 json plugin_identity(const PluginDescription& plugin, const ParamMap& params) {
   return {{"name", plugin.name}, {"version", plugin.version}, {"source", plugin.source_hash}, {"params", json::parse(params_json(params))}};
+}
+
+/// Contents of the files that parameters name (picks=FILE.npy): the same path with other contents is another result.
+std::map<std::string, std::string> named_files(const ParamMap& params) {
+  std::map<std::string, std::string> files;
+  for (const auto& [name, value] : params) {
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr || (text->find('/') == std::string::npos && !text->ends_with(".npy"))) continue;
+    if (std::filesystem::is_regular_file(*text)) files[name] = sha256_file(*text);
+  }
+  return files;
 }
 
 void identify(CellRecord& record, const json& identity) {
@@ -104,6 +117,11 @@ namespace {
 /// What a leaderboard shows: parameters other than the default, and what was searched.
 std::string shown_params(const PlannedEval& eval, const PostprocessorChoice& choice) {
   ParamMap shown = non_default_params(eval.plugin->params, eval.params);
+  // A file by its name and contents: the same row wherever it lay.
+  for (const auto& [name, hash] : named_files(shown)) {
+    const std::filesystem::path file = std::get<std::string>(shown.at(name));
+    shown[name] = fmt::format("{}@{}", file.filename().string(), hash.substr(0, 8));
+  }
   if (!eval.grid.empty()) {
     std::string grid = grid_text(eval.grid);
     std::replace(grid.begin(), grid.end(), ';', ' ');
@@ -161,6 +179,7 @@ PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const Postpro
                 {"dtype", plan.experiment.dtype},
                 {"deterministic", plan.experiment.deterministic}};
   if (!eval.grid.empty()) identity["grid"] = grid_text(eval.grid);
+  if (const auto files = named_files(eval.params); !files.empty()) identity["files"] = files;
   identify(record, identity);
   check_applicable(plan, model, eval);
   return eval;

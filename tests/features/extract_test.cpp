@@ -60,6 +60,11 @@ class Extract : public ::testing::Test {
            }).forward > 0;
   }
 
+  PassCounts look(const std::vector<Observer>& observers, const std::vector<std::int64_t>& bad = {}) {
+    return ensure_features(
+        set(), key_, *network_, {images_.mean, images_.std}, [&] { return std::make_unique<ViewStream>(images_, 3, bad); }, observers);
+  }
+
   TempDir folder_;
   std::vector<std::uint8_t> pixels_;
   std::vector<std::int64_t> labels_{0, 1, 2, 0, 1, 2, 0};
@@ -91,6 +96,60 @@ TEST_F(Extract, RunsTheNetworkOnceAndReadsBackTheSame) {
   EXPECT_TRUE(at::equal(cached.labels, direct.labels));
   EXPECT_TRUE(at::equal(folder.head().weight, network_->head().weight));
   EXPECT_EQ(folder.sets(), std::vector<std::string>{"test"});
+}
+
+/// Keeps the first logit of every image, and counts the images it saw.
+Observer first_logit(const std::string& key, std::int64_t& seen) {
+  return {.key = key,
+          .needs = kInputGradients,
+          .observe =
+              [&seen](NetworkBatch& batch) {
+                seen += batch.images().size(0);
+                return batch.logits().narrow(1, 0, 1).contiguous();
+              },
+          .failed = [](const std::exception_ptr& why) { std::rethrow_exception(why); }};
+}
+
+TEST_F(Extract, ShowsEveryImageToTheObserversOnceAndKeepsTheirColumns) {
+  std::int64_t first = 0, second = 0;
+  const PassCounts all = look({first_logit("a", first), first_logit("b", second), first_logit("a", first)});
+  EXPECT_EQ(all.forward, 7);
+  EXPECT_EQ(first, 7);  // one key, one look
+  EXPECT_EQ(second, 7);
+  const FeatureBatch cached = FeatureFolder(root()).set("test", kLogits);
+  EXPECT_TRUE(at::equal(map_columns(set(), "a"), cached.logits.narrow(1, 0, 1)));
+  EXPECT_EQ(look({first_logit("a", first)}).forward, 0);
+  std::int64_t third = 0;
+  const std::string manifest = read_file(set() / "manifest.json");
+  EXPECT_EQ(look({first_logit("a", first), first_logit("c", third)}).forward, 7);  // the features stay, the new column needs a pass
+  EXPECT_EQ(first, 7);
+  EXPECT_EQ(third, 7);
+  EXPECT_EQ(read_file(set() / "manifest.json"), manifest);
+  EXPECT_TRUE(columns_cached(set(), key_, "c"));
+  EXPECT_FALSE(columns_cached(set(), key_, "d"));
+  FeatureKey other = key_;
+  other.checkpoint += " changed";
+  EXPECT_FALSE(columns_cached(set(), other, "c"));
+}
+
+TEST_F(Extract, LeavesOutTheColumnsOfUnreadableImages) {
+  std::int64_t seen = 0;
+  look({first_logit("a", seen)}, {1, 6});
+  EXPECT_TRUE(at::equal(map_columns(set(), "a"), FeatureFolder(root()).set("test", kLogits).logits.narrow(1, 0, 1)));
+}
+
+TEST_F(Extract, GoesOnWithoutAnObserverThatFails) {
+  std::int64_t seen = 0;
+  int failures = 0;
+  Observer bad = first_logit("bad", seen);
+  bad.observe = [](NetworkBatch&) -> at::Tensor { throw Error(ErrorKind::plugin, "no"); };
+  bad.failed = [&](const std::exception_ptr&) { ++failures; };
+  EXPECT_EQ(look({bad, first_logit("good", seen)}).forward, 7);
+  EXPECT_EQ(failures, 1);
+  EXPECT_EQ(seen, 7);
+  EXPECT_TRUE(columns_cached(set(), key_, "good"));
+  EXPECT_FALSE(columns_cached(set(), key_, "bad"));
+  EXPECT_THROW(map_columns(set(), "bad"), Error);
 }
 
 TEST_F(Extract, LeavesOutUnreadableImagesAndSaysWhich) {
