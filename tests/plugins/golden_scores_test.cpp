@@ -19,8 +19,7 @@ TEST(GoldenScores, Ebo) {
 }
 TEST(GoldenScores, Mcm) {
   expect_openood_scores("mcm", {}, "mcm.main");
-  // Most images saturate within a few units of float32's last place below 1: LibTorch's exp differs in that place between AVX2 and AVX-512.
-  expect_openood_scores("mcm", {{"tau", 0.1}}, "mcm.hp_0.1", 1e-6, 0.99);
+  expect_openood_scores("mcm", {{"tau", 0.1}}, "mcm.hp_0.1", 1e-6);  // most images saturate within a few units of the last place below 1
 }
 TEST(GoldenScores, Gen) {  // (1 - p)^gamma makes much of the last place of p
   expect_openood_scores("gen", {{"gamma", 2.0}, {"m", std::int64_t{10}}}, "gen.main", 1e-3);

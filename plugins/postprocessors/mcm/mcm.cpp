@@ -1,6 +1,7 @@
 // Maximum concept matching on a classifier's logits. Ming et al. 2022, arXiv:2211.13445.
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
+
+#include "../../common/largest_probability.h"
 
 namespace {
 
@@ -11,7 +12,7 @@ class Mcm final : public nearfar::Postprocessor {
   explicit Mcm(const nearfar::Params& params) : tau_(params.number("tau")) {}
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,C] -> [N]
-    return at::softmax(batch.logits.div(tau_), 1).amax(1).neg();         // float32: saturated images tie, as in the reference
+    return nearfar::common::largest_probability(batch.logits.div(tau_)).neg();
   }
 
  private:

@@ -1,6 +1,7 @@
 // Maximum softmax probability. Hendrycks & Gimpel 2017, arXiv:1610.02136.
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
+
+#include "../../common/largest_probability.h"
 
 namespace {
 
@@ -9,8 +10,7 @@ class Msp final : public nearfar::Postprocessor {
   explicit Msp(const nearfar::Params&) {}
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,C] -> [N]
-    // float32 at::softmax on purpose: confident images saturate at exactly 1, and those ties move FPR@95.
-    return at::softmax(batch.logits, 1).amax(1).neg();
+    return nearfar::common::largest_probability(batch.logits).neg();
   }
 };
 

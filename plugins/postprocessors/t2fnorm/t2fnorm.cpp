@@ -1,8 +1,8 @@
 // Scorer of a net trained with normalised features. Regmi et al. 2024, arXiv:2305.17797.
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
 
 #include "../../common/energy.h"
+#include "../../common/largest_probability.h"
 
 namespace {
 
@@ -19,7 +19,7 @@ class T2fNorm final : public nearfar::Postprocessor {
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
     const at::Tensor logits = nearfar::common::head_logits(batch.features.div(tau_), weight_, bias_);
-    return at::softmax(logits, 1).amax(1).neg();  // float32: saturated images tie, as in the reference
+    return nearfar::common::largest_probability(logits).neg();
   }
 
  private:

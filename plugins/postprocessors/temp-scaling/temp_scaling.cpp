@@ -1,8 +1,8 @@
 // Temperature scaling. Guo et al. 2017, arXiv:1706.04599.
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
 
+#include "../../common/largest_probability.h"
 #include "../../common/lbfgs.h"
 
 namespace {
@@ -32,7 +32,7 @@ class TempScaling final : public nearfar::Postprocessor {
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,C] -> [N]
-    return at::softmax(batch.logits.div(temperature_), 1).amax(1).neg();
+    return nearfar::common::largest_probability(batch.logits.div(temperature_)).neg();
   }
 
  private:
