@@ -74,7 +74,7 @@ def run_ours(build, folder, names, out):
     before = os.times()
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        sys.exit(f"nearfar run ended with {result.returncode}:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
+        pairs.give_up(f"nearfar run ended with {result.returncode}:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
     after = os.times()
     children = (after.children_user + after.children_system) - (before.children_user + before.children_system)
     return after.elapsed - before.elapsed, children
@@ -112,7 +112,7 @@ def check(runner, ours):
             theirs = {each: -np.asarray(method.conf(*kept[each]), np.float64).reshape(-1) for each in SCORED}
             errors.append(pairs.relative_error(whole(ours[name]), whole(theirs)))
         if min(errors) > ALLOWED:
-            sys.exit(f"{name}: our scores differ from the peer's by {min(errors):.1e}, so there is no ratio")
+            pairs.give_up(f"{name}: our scores differ from the peer's by {min(errors):.1e}, so there is no ratio")
         worst = max(worst, (min(errors), name))
     print(f"  {len(ours)} postprocessors give the peer's scores; largest relative difference {worst[0]:.1e} ({worst[1]})", flush=True)
 
@@ -171,7 +171,7 @@ def check_pytorch_ood(runner, fitted, ours):
     for name in ("msp", "mls", "ebo"):
         error = pairs.relative_error(ours[name]["test"], fitted[name].predict_logits(logits).detach().numpy())
         if error > ALLOWED:
-            sys.exit(f"pytorch-ood's {name}: our scores differ by {error:.1e}, so there is no ratio")
+            pairs.give_up(f"pytorch-ood's {name}: our scores differ by {error:.1e}, so there is no ratio")
     print("  msp, mls and ebo give pytorch-ood's scores", flush=True)
 
 
@@ -223,4 +223,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pairs.guarded(main))

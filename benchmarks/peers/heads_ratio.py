@@ -303,9 +303,11 @@ def main():
             continue
         with tempfile.TemporaryDirectory() as temporary:
             data = make(Path(temporary), width, classes, train_rows, test_rows)
-            rows += [compare(arguments.build, name, data, arguments.quick) for name in names]
-    return pairs.finish(rows, arguments.json)
+            for name in names:
+                rows.append(compare(arguments.build, name, data, arguments.quick))
+                pairs.store(rows[-1:], arguments.json)  # at once: a later head that fails costs no row that is measured
+    return pairs.finish(rows, None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pairs.guarded(main))

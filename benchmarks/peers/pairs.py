@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class Ours:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            sys.exit(f"score_timer ended at '{' '.join(map(str, words))}'; its message is above")
+            give_up(f"score_timer ended at '{' '.join(map(str, words))}'; its message is above")
         return tuple(map(float, answer.split()))
 
     def fit(self):
@@ -128,7 +129,7 @@ def gate(what, ours, theirs, allowed):
     """Prints both sides' errors against float64; leaves the program where ours is above what is allowed and above the peer's."""
     print(f"  {what}: error against float64: ours {ours:.1e}, peer {theirs:.1e}", flush=True)
     if not ours <= max(allowed, theirs):
-        sys.exit(f"{what}: our answer is wrong (more than {allowed:.0e} and more than the peer's), so there is no ratio")
+        give_up(f"{what}: our answer is wrong (more than {allowed:.0e} and more than the peer's), so there is no ratio")
 
 
 def machine():
@@ -151,6 +152,21 @@ def parser(description):
     made.add_argument("--only", default="", help="rows whose stage contains this text")
     made.add_argument("--json", type=Path, help="append the rows to this file, one JSON object a line")
     return made
+
+
+def give_up(message):
+    """No answer, or a wrong one: exit 2, which is not the 1 of a goal that is missed."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def guarded(main):
+    """main()'s exit status, and 2 where it fails: Python's own 1 would read as a goal that is missed."""
+    try:
+        return main()
+    except Exception:
+        traceback.print_exc()
+        return 2
 
 
 def store(rows, json_file):
