@@ -18,6 +18,7 @@ from pathlib import Path
 import pairs
 import numpy as np
 import openood_calls
+import openood_network_calls
 import torch
 from PIL import Image
 
@@ -80,40 +81,43 @@ def run_ours(build, folder, names, out):
     return after.elapsed - before.elapsed, children
 
 
-def our_scores(build, folder, out):
-    """Postprocessor -> set -> scores of a finished run."""
-    listed = subprocess.run([build / "bin/nearfar", "list", "cells", "--out", out, "--json"], capture_output=True, text=True, check=True)
-    found = {}
-    for cell in json.loads(listed.stdout):
+def our_answers(build, folder, out):
+    """Postprocessor -> set -> scores, and postprocessor -> the point that its search chose ("" without one), of a finished run."""
+    ask = lambda *words: subprocess.run([build / "bin/nearfar", *words, "--out", out], check=True, capture_output=True, text=True).stdout  # noqa: E731
+    found, chosen = {}, {}
+    for cell in json.loads(ask("list", "cells", "--json")):
         name, place = cell["label"].split()[-1], folder / "scores" / cell["id"]
-        command = [build / "bin/nearfar", "export", cell["key"], "--scores", place, "--out", out]
-        subprocess.run(command, check=True, capture_output=True)
+        ask("export", cell["key"], "--scores", place)
         found[name] = {set_name: np.load(place / f"{set_name}.npy") for set_name in SCORED}
-    return found
+        trace = [(p["name"][5:], p["value"]) for p in json.loads(ask("show", cell["id"], "--json"))["curve"] if p["name"].startswith("tune ")]
+        chosen[name] = max(trace, key=lambda point: point[1])[0] if trace else ""  # the first of equals
+    return found, chosen
 
 
 def whole(scores):
     return np.concatenate([scores[name] for name in SCORED]).astype(np.float64)
 
 
-def check(runner, ours):
-    """Leaves the program if scores differ from the peer's formulas (not timed, from features kept). A search may end at another parameter
-    where two AUROCs are nearly equal: then the scores must be those of another point of the same grid."""
-    kept = {name: runner.whole(name)[:2] for name in SETS}
+def spelled(parameters):
+    """As a run spells a point of a search."""
+    text = lambda v: "-".join(map(str, v)) if isinstance(v, tuple) else str(v).lower()  # noqa: E731
+    return ";".join(f"{name}={text(value)}" for name, value in sorted(parameters.items()))
+
+
+def check(runner, ours, chosen):
+    """Leaves the program if scores differ from the peer's at the parameters that our search chose; not timed."""
     worst = (0.0, "")
-    for name, made in openood_calls.METHODS.items():
-        if name not in ours:
-            continue
-        method = made(runner)
+    for name in ours:
+        method = openood_network_calls.ALL_METHODS[name](runner)
         method.set_up()
-        errors = []
-        for parameters in openood_calls.points(method.grid):
-            method.use(**parameters)
-            theirs = {each: -np.asarray(method.conf(*kept[each]), np.float64).reshape(-1) for each in SCORED}
-            errors.append(pairs.relative_error(whole(ours[name]), whole(theirs)))
-        if min(errors) > ALLOWED:
-            pairs.give_up(f"{name}: our scores differ from the peer's by {min(errors):.1e}, so there is no ratio")
-        worst = max(worst, (min(errors), name))
+        fitting = [point for point in openood_calls.points(method.grid) if not point or spelled(point) == chosen[name]]
+        if len(fitting) != 1:
+            pairs.give_up(f"{name}: our search chose {chosen[name]!r}, which is not a point of the peer's")
+        method.use(**fitting[0])
+        error = pairs.relative_error(whole(ours[name]), whole({each: method.scores(each) for each in SCORED}))
+        if error > ALLOWED:
+            pairs.give_up(f"{name}: our scores differ from the peer's by {error:.1e}, so there is no ratio")
+        worst = max(worst, (error, name))
     print(f"  {len(ours)} postprocessors give the peer's scores; largest relative difference {worst[0]:.1e} ({worst[1]})", flush=True)
 
 
@@ -188,7 +192,7 @@ def main():
     torch.set_num_threads(pairs.THREADS)
     print(pairs.machine_line())
     images = 20 if arguments.quick else arguments.images
-    names = ["msp", "mls", "mds", "knn", "react"] if arguments.quick else list(openood_calls.METHODS)
+    names = ["msp", "mls", "mds", "knn", "react", "odin", "gram"] if arguments.quick else list(openood_network_calls.ALL_METHODS)
     # ViM's null space has to have something of the train set in it: more images than its 256 main directions.
     counts = {name: max(300, 3 * images) if name == "train" else images for name in SETS}
     rows = []
@@ -198,13 +202,13 @@ def main():
         sets = {name: openood_calls.Images(*files_and_labels) for name, files_and_labels in lists.items()}
         runner = openood_calls.Runner(net, sets)
         run_ours(arguments.build, folder, names, folder / "first")  # warms up
-        ours = our_scores(arguments.build, folder, folder / "first")
-        check(runner, ours)
+        ours, chosen = our_answers(arguments.build, folder, folder / "first")
+        check(runner, ours, chosen)
         if arguments.only in "openood":
             runner.images = 0
-            theirs = pairs.clock(lambda: openood_calls.evaluate(runner, names, SCORED))
+            theirs = pairs.clock(lambda: openood_network_calls.evaluate(runner, names, SCORED))
             again = run_ours(arguments.build, folder, names, folder / "second")
-            size = f"{len(names)} heads, {sum(counts.values())} images"
+            size = f"{len(names)} methods, {sum(counts.values())} images"
             note = f"{runner.images} images through the network there, {sum(counts.values())} here"
             rows.append(row("OpenOOD's calls, batch 200", size, theirs, again, 0 if arguments.quick else 25, note))
             print(f"  {rows[-1]}", flush=True)

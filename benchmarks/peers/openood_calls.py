@@ -5,7 +5,7 @@ validation images where the method is set up with them, a pass over both validat
 tries, then one over the test set and every OOD set. Kinder than the original in three things: images are loaded in this process (no workers
 to start at each pass) and transformed once, and all methods run in one Python process (there, one each).
 
-Only methods that score from features and logits are here: those with gradients or maps need passes of their own on either side.
+Here are the methods that score from features and logits; openood_network_calls.py has those that look inside the network.
 
 Features [B,D], logits [B,C]; `conf`: higher is in-distribution.
 """
@@ -17,6 +17,7 @@ import heads_ratio
 import numpy as np
 import torch
 from PIL import Image
+from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
@@ -53,9 +54,18 @@ class ResNet18(nn.Module):
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
         self.fc = nn.Linear(512, classes)
 
+    def stem(self, x):
+        return functional.relu(self.bn1(self.conv1(x)))
+
+    def maps(self, x):
+        """The stem's output and each stage's."""
+        found = [self.stem(x)]
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            found.append(stage(found[-1]))
+        return found
+
     def features(self, x):
-        x = functional.relu(self.bn1(self.conv1(x)))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
+        return self.maps(x)[-1].mean((2, 3))
 
     def forward(self, x):
         return self.fc(self.features(x))
@@ -83,14 +93,21 @@ class Runner:
         self.net, self.sets, self.images = net.eval(), sets, 0
         self.weight, self.bias = (t.detach().clone() for t in (net.fc.weight, net.fc.bias))
 
+    def loaded(self, name):
+        """Images and labels of a batch."""
+        yield from torch.utils.data.DataLoader(self.sets[name], batch_size=BATCH)
+
+    def passed(self, images):
+        """Features and logits."""
+        self.images += len(images)
+        features = self.net.features(images)
+        return features, self.net.fc(features)
+
     def batches(self, name):
         """Features, logits and labels of a batch."""
-        for images, labels in torch.utils.data.DataLoader(self.sets[name], batch_size=BATCH):
-            self.images += len(images)
+        for images, labels in self.loaded(name):
             with torch.no_grad():
-                features = self.net.features(images)
-                logits = self.net.fc(features)
-            yield features, logits, labels
+                yield *self.passed(images), labels
 
     def whole(self, name):
         parts = list(self.batches(name))
@@ -198,19 +215,28 @@ class Gen(Method):
 class Heads(Method):
     """The heads of heads_ratio.py: they are made from arrays and score the features in hand."""
 
+    @staticmethod
+    def rows(features):
+        return features
+
     def set_up(self):
         train, labels = self.runner.whole("train")[::2]
+        train = self.rows(train)
         weight, bias = self.runner.weight.numpy(), self.runner.bias.numpy()
         empty = np.zeros((0, 1), np.float32)
         data = heads_ratio.Data(None, train.numpy(), labels.numpy(), None, empty, empty, weight, bias)
         self.head = self.made(data)
 
     def conf(self, features, logits):
-        return self.head.batch(features)
+        return self.head.batch(self.rows(features))
 
 
 class Mds(Heads):
     made = heads_ratio.Mds
+
+
+class ReweightOod(Mds):
+    rows = staticmethod(functional.normalize)
 
 
 class Rmds(Heads):
@@ -253,6 +279,26 @@ class Vim(Heads):
         return energy(logits).numpy() - self.head.residual(features.numpy()) * self.head.alpha
 
 
+class Residual(Method):
+    """Fitted on validation images; 512 directions of 512-wide features are taken off, as the method's own configuration has it: nothing is left."""
+
+    DIM = 512
+
+    def set_up(self):
+        features = self.runner.whole("val")[0].numpy()
+        self.origin = -np.matmul(np.linalg.pinv(self.runner.weight.numpy()), self.runner.bias.numpy())
+        values, vectors = np.linalg.eig(EmpiricalCovariance(assume_centered=True).fit(features - self.origin).covariance_)
+        self.null = np.ascontiguousarray((vectors.T[np.argsort(values * -1)[self.DIM :]]).T)
+
+    def conf(self, features, logits):
+        return -np.linalg.norm(np.matmul(features.numpy() - self.origin, self.null), axis=-1)
+
+
+class T2fNorm(Method):
+    def conf(self, features, logits):
+        return softmax(self.runner.head(features / 0.1)).max(1)[0]
+
+
 class Knn(Method):
     grid = {"k": [50, 100, 200, 500, 1000]}
 
@@ -266,6 +312,12 @@ class Knn(Method):
 
     def conf(self, features, logits):
         return -self.index.search(self.unit(features.numpy()), self.k)[0][:, -1]
+
+
+class Cider(Knn):
+    @staticmethod
+    def unit(features):
+        return functional.normalize(torch.from_numpy(features)).numpy()
 
 
 class NnGuide(Method):
@@ -362,7 +414,7 @@ class Relation(Method):
 
 
 class Fdbd(Method):
-    grid = {"by_distance": [True, False]}
+    grid = {"distance_as_normalizer": [True, False]}
 
     def set_up(self):
         self.mean = self.runner.whole("train")[0].mean(0)
@@ -371,7 +423,7 @@ class Fdbd(Method):
 
     def conf(self, features, logits):
         gaps = np.abs((logits - logits.max(1, keepdim=True)[0]).numpy()) / self.between[logits.argmax(1).numpy()]
-        return gaps.sum(1) / np.linalg.norm((features - self.mean if self.by_distance else features).numpy(), axis=1)
+        return gaps.sum(1) / np.linalg.norm((features - self.mean if self.distance_as_normalizer else features).numpy(), axis=1)
 
 
 class Nci(Method):
@@ -388,18 +440,7 @@ class Nci(Method):
 
 METHODS = {
     "msp": Msp, "mls": Mls, "ebo": Ebo, "mcm": Mcm, "temp-scaling": TempScaling, "gen": Gen, "klm": Klm, "mds": Mds, "rmds": Rmds, "knn": Knn,
-    "nnguide": NnGuide, "react": React, "vra": Vra, "dice": Dice, "ash": Ash, "scale": Scale, "she": She, "vim": Vim, "relation": Relation,
+    "residual": Residual, "t2fnorm": T2fNorm, "cider": Cider, "reweightood": ReweightOod, "nnguide": NnGuide, "react": React, "vra": Vra, "dice": Dice, "ash": Ash, "scale": Scale, "she": She, "vim": Vim, "relation": Relation,
     "gradnorm": GradNorm, "fdbd": Fdbd, "nci": Nci,
 }  # fmt: skip
 
-
-def evaluate(runner, names, sets):
-    """Name -> set -> scores, by OpenOOD's calls."""
-    found = {}
-    for name in names:
-        method = METHODS[name](runner)
-        method.set_up()
-        if method.grid:
-            method.search()
-        found[name] = {set_name: method.scores(set_name) for set_name in sets}
-    return found

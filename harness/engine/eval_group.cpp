@@ -61,7 +61,7 @@ void search(GroupCell& cell, const fs::path& out, const FeatureFolder& features,
 }
 
 /// One eval cell: what it sends when it is done.
-json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns) {
+json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns, std::optional<Observation::Fitted> fitted) {
   json message{{"type", "scored"},
                {"cell", cell.job.at("cell")},
                {"scores", json::array()},
@@ -81,10 +81,10 @@ json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns
   }
   const std::string where =
       cell.grid.empty() ? cell.plugin.label() : fmt::format("{} with the chosen {}", cell.plugin.label(), canonical_params(cell.params));
-  PostprocessorHandle postprocessor(cell.plugin, cell.params, where);
+  PostprocessorHandle postprocessor = fitted ? std::move(fitted->handle) : PostprocessorHandle(cell.plugin, cell.params, where);
   const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
-  fit(postprocessor, group.features, own);
-  message["seconds_fit"] = whole.seconds();
+  if (!fitted) fit(postprocessor, group.features, own);
+  message["seconds_fit"] = fitted ? fitted->seconds : whole.seconds();
   const Stopwatch watch;
   for (const PlannedSet& set : group.sets) {
     const at::Tensor scores = score_set(postprocessor, group.features, set.name, own);
@@ -177,7 +177,7 @@ void eval_group(const json& job) {
     if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between postprocessors");
     send({{"type", "begin"}, {"cell", cell.job.at("cell")}});
     try {
-      send(score_cell(cell, group, columns_of(cell)));
+      send(score_cell(cell, group, columns_of(cell), observation->take_fitted(cell)));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) throw;
       send_failed(cell.job, std::current_exception());

@@ -82,10 +82,6 @@ void ModelFeatures::ensure(const PlannedSet& set, const std::vector<Observer>& o
   }
   if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between image sets");
   const FeatureKey key{.checkpoint = weights_, .images = set.hash, .preprocess = images_->preprocess()};
-  const bool cached = features_cached(folder_ / set.name, key) && std::all_of(observers.begin(), observers.end(), [&](const Observer& one) {
-                        return columns_cached(folder_ / set.name, key, one.key);
-                      });
-  if (cached) return;
   const std::string label = job_.at("label");
   std::int64_t total = 0;
   const auto open = [&] {
@@ -94,13 +90,14 @@ void ModelFeatures::ensure(const PlannedSet& set, const std::vector<Observer>& o
     log_info(fmt::format("{}: features of {} ({} images)", label, set.name, total));
     return stream;
   };
-  const PassCounts counts =
-      ensure_features(folder_ / set.name, key, network(), images_->normalization(), open, observers, [&](std::int64_t done) {
+  const PassCounts counts = ensure_features(
+      folder_ / set.name, key, [this]() -> Network& { return network(); }, images_->normalization(), open, observers,
+      [&](std::int64_t done) {
         if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped within an image set; it begins again");
         send_progress(done_ - 1 + static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total)), std::max(sets_, done_),
                       fmt::format("{} features of {} {}/{}", label, set.name, done, total));
       });
-  passes_.push_back({set.name, counts});
+  if (counts.forward != 0) passes_.push_back({set.name, counts});
 }
 
 ModelAccuracy model_accuracy(const json& job, const FeatureFolder& folder) {

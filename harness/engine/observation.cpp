@@ -21,9 +21,11 @@ struct Observation::Point {
   GroupCell& cell;
   PostprocessorHandle handle;
   bool fitted = false;
+  double seconds_fit = 0;
   bool refused = false;  ///< the plugin cannot take these parameters here: a search says so, a cell fails
 
   const ParamMap& params() const { return handle.params().values(); }
+  bool is_chosen() const { return cell.chosen && canonical_params(params()) == canonical_params(cell.params); }
   bool needs(Need need) const { return (handle.needs() & need) != 0; }
 };
 
@@ -114,8 +116,7 @@ std::vector<Observer> Observation::observers(const PlannedSet& set) {
     const GroupCell& cell = point->cell;
     if (cell.failed || point->refused) continue;
     const bool to_fit = (set.name == "train" && point->needs(kTrain)) || (set.name == "val" && point->needs(kValidation));
-    const bool to_score = is_fit_set ? set.name != "train" && !cell.grid.empty()
-                                     : cell.chosen && canonical_params(point->params()) == canonical_params(cell.params);
+    const bool to_score = is_fit_set ? set.name != "train" && !cell.grid.empty() : point->is_chosen();
     const bool fitted_differ = point->handle.observes_fitted();
     if (to_fit || (to_score && !fitted_differ)) all.push_back(observer(*point, false));
     if (to_score && fitted_differ && point->fitted) all.push_back(observer(*point, true));
@@ -135,7 +136,7 @@ void Observation::fit_points(bool with_validation) {
     guarded(point->cell, [&] {
       calls_.begin(&point->cell);
       try {
-        fit(point->handle, folder, columns(point->cell, point->params()));
+        point->seconds_fit = fit(point->handle, folder, columns(point->cell, point->params()));
         point->fitted = true;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::config || point->cell.grid.empty()) throw;
@@ -171,7 +172,15 @@ void Observation::run() {
   }
   calls_.begin(nullptr);
   for (const PlannedSet& set : score_sets_) pass(set);
-  points_.clear();
+  std::erase_if(points_, [](const auto& point) { return !point->fitted || !point->is_chosen(); });
+}
+
+std::optional<Observation::Fitted> Observation::take_fitted(const GroupCell& cell) {
+  const auto found = std::find_if(points_.begin(), points_.end(), [&](const auto& point) { return &point->cell == &cell; });
+  if (found == points_.end()) return {};
+  Fitted fitted{std::move((*found)->handle), (*found)->seconds_fit};
+  points_.erase(found);
+  return fitted;
 }
 
 }  // namespace nearfar

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,14 @@ class Observation {
 
   /// The columns of a cell with complete parameters.
   Columns columns(const GroupCell& cell, const ParamMap& params) const;
+
+  /// The postprocessor of a cell with its chosen parameters where run() had to fit it, and the seconds of that; nothing for the others,
+  /// which are fitted where they are scored. Given once.
+  struct Fitted {
+    PostprocessorHandle handle;
+    double seconds = 0;
+  };
+  std::optional<Fitted> take_fitted(const GroupCell& cell);
 
  private:
   struct Point;

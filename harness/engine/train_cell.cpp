@@ -50,10 +50,12 @@ double test_accuracy(const json& job, const JobImages& images, const fs::path& c
   const fs::path folder = fs::path(job.at("out").get<std::string>()) / job.at("features").get<std::string>();
   const std::string weights = sha256_file(checkpoint);
   const auto features = [&](const ImageSet& set) {
-    static_cast<void>(ensure_features(folder / set.name, {.checkpoint = weights, .images = set.hash, .preprocess = images.preprocess()},
-                                      *network, images.normalization(), [&] {
-                                        return images.open({set.name, set.hash});
-                                      }));
+    static_cast<void>(ensure_features(
+        folder / set.name, {.checkpoint = weights, .images = set.hash, .preprocess = images.preprocess()},
+        [&]() -> Network& { return *network; }, images.normalization(),
+        [&] {
+          return images.open({set.name, set.hash});
+        }));
     return FeatureFolder(folder).set(set.name, network->has_classifier() ? kLogits : kFeatures);
   };
   const FeatureBatch of_test = features(test), of_train = features(train);

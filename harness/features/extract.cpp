@@ -241,7 +241,21 @@ class Extraction {
   std::vector<std::int64_t> unreadable_;
 };
 
-/// Puts `fresh` where `folder` is or was, unless another process put the same set there.
+/// Columns of a set that is there: their files one by one, the .json last, for it is what says that they are whole.
+void put_columns(const fs::path& fresh, const fs::path& folder) {
+  if (fs::exists(fresh / "observed")) {
+    fs::create_directories(folder / "observed");
+    for (const char* suffix : {".npy", ".json"}) {
+      for (const auto& entry : fs::directory_iterator(fresh / "observed")) {
+        if (entry.path().extension() == suffix) fs::rename(entry.path(), folder / "observed" / entry.path().filename());
+      }
+    }
+    sync_folder(folder / "observed");
+  }
+  fs::remove_all(fresh);
+}
+
+/// Puts `fresh` where `folder` is or was; if another process put the same set there, only the columns, which are not in it.
 void put_in_place(const fs::path& fresh, const fs::path& stale, const fs::path& folder, const FeatureKey& key) {
   if (fs::exists(folder) && !features_cached(folder, key)) {
     fs::remove_all(stale);
@@ -250,9 +264,11 @@ void put_in_place(const fs::path& fresh, const fs::path& stale, const fs::path& 
   std::error_code occupied;
   fs::rename(fresh, folder, occupied);
   if (occupied) {
-    fs::remove_all(fresh);
-    if (!features_cached(folder, key))
+    if (!features_cached(folder, key)) {
+      fs::remove_all(fresh);
       throw Error(ErrorKind::data, fmt::format("{}: cannot be put in place: {}", folder.string(), occupied.message()));
+    }
+    put_columns(fresh, folder);
   }
   fs::remove_all(stale);
   sync_folder(folder.parent_path());
@@ -266,18 +282,6 @@ void write_manifest(const fs::path& folder, const FeatureKey& key, const Feature
   const nlohmann::ordered_json manifest{
       {"key", key_json(key)}, {"images", facts.images}, {"unreadable", facts.unreadable}, {"pixels", facts.pixels}, {"files", files}};
   write_file_atomic(folder / "manifest.json", manifest.dump(2) + "\n");
-}
-
-/// Columns of a set that is there: their files one by one, the .json last, for it is what says that they are whole.
-void put_columns(const fs::path& fresh, const fs::path& folder) {
-  fs::create_directories(folder / "observed");
-  for (const char* suffix : {".npy", ".json"}) {
-    for (const auto& entry : fs::directory_iterator(fresh / "observed")) {
-      if (entry.path().extension() == suffix) fs::rename(entry.path(), folder / "observed" / entry.path().filename());
-    }
-  }
-  sync_folder(folder / "observed");
-  fs::remove_all(fresh);
 }
 
 }  // namespace
@@ -298,9 +302,9 @@ at::Tensor map_columns(const fs::path& folder, const std::string& columns) {
   return map_npy(folder / "observed" / (columns_hash(columns) + ".npy"), 2);
 }
 
-PassCounts ensure_features(const fs::path& folder, const FeatureKey& key, Network& network, const Normalization& normalization,
-                           const std::function<std::unique_ptr<ImageStream>()>& open, const std::vector<Observer>& observers,
-                           const std::function<void(std::int64_t)>& progress) try {
+PassCounts ensure_features(const fs::path& folder, const FeatureKey& key, const std::function<Network&()>& network,
+                           const Normalization& normalization, const std::function<std::unique_ptr<ImageStream>()>& open,
+                           const std::vector<Observer>& observers, const std::function<void(std::int64_t)>& progress) try {
   const bool whole = !features_cached(folder, key);
   std::vector<const Observer*> missing;
   for (const Observer& observer : observers) {
@@ -317,7 +321,7 @@ PassCounts ensure_features(const fs::path& folder, const FeatureKey& key, Networ
   PassCounts counts;
   try {
     const std::unique_ptr<ImageStream> stream = open();
-    Extraction extraction(fresh, whole, network, normalization, stream->info(), missing);
+    Extraction extraction(fresh, whole, network(), normalization, stream->info(), missing);
     Slab slab;
     while (stream->next(slab)) {
       extraction.add(slab);

@@ -63,11 +63,12 @@ at::Tensor map_columns(const std::filesystem::path& folder, const std::string& c
 
 /// Makes what is missing of a set: features.npy, logits.npy (with a linear head), labels.npy and manifest.json, and the observers' columns,
 /// in one pass over the images, slab by slab, under temporary names that are renamed at the end. Memory does not grow with the set. An
-/// older set there is replaced; if another process was faster with the same key, its set stays. `open` is called only if the network has to
-/// run. Returns what the pass cost: nothing if all was there. Error(data) if it cannot write, and whatever the stream says.
-PassCounts ensure_features(const std::filesystem::path& folder, const FeatureKey& key, Network& network, const Normalization& normalization,
-                           const std::function<std::unique_ptr<ImageStream>()>& open, const std::vector<Observer>& observers = {},
-                           const std::function<void(std::int64_t)>& progress = {});
+/// older set there is replaced; if another process was faster with the same key, its set stays and our columns are put beside it. `network`
+/// and `open` are called only if the network has to run. Returns what the pass cost: nothing if all was there. Error(data) if it cannot
+/// write, and whatever the stream says.
+PassCounts ensure_features(const std::filesystem::path& folder, const FeatureKey& key, const std::function<Network&()>& network,
+                           const Normalization& normalization, const std::function<std::unique_ptr<ImageStream>()>& open,
+                           const std::vector<Observer>& observers = {}, const std::function<void(std::int64_t)>& progress = {});
 
 /// head/weight.npy and head/bias.npy under a model's feature folder.
 void write_head(const std::filesystem::path& folder, const HeadWeights& head);

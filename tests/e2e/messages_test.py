@@ -83,6 +83,18 @@ count = 2
         self.assertEqual(cells["ce/resnet8/s0 throws"]["state"], "failed")
         self.assertEqual(cells["ce/resnet8/s0 knn"]["state"], "ok")
 
+    def test_a_plugin_that_ends_the_process_costs_only_its_own_cells(self):
+        """Also while it looks inside the network, together with others: they go on in another process."""
+        for call in ("observe", "fit", "score"):
+            with self.subTest(call=call):
+                out = self.folder / call
+                self.nearfar("run", SMOKE, "losses=ce", "postprocessors=odin,crashes,knn", f"postprocessor.crashes.call={call}", "tune=none",
+                             "--plugin-dir", BAD_PLUGINS, "--out", out, code=1)
+                cells = {c["label"]: c for c in json.loads(self.nearfar("status", "--json", "--out", out)[0])["cells"]}
+                self.assertEqual(cells["ce/resnet8/s0 crashes"]["state"], "crashed")
+                self.assertRegex(cells["ce/resnet8/s0 crashes"]["message"], "(?i)signal|segmentation")
+                self.assertEqual({cells[f"ce/resnet8/s0 {name}"]["state"] for name in ("odin", "knn")}, {"ok"})
+
     def test_cuda_without_a_gpu_says_why(self):
         doctor = json.loads(self.nearfar("doctor", "--json")[0])
         if doctor["engine"]["cuda"]["usable"]:

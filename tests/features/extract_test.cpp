@@ -55,14 +55,18 @@ class Extract : public ::testing::Test {
   std::filesystem::path root() const { return folder_.path() / "model"; }
   std::filesystem::path set() const { return root() / "test"; }
   bool ensure(const FeatureKey& key, std::int64_t slab = 3, const std::vector<std::int64_t>& bad = {}) {
-    return ensure_features(set(), key, *network_, {images_.mean, images_.std}, [&] {
+    return ensure_features(set(), key, network(), {images_.mean, images_.std}, [&] {
              return std::make_unique<ViewStream>(images_, slab, bad);
            }).forward > 0;
   }
 
   PassCounts look(const std::vector<Observer>& observers, const std::vector<std::int64_t>& bad = {}) {
     return ensure_features(
-        set(), key_, *network_, {images_.mean, images_.std}, [&] { return std::make_unique<ViewStream>(images_, 3, bad); }, observers);
+        set(), key_, network(), {images_.mean, images_.std}, [&] { return std::make_unique<ViewStream>(images_, 3, bad); }, observers);
+  }
+
+  std::function<Network&()> network() {
+    return [this]() -> Network& { return *network_; };
   }
 
   TempDir folder_;
@@ -165,9 +169,25 @@ TEST_F(Extract, LeavesOutUnreadableImagesAndSaysWhich) {
   EXPECT_EQ(facts.unreadable, (std::vector<std::int64_t>{1, 6}));
 }
 
+TEST_F(Extract, KeepsItsColumnsWhereAnotherProcessMadeTheSetMeanwhile) {
+  EXPECT_TRUE(ensure(key_));
+  const std::filesystem::path made = folder_.path() / "made elsewhere";
+  std::filesystem::rename(set(), made);
+  const Observer observer{.key = "logits", .observe = [](NetworkBatch& batch) { return batch.logits(); }, .failed = {}};
+  const auto open = [&] {
+    std::filesystem::rename(made, set());  // the other process is done
+    return std::make_unique<ViewStream>(images_, 3);
+  };
+  ensure_features(set(), key_, network(), {images_.mean, images_.std}, open, {observer});
+  EXPECT_TRUE(features_cached(set(), key_, true));
+  EXPECT_TRUE(columns_cached(set(), key_, "logits"));
+  EXPECT_TRUE(at::equal(map_columns(set(), "logits"), FeatureFolder(root()).set("test", kLogits).logits));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root()), {}), 1);
+}
+
 TEST_F(Extract, LeavesNothingWhenTheStreamFails) {
   const auto broken = [&]() -> std::unique_ptr<ImageStream> { throw Error(ErrorKind::data, "list.txt:1: gone"); };
-  EXPECT_THROW(ensure_features(set(), key_, *network_, {images_.mean, images_.std}, broken), Error);
+  EXPECT_THROW(ensure_features(set(), key_, network(), {images_.mean, images_.std}, broken), Error);
   EXPECT_TRUE(std::filesystem::is_empty(root()));
 }
 

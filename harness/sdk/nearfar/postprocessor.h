@@ -27,7 +27,7 @@ class NEARFAR_EXPORT Postprocessor {
   /// validation images that `needs` asks for (then in fit()) and for all that are scored. Called before fit(): it depends on the image, the
   /// network and the parameters in PluginText::observed_params. Gradients are off: NetworkBatch has its own.
   virtual at::Tensor observe(NetworkBatch& /*batch*/) const {
-    throw Error(ErrorKind::plugin, "observe() is not implemented, but the plugin needs map-statistics or input-gradients");
+    throw Error(ErrorKind::plugin, "the plugin declares map-statistics or input-gradients but has no observe()");
   }
   /// With PluginText::observes_fitted: called after fit() in place of observe() for images that are scored; K may be another one.
   virtual at::Tensor observe_fitted(NetworkBatch& batch) const { return observe(batch); }
