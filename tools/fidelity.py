@@ -3,7 +3,7 @@
 
 usage: NEARFAR_GOLDEN=DIR tools/fidelity.py [--program build/release/bin/nearfar] [--output docs/fidelity.md]
 Runs `nearfar run` on golden/features-a and golden/openood-b with OpenOOD's defaults and searches, then every stored variant; standard library only.
-Exit 1 where a method is outside its limits (those of the table).
+Exit 1 where a method is outside its limits: those of LIMITS, and for the methods of FEW_IMAGES the share of images that may be beyond them.
 """
 import argparse
 import array
@@ -25,6 +25,9 @@ METRICS = {"FPR@95": "fpr95", "AUROC": "auroc", "AUPR_IN": "aupr_in", "AUPR_OUT"
 # reference, where a float64 recomputation differs by about half as much.
 USUAL = (1e-4, 0.9999, 0.01)
 LIMITS = {"gen": (1e-3, 0.9999, 0.01), "rmds": (1e-3, 0.9995, 1.2), "vim": (5e-3, 0.9995, 1.2), "residual": (5e-3, 0.9995, 1.2)}
+# Where the last place of float32 in the network decides a few images (docs/decisions/0008-float32-decides.md): the share of images that may be beyond the
+# limit of scores. Ranks and metrics stay inside theirs; the table says "outside" all the same, and how many images.
+FEW_IMAGES = {"gram": 0.01, "adascale-a": 0.005, "adascale-l": 0.005}
 # How a variant's values are spelled: parameter names in the order of OpenOOD's lists.
 NAMES = {"ebo": ["temperature"], "gen": ["gamma", "m"], "knn": ["k"], "cider": ["k"], "nnguide": ["k", "alpha"], "react": ["percentile"],
          "vra": ["percentile_high", "percentile_low"], "dice": ["p"], "ash": ["percentile"], "scale": ["percentile"], "vim": ["dim"], "residual": ["dim"],
@@ -40,9 +43,9 @@ NOTES = {
     "residual": "OpenOOD fits on ID val; dim 512 of a 512-wide net leaves no subspace: every score is 0, as there",
     "gen": "(1 - p)^gamma makes much of the last place of p",
     "cfood": "OpenOOD's own draw handed in (picks)",
-    "gram": "the draw is OpenOOD's: Python's random.sample, seed 0. Row sums cancel in float32 and bounds next to 0 divide them",
+    "gram": "the draw is OpenOOD's: Python's random.sample, seed 0. One bound of -0.01 in a column of hundreds: decision 0008",
     "openmax": "float64 scores, as OpenOOD's: float32 would tie probabilities next to 1",
-    "adascale-a": "where two of the smallest gradients are nearly equal another pixel may move; a rank among the val images moves the scale by a step",
+    "adascale-a": "a ReLU at zero changes which pixels move, and a rank among the val images moves the scale by a step: decision 0008",
     "adascale-l": "as adascale-a",
 }
 NETWORK = ("odin", "iodin", "mds-ensemble", "gram", "rankfeat", "adascale-a", "adascale-l")
@@ -118,10 +121,10 @@ class Golden:
         return done.stdout
 
     def compare(self, name, found, rows, reference, metrics):
-        """Largest relative score difference, least rank correlation, largest metric difference in points."""
+        """Largest relative score difference, least rank correlation, largest metric difference in points; all relative score differences."""
         wanted = read_npy(self.expected / f"{reference}.conf.npy")
         scale = max(max(abs(v) for v in wanted), 1e-12)
-        worst, least = 0.0, 1.0
+        apart, least = [], 1.0
         for split in self.layout:
             file = found["folder"] / f"{SETS[split['split']]}.npy"
             if not file.exists():  # val and ood_val are not scored by a run
@@ -129,7 +132,7 @@ class Golden:
             ours, theirs = list(read_npy(file)), [-v for v in wanted[split["offset"]:split["offset"] + split["count"]]]
             if len(ours) != len(theirs):
                 sys.exit(f"{name} {split['split']}: {len(ours)} scores, expected {len(theirs)}")
-            worst = max(worst, max(abs(a - b) for a, b in zip(ours, theirs)) / scale)
+            apart += [abs(a - b) / scale for a, b in zip(ours, theirs)]
             least = min(least, spearman(ours, theirs))
         board = {(r["protocol"], r["dataset"], r["metric"]): float(r["mean"]) for r in rows if r["postprocessor"] == name and r["group"] != "id"}
         points = 0.0
@@ -138,7 +141,7 @@ class Golden:
                 if dataset.endswith("ood"):
                     continue
                 points = max(points, max(abs(board[protocol, dataset, ours] - values[theirs]) for theirs, ours in METRICS.items()))
-        return worst, least, points
+        return max(apart), least, points, apart
 
 
 def variants(name, results):
@@ -164,7 +167,7 @@ def main():
                       [n for n in names if n not in NETWORK])
     images = Golden(arguments.program, golden / "openood-b/expected",
                     [f"data.root={golden / 'openood-b/data'}", f"model.checkpoint={golden / 'openood-b/best.ckpt'}"], names)
-    table, bad = {}, []
+    table, bad, known = {}, [], 0
     with tempfile.TemporaryDirectory() as temporary:
         for column, source in (("features", features), ("images", images)):
             rounds = [("main", {name: picks(name, source.expected) for name in source.names})]
@@ -182,18 +185,23 @@ def main():
                     if kind == "variant":
                         reference, metrics = f"{stem}.{choices[name][0]}", choices[name][2]
                         label = f"{name} {' '.join(f'{k}={v}' for k, v in choices[name][1].items())}"
-                    worst, least, points = source.compare(name, found[name], rows, reference, metrics)
+                    worst, least, points, apart = source.compare(name, found[name], rows, reference, metrics)
                     limit = LIMITS.get(label, LIMITS.get(name, USUAL))
-                    good = worst <= limit[0] and least >= limit[1] and points <= limit[2] + (0.015 if name in ("mds", "reweightood") else 0)
+                    far = sum(a > limit[0] for a in apart)
+                    good = far <= FEW_IMAGES.get(name, 0) * len(apart) and least >= limit[1]
+                    good = good and points <= limit[2] + (0.015 if name in ("mds", "reweightood") else 0)
                     search = ""
                     if kind == "main" and source.results[name].get("aps_table"):
                         search = same_search(name, found[name], source.results[name])
                         good = good and search != "differs"
                     if not good:
                         bad.append(f"{label} on {column}")
-                    table.setdefault(label, {})[column] = (worst, least, points, search, good)
+                    outside = f" **outside**: {far} of {len(apart):,} images" if far else "" if good else " **outside**"
+                    known += bool(far) and good
+                    table.setdefault(label, {})[column] = (worst, least, points, search, outside)
     Path(arguments.output).write_text(document(table, names))
-    print(f"{len(table) - len({b.split(' on ')[0] for b in bad})} passed, {len({b.split(' on ')[0] for b in bad})} failed; {arguments.output}", *bad, sep="\n")
+    failed = len({b.split(" on ")[0] for b in bad})
+    print(f"{len(table) - failed} passed, {failed} failed; {known} of the passed have images outside; {arguments.output}", *bad, sep="\n")
     sys.exit(bool(bad))
 
 
@@ -218,8 +226,8 @@ def document(table, names):
     def cell(value):
         if value is None:
             return " – | – | –"
-        worst, least, points, _, good = value
-        return f" {worst:.1e} | {1 - least:.1e} | {points:.4f}{'' if good else ' **outside**'}"
+        worst, least, points, _, outside = value
+        return f" {worst:.1e} | {1 - least:.1e} | {points:.4f}{outside}"
     lines = ["# Fidelity: our scores and metrics against OpenOOD's own", "",
              "Made by `tools/fidelity.py`; do not edit. For each method with OpenOOD's defaults and parameter search, then the stored variants:",
              "the largest difference of a score, divided by the largest score; 1 minus the least Spearman correlation of a set; the largest difference of a metric",

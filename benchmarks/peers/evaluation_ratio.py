@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How many times faster a whole evaluation of one checkpoint is here than by OpenOOD v1.5's order of calls, and than by pytorch-ood with its
 cache on: the same PNG files, the same ResNet-18 with random weights, the same parameter searches, 2 threads.
+All of OpenOOD's methods that we have but OpenMax (libmr's Weibull fit) and CFOOD (PyTorch's draw).
 
 Ours is the wall time of one `nearfar run` of configs/experiments/evaluate-checkpoint.toml into an empty folder, start included. The peers run
 inside this process, without their imports. Whole-run times are compared once each: a pair takes minutes, not milliseconds.
@@ -68,17 +69,18 @@ def make(folder, counts):
 
 
 def run_ours(build, folder, names, out):
-    """One run from nothing; wall and processor seconds."""
+    """One run from nothing: wall and processor seconds, and images through the network: clean, changed, back for a gradient."""
     command = [build / "bin/nearfar", "run", pairs.ROOT / "configs/experiments/evaluate-checkpoint.toml", f"benchmark={folder / 'bench.toml'}"]
     command += [f"data.root={folder}", f"model.checkpoint={folder / 'random.ckpt'}", f"postprocessors={','.join(names)}", 'protocols=["ood"]']
-    command += [f"run.threads={pairs.THREADS}", "--jobs", "1", "--out", out, "--quiet"]
+    command += [f"run.threads={pairs.THREADS}", "--jobs", "1", "--out", out, "--json"]
     before = os.times()
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         pairs.give_up(f"nearfar run ended with {result.returncode}:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
     after = os.times()
     children = (after.children_user + after.children_system) - (before.children_user + before.children_system)
-    return after.elapsed - before.elapsed, children
+    passes = json.loads(result.stdout)["passes"]
+    return after.elapsed - before.elapsed, children, *(sum(p[kind] for p in passes) for kind in ("forward", "changed", "gradients"))
 
 
 def our_answers(build, folder, out):
@@ -187,7 +189,7 @@ def row(peer, size, theirs, ours, goal, note=""):
 def main():
     made = pairs.parser(__doc__.splitlines()[0])
     made.epilog = "--only openood or --only pytorch-ood: against that peer alone"
-    made.add_argument("--images", type=int, default=100, help="of each of the six sets but train, which has three times as many and at least 300")
+    made.add_argument("--images", type=int, default=50, help="of each of the six sets but train, which has three times as many and at least 300")
     arguments = made.parse_args()
     torch.set_num_threads(pairs.THREADS)
     print(pairs.machine_line())
@@ -209,7 +211,8 @@ def main():
             theirs = pairs.clock(lambda: openood_network_calls.evaluate(runner, names, SCORED))
             again = run_ours(arguments.build, folder, names, folder / "second")
             size = f"{len(names)} methods, {sum(counts.values())} images"
-            note = f"{runner.images} images through the network there, {sum(counts.values())} here"
+            clean, changed, back = again[2:]
+            note = f"images through the network: {runner.images:,} there; here {clean:,} clean, {changed:,} changed, {back:,} back for gradients"
             rows.append(row("OpenOOD's calls, batch 200", size, theirs, again, 0 if arguments.quick else 25, note))
             print(f"  {rows[-1]}", flush=True)
 

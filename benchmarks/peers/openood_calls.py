@@ -107,7 +107,8 @@ class Runner:
         """Features, logits and labels of a batch."""
         for images, labels in self.loaded(name):
             with torch.no_grad():
-                yield *self.passed(images), labels
+                features, logits = self.passed(images)
+            yield features, logits, labels
 
     def whole(self, name):
         parts = list(self.batches(name))
