@@ -45,7 +45,7 @@ NOTES = {
     "cfood": "OpenOOD's own draw handed in (picks)",
     "gram": "the draw is OpenOOD's: Python's random.sample, seed 0. One bound of -0.01 in a column of hundreds: decision 0008",
     "openmax": "float64 scores, as OpenOOD's: float32 would tie probabilities next to 1",
-    "adascale-a": "a ReLU at zero changes which pixels move, and a rank among the val images moves the scale by a step: decision 0008",
+    "adascale-a": "the last place of a gradient changes which pixels move, and a rank among the val images moves the scale by a step: decision 0008",
     "adascale-l": "as adascale-a",
 }
 NETWORK = ("odin", "iodin", "mds-ensemble", "gram", "rankfeat", "adascale-a", "adascale-l")
