@@ -140,7 +140,7 @@ class RankFeat(NetworkMethod):
         return (rows - s[:, :1, None] * u[:, :, :1].matmul(v[:, :1])).view_as(maps)
 
     def conf_of(self, images):
-        net, total = self.runner.net, 0
+        net = self.runner.net
         with torch.no_grad():
             self.runner.images += len(images)
             *_, third, fourth = net.maps(images)

@@ -28,9 +28,9 @@ LOOSE = {"auroc": 0.05, "aupr_in": 0.15, "aupr_out": 0.15, "fpr95": 1.2}
 # Of the largest score. GEN, RMDS and ViM as in the checks' own table.
 USUAL = 1e-4
 SCORES = {"gen": 1e-3, "rmds": 1e-3, "vim": 5e-3}
-# Here the last place of float32 in the network decides a few images, so that OpenOOD itself differs from one machine to the next (docs/fidelity.md): such images
-# may be further off, but not more than this share of all.
-FEW = {"gram": 0.01, "adascale-a": 0.005, "adascale-l": 0.005}
+# Here the last place of float32 in the network decides a few images, so that OpenOOD itself differs from one machine to the next (docs/fidelity.md): of
+# all images this share may be beyond the limit, up to the second number.
+FEW = {"gram": (0.01, 2e-2), "adascale-a": (0.005, 1e-2), "adascale-l": (0.005, 1e-2)}
 # What OpenOOD draws at random is handed in; searches with gradients have been made by OpenOOD: their choice is taken.
 FIXED = {"cfood": {"picks": DATA / "expected/cfood.fit.index_id.npy"},
          "odin": {"temperature": 1, "noise": 0.0014}, "iodin": {"temperature": 1, "noise": 0.0014}}
@@ -88,6 +88,8 @@ class OpenOod(Case):
             self.nearfar("export", cell["id"], "--scores", self.folder / name, "--out", self.out)
             stem = name.replace("-", "_")
             whole = max(max(abs(v) for v in read_npy(DATA / f"expected/{stem}.main.conf.npy")[0]), 1e-12)
+            limit = SCORES.get(name, USUAL)
+            share, most = FEW.get(name, (0, limit))
             far, images = 0, 0
             for ours, theirs in self.SETS.items():
                 scores, _ = read_npy(self.folder / name / f"{ours}.npy")
@@ -95,11 +97,9 @@ class OpenOod(Case):
                 self.assertEqual(len(scores), len(conf), ours)
                 apart = [abs(s + c) / whole for s, c in zip(scores, conf)]
                 images += len(apart)
-                far += sum(a > SCORES.get(name, USUAL) for a in apart)
-                if name not in FEW:
-                    self.assertLess(max(apart), SCORES.get(name, USUAL), f"{name} {ours}")
-                self.assertLess(max(apart), 0.02, f"{name} {ours}")
-            self.assertLessEqual(far, FEW.get(name, 0) * images, name)
+                far += sum(a > limit for a in apart)
+                self.assertLessEqual(max(apart), most, f"{name} {ours}")
+            self.assertLessEqual(far, share * images, name)
 
     def test_predictions_are_openoods(self):
         cache = next((self.out / "cache").iterdir())
