@@ -39,8 +39,12 @@ void print_result(const Plan& plan, const RunSummary& summary, bool json) {
   if (json) {
     nlohmann::json passes = nlohmann::json::array();
     for (const PassRow& row : summary.passes) {
-      passes.push_back(
-          {{"model", row.model}, {"set", row.set}, {"forward", row.forward}, {"gradients", row.gradients}, {"changed", row.changed}});
+      passes.push_back({{"model", row.model},
+                        {"set", row.set},
+                        {"forward", row.forward},
+                        {"gradients", row.gradients},
+                        {"changed", row.changed},
+                        {"float64", row.float64}});
     }
     fmt::print("{}\n", nlohmann::json{{"experiment", plan.experiment.name},
                                       {"database", plan.database.string()},

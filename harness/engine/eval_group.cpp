@@ -114,8 +114,11 @@ void send_failed(const json& cell_job, const std::exception_ptr& why) {
 json passes_json(const std::vector<ModelFeatures::Pass>& passes) {
   json rows = json::array();
   for (const ModelFeatures::Pass& pass : passes) {
-    rows.push_back(
-        {{"set", pass.set}, {"forward", pass.counts.forward}, {"gradients", pass.counts.gradients}, {"changed", pass.counts.changed}});
+    rows.push_back({{"set", pass.set},
+                    {"forward", pass.counts.forward},
+                    {"gradients", pass.counts.gradients},
+                    {"changed", pass.counts.changed},
+                    {"float64", pass.counts.float64}});
   }
   return rows;
 }

@@ -22,8 +22,9 @@ namespace {
 
 constexpr const char* kFormat = "nearfar-features-2";
 
-// With observers, images a batch: all maps and the graph of a ResNet are about 7 KB a pixel, so 4 GB.
-constexpr std::int64_t kObservedPixels = std::int64_t{1} << 19;
+// With observers, pixels a batch: all maps and the graph of a ResNet are about 7 KB a pixel, so 2 GB, and 4 more where a method asks for
+// float64.
+constexpr std::int64_t kObservedPixels = std::int64_t{1} << 18;
 
 template <class T>
 void write_tensor(const fs::path& file, const at::Tensor& tensor) {
@@ -209,7 +210,7 @@ class Extraction {
     return {labels_->finish(), unreadable_, fmt::format("{:016x}", pixels_)};
   }
   std::deque<ColumnWriter>& columns() { return columns_; }
-  const PassCounts& counts() const { return pass_->counts(); }
+  PassCounts counts() const { return pass_->counts(); }
 
  private:
   void add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab) {

@@ -36,14 +36,18 @@ class Memory {
 
 constexpr std::int64_t kLogitStage = -1;
 
-class Batch final : public NetworkBatch {
+}  // namespace
+
+class NetworkPass::Batch final : public NetworkBatch {
  public:
-  Batch(Network& network, Needs needs, const std::vector<double>& pixel_std, PassCounts& counts, const at::Tensor& images)
-      : network_(network), needs_(needs), pixel_std_(pixel_std), counts_(counts), images_(images) {
-    const c10::AutoGradMode gradients((needs & kInputGradients) != 0);
-    if ((needs & kInputGradients) != 0) leaf_ = images.detach().set_requires_grad(true);
+  /// `network` is the pass's own or its float64 copy, of the images' dtype.
+  Batch(NetworkPass& pass, Network& network, PassCounts& counts, const at::Tensor& images)
+      : pass_(pass), network_(network), counts_(counts), images_(images) {
+    const bool with_gradients = (pass.needs_ & kInputGradients) != 0;
+    const c10::AutoGradMode gradients(with_gradients);
+    if (with_gradients) leaf_ = images.detach().set_requires_grad(true);
     const at::Tensor& in = leaf_.defined() ? leaf_ : images_;
-    graph_features_ = (needs & kMapStatistics) != 0 ? network_.features_seen(in, seen_) : network_.features(in);
+    graph_features_ = (pass.needs_ & kMapStatistics) != 0 ? network_.features_seen(in, seen_) : network_.features(in);
     if (network_.has_classifier()) graph_logits_ = network_.output(graph_features_);
     features_ = graph_features_.detach();
     if (graph_logits_.defined()) logits_ = graph_logits_.detach();
@@ -53,7 +57,7 @@ class Batch final : public NetworkBatch {
   }
 
   const at::Tensor& images() const override { return images_; }
-  const std::vector<double>& pixel_std() const override { return pixel_std_; }
+  const std::vector<double>& pixel_std() const override { return pass_.pixel_std_; }
   const at::Tensor& features() const override { return features_; }
   const at::Tensor& logits() const override { return logits_; }
 
@@ -104,9 +108,15 @@ class Batch final : public NetworkBatch {
     return gradient(stage, seen_.stages[static_cast<std::size_t>(stage)], direction);
   }
 
+  NetworkBatch& in_float64() override {
+    if (images_.scalar_type() == at::kDouble) return *this;
+    if (!float64_) float64_ = std::make_unique<Batch>(pass_, pass_.in_float64(), pass_.float64_counts_, images_.to(at::kDouble));
+    return *float64_;
+  }
+
  private:
   void require(Need need, const char* what) const {
-    if ((needs_ & need) == 0) {
+    if ((pass_.needs_ & need) == 0) {
       throw Error(ErrorKind::plugin, std::string("asks the network for ") + what + ", which its `needs` do not name (" +
                                          (need == kMapStatistics ? "map-statistics" : "input-gradients") + ")");
     }
@@ -119,6 +129,7 @@ class Batch final : public NetworkBatch {
   }
   static void check_shape(const at::Tensor& given, const at::Tensor& like, const char* what) {
     if (!given.sizes().equals(like.sizes())) throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another shape");
+    if (given.scalar_type() != like.scalar_type()) throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another dtype");
   }
 
   at::Tensor gradient(std::int64_t stage, const at::Tensor& output, const at::Tensor& direction) {
@@ -133,9 +144,8 @@ class Batch final : public NetworkBatch {
     return gradients_.add(stage, direction, result);
   }
 
+  NetworkPass& pass_;
   Network& network_;
-  Needs needs_;
-  const std::vector<double>& pixel_std_;
   PassCounts& counts_;
   at::Tensor images_, leaf_;  // the leaf shares the images' memory
   at::Tensor graph_features_, graph_logits_, features_, logits_;
@@ -143,9 +153,8 @@ class Batch final : public NetworkBatch {
   std::vector<at::Tensor> maps_;
   Memory<Outputs> forwards_;
   Memory<at::Tensor> gradients_;
+  std::unique_ptr<Batch> float64_;
 };
-
-}  // namespace
 
 NetworkPass::NetworkPass(Network& network, Needs needs, std::vector<double> pixel_std)
     : network_(network), needs_(needs), pixel_std_(std::move(pixel_std)), evaluation_(network) {
@@ -160,8 +169,19 @@ NetworkPass::~NetworkPass() {
   for (const at::Tensor& parameter : parameters_) parameter.set_requires_grad(true);
 }
 
+Network& NetworkPass::in_float64() {
+  if (!float64_network_) float64_network_ = copy_in_float64(network_);
+  return *float64_network_;
+}
+
+PassCounts NetworkPass::counts() const {
+  PassCounts all = counts_;
+  all.float64 = float64_counts_.forward + float64_counts_.gradients + float64_counts_.changed;
+  return all;
+}
+
 std::unique_ptr<NetworkBatch> NetworkPass::run(const at::Tensor& images) {
-  return std::make_unique<Batch>(network_, needs_, pixel_std_, counts_, images);
+  return std::make_unique<Batch>(*this, network_, counts_, images);
 }
 
 }  // namespace nearfar

@@ -49,6 +49,22 @@ void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, con
   for (const NamedTensor& named : own) named.tensor.copy_(given.at(named.name));
 }
 
+std::unique_ptr<Network> copy_in_float64(Network& network) {
+  std::unique_ptr<Network> copy = make_empty_network(network.spec());
+  const std::vector<NamedTensor> from = network.named_tensors(), to = copy->named_tensors();
+  NEARFAR_ASSERT(from.size() == to.size());
+  const c10::AutoGradMode no_gradients(false);
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    NEARFAR_ASSERT(from[i].name == to[i].name);
+    at::Tensor tensor = to[i].tensor;
+    const at::Tensor value = from[i].tensor.detach();
+    tensor.set_requires_grad(false);
+    tensor.set_data(at::isFloatingType(value.scalar_type()) ? value.to(at::kDouble) : value.clone());
+  }
+  copy->train(false);
+  return copy;
+}
+
 EvalScope::EvalScope(Network& network)
     : network_(network), was_training_(network.is_training()), had_gradients_(c10::GradMode::is_enabled()) {
   network_.train(false);

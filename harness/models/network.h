@@ -95,6 +95,10 @@ void check_tensors(const NetworkSpec& spec, const std::vector<NamedTensor>& tens
 /// `source` names the file.
 void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, const std::string& source);
 
+/// A copy of a network with its values as they are now, in evaluation mode and float64 on the same device; its parameters want no
+/// gradients. It takes and gives float64.
+std::unique_ptr<Network> copy_in_float64(Network& network);
+
 /// Evaluation mode and no gradients while it lives; both are restored.
 class EvalScope {
  public:

@@ -79,6 +79,7 @@ std::string passes_text(const PassRow& all) {
     text += fmt::format("; in it {} images backward and {} changed ones forward", all.gradients, all.changed);
   else if (all.changed > 0)
     text += fmt::format("; in it {} changed ones forward", all.changed);
+  if (all.float64 > 0) text += fmt::format("; {} through its float64 copy", all.float64);
   return text;
 }
 
@@ -281,10 +282,12 @@ class Supervisor {
                                  .set = row.at("set"),
                                  .forward = row.at("forward"),
                                  .gradients = row.at("gradients"),
-                                 .changed = row.at("changed")});
+                                 .changed = row.at("changed"),
+                                 .float64 = row.at("float64")});
       all.forward += summary_.passes.back().forward;
       all.gradients += summary_.passes.back().gradients;
       all.changed += summary_.passes.back().changed;
+      all.float64 += summary_.passes.back().float64;
     }
     const std::string text = passes_text(all);
     store_.event("info", model.key, text);

@@ -15,10 +15,10 @@ struct RunOptions {
 };
 
 /// What one image set cost one model, in images: through the network unchanged, through a backward pass, changed images or parts of the
-/// network. A set that is not listed came from the cache.
+/// network; `float64` is all of these through its float64 copy. A set that is not listed came from the cache.
 struct PassRow {
   std::string model, set;
-  std::int64_t forward = 0, gradients = 0, changed = 0;
+  std::int64_t forward = 0, gradients = 0, changed = 0, float64 = 0;
 };
 
 struct RunSummary {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "network_precision.h"
 #include "npy_indices.h"
 #include "python_random.h"
 #include "top_share.h"
@@ -29,8 +30,9 @@ constexpr Param kAdaScaleParams[] = {{"percentile", "75-85", "", "LOW-HIGH: rang
                                      {"o", 0.05, 0.0, 1.0, "share of pixel values that is changed"},
                                      {"num_samples", 5000, 1, 2147483647, "validation images that the statistic is ranked among"},
                                      {"seed", 0, 0, 2147483647, "of the draw, where there are more"},
-                                     {"picks", "", "", "a .npy of the validation rows to rank among, instead of a draw"}};
-constexpr char kAdaScaleObservedParams[] = "k1,k2,lmbda,o";
+                                     {"picks", "", "", "a .npy of the validation rows to rank among, instead of a draw"},
+                                     kPrecision};
+constexpr char kAdaScaleObservedParams[] = "k1,k2,lmbda,o,precision";
 constexpr char kAdaScaleSweep[] =
     "percentile=60-65,60-70,60-75,60-80,60-85,60-90,60-95,60-99,65-70,65-75,65-80,65-85,65-90,65-95,65-99,70-75,70-80,70-85,70-90,70-95,"
     "70-99,75-80,75-85,75-90,75-95,75-99,80-85,80-90,80-95,80-99,85-90,85-95,85-99,90-95,90-99,95-99";
@@ -57,12 +59,14 @@ class AdaScale : public Postprocessor {
         changed_(params.number("o")),
         samples_(params.integer("num_samples")),
         seed_(params.integer("seed")),
-        picks_(params.text("picks")) {
+        picks_(params.text("picks")),
+        precision_(params) {
     std::tie(low_, high_) = percentile_range(params.text("percentile"));
   }
 
   /// The statistic Q' of each image: [B,1].
-  at::Tensor observe(NetworkBatch& batch) const override {
+  at::Tensor observe(NetworkBatch& images) const override {
+    NetworkBatch& batch = precision_.of(images);
     const at::Tensor& features = batch.features();
     const at::Tensor changed = batch.forward(changed_images(batch)).features;
     const auto largest = [&](double percent) {
@@ -70,7 +74,7 @@ class AdaScale : public Postprocessor {
       return std::get<1>(features.topk(kept, 1));
     };
     const at::Tensor kept = changed.relu().gather(1, largest(k1_)).sum(1, true);
-    return kept.add_(features.sub(changed).abs_().gather(1, largest(k2_)).sum(1, true), lambda_);
+    return kept.add_(features.sub(changed).abs_().gather(1, largest(k2_)).sum(1, true), lambda_).toType(at::kFloat);
   }
 
   void fit(const FitContext& context) override {
@@ -137,6 +141,7 @@ class AdaScale : public Postprocessor {
   double k1_, k2_, lambda_, changed_;
   std::int64_t samples_, seed_;
   std::string picks_;
+  NetworkPrecision precision_;
   double low_ = 0, high_ = 0;
   at::Tensor ranked_;  // [n] statistics of validation images, ascending
   at::Tensor steps_;   // [n+1] float64: the share of them that is not larger

@@ -29,7 +29,7 @@ LOOSE = {"auroc": 0.05, "aupr_in": 0.15, "aupr_out": 0.15, "fpr95": 1.2}
 USUAL = 1e-4
 SCORES = {"gen": 1e-3, "rmds": 1e-3, "vim": 5e-3}
 # Here the last place of float32 in the network decides a few images, so that OpenOOD itself differs from one machine to the next (docs/fidelity.md): of
-# all images this share may be beyond the limit, up to the second number.
+# all images this share may be beyond the limit, up to the second number. With precision=float64 AdaSCALE has none (test_in_float64_…).
 FEW = {"gram": (0.01, 2e-2), "adascale-a": (0.005, 1e-2), "adascale-l": (0.005, 1e-2)}
 # What OpenOOD draws at random is handed in; searches with gradients have been made by OpenOOD: their choice is taken.
 FIXED = {"cfood": {"picks": DATA / "expected/cfood.fit.index_id.npy"},
@@ -82,24 +82,50 @@ class OpenOod(Case):
             "far/texture": "texture", "far/places365": "places365"}
 
     def test_scores_are_openoods(self):
-        cells = json.loads(self.nearfar("status", "--json", "--out", self.out)[0])["cells"]
         for name in NAMES:
-            cell = next(c for c in cells if c["label"].endswith(" " + name))
-            self.nearfar("export", cell["id"], "--scores", self.folder / name, "--out", self.out)
-            stem = name.replace("-", "_")
-            whole = max(max(abs(v) for v in read_npy(DATA / f"expected/{stem}.main.conf.npy")[0]), 1e-12)
             limit = SCORES.get(name, USUAL)
             share, most = FEW.get(name, (0, limit))
-            far, images = 0, 0
-            for ours, theirs in self.SETS.items():
-                scores, _ = read_npy(self.folder / name / f"{ours}.npy")
-                conf = self.expected_slice(f"{stem}.main.conf.npy", theirs)
-                self.assertEqual(len(scores), len(conf), ours)
-                apart = [abs(s + c) / whole for s, c in zip(scores, conf)]
-                images += len(apart)
-                far += sum(a > limit for a in apart)
-                self.assertLessEqual(max(apart), most, f"{name} {ours}")
-            self.assertLessEqual(far, share * images, name)
+            apart = self.scores_apart(f" {name}", self.out, name.replace("-", "_"), self.SETS)
+            for ours, values in apart.items():
+                self.assertLessEqual(max(values), most, f"{name} {ours}")
+            every = [value for values in apart.values() for value in values]
+            self.assertLessEqual(sum(value > limit for value in every), share * len(every), name)
+
+    def scores_apart(self, label, out, reference, sets, count={}):
+        """Set -> differences of scores from OpenOOD's, by its largest score. `count`: of sets that are only begun."""
+        cells = json.loads(self.nearfar("status", "--json", "--out", out)[0])["cells"]
+        self.nearfar("export", next(c for c in cells if c["label"].endswith(label))["id"], "--scores", self.folder / reference, "--out", out)
+        whole = max(max(abs(v) for v in read_npy(DATA / f"expected/{reference}.main.conf.npy")[0]), 1e-12)
+        apart = {}
+        for ours in sets:
+            scores, _ = read_npy(self.folder / reference / f"{ours}.npy")
+            conf = self.expected_slice(f"{reference}.main.conf.npy", self.SETS[ours])
+            self.assertEqual(len(scores), len(conf[:count.get(ours)]), ours)
+            apart[ours] = [abs(s + c) / whole for s, c in zip(scores, conf)]
+        return apart
+
+    def test_in_float64_adascale_is_openoods(self):
+        """On images among which float32 has its outliers (`test` 125 and `svhn` 122 of the golden ones): float64 is slow."""
+        lists = self.folder / "data/benchmark_imglist/cifar10"
+        lists.mkdir(parents=True)
+        (self.folder / "data/images_classic").symlink_to(DATA / "data/images_classic")
+        first = {"test_cifar10": 130}
+        for stem in ("train_cifar10", "val_cifar10", "test_cifar10", "test_svhn"):
+            lines = (DATA / f"data/benchmark_imglist/cifar10/{stem}.txt").read_text().splitlines(keepends=True)
+            (lists / f"{stem}.txt").write_text("".join(lines[:first.get(stem)]))
+        head, *sets = (SOURCE / "configs/benchmarks/cifar10.toml").read_text().split("[protocol")[0].split("[[set]]")
+        kept = [text for text in sets if any(f'"{name}"' in text for name in ("train", "val", "test", "far/svhn"))]
+        (self.folder / "some.toml").write_text("[[set]]".join([head, *kept]))
+        overrides = [f"postprocessor.{name}.{value}" for name in ("adascale-a", "adascale-l") for value in ("precision=float64", "percentile=60-65")]
+        out = json.loads(self.nearfar("run", EXPERIMENT, f"benchmark={self.folder / 'some.toml'}", f"data.root={self.folder / 'data'}", *overrides,
+                                      f"model.checkpoint={DATA / 'best.ckpt'}", "postprocessors=adascale-a,adascale-l", 'protocols=["ood"]',
+                                      "data.allow_count_mismatch=true", "data.follow_links=true", "tune=none", "--json", "--out", self.folder / "out")[0])
+        by_set = {row["set"]: row for row in out["passes"]}
+        self.assertEqual(by_set["far/svhn"]["float64"], 3 * by_set["far/svhn"]["forward"])  # clean, backward, changed: shared by the two
+        self.assertEqual(by_set["far/svhn"]["gradients"], 0)
+        for name in ("adascale-a", "adascale-l"):
+            apart = self.scores_apart(f" {name}", self.folder / "out", name.replace("-", "_"), ("test", "far/svhn"), {"test": 130})
+            self.assertLess(max(max(values) for values in apart.values()), 1e-5, name)
 
     def test_predictions_are_openoods(self):
         cache = next((self.out / "cache").iterdir())

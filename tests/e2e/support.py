@@ -1,6 +1,7 @@
 """Runs the program in a folder of its own. Standard library only."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -42,6 +43,15 @@ class Case(unittest.TestCase):
 
     def results(self, out="out"):
         return (self.folder / out / "leaderboard.csv").read_text()
+
+    def kill_run_when(self, condition, *arguments, number=signal.SIGKILL):
+        """The process of `nearfar run smoke` into `out` after kill_when(); begun anew where a busy machine let it end before we looked."""
+        for _ in range(5):
+            process = self.start("run", SMOKE, "--out", self.folder / "out", *arguments)
+            if self.kill_when(process, condition, number):
+                return process
+            shutil.rmtree(self.folder / "out")
+        self.fail("the run always ended before the condition was seen")
 
     def kill_when(self, process, condition, number=signal.SIGKILL, seconds=120):
         """Sends `number` as soon as condition() holds; True if the process was still running then."""

@@ -106,6 +106,33 @@ TEST(NetworkPass, RunsOncePerQuestion) {
   EXPECT_EQ(network.part, 5);
 }
 
+TEST(NetworkPass, LooksAgainInFloat64) {
+  Counting network(small());
+  const at::Tensor in = images();
+  NetworkPass pass(network, kAll, {0.5});
+  const auto batch = pass.run(in);
+  EXPECT_EQ(pass.counts().float64, 0);
+  NetworkBatch& exact = batch->in_float64();
+  EXPECT_EQ(&exact, &batch->in_float64());
+  EXPECT_EQ(&exact, &exact.in_float64());
+  EXPECT_EQ(exact.logits().scalar_type(), at::kDouble);
+  EXPECT_TRUE(at::equal(exact.images(), in.to(at::kDouble)));
+  EXPECT_TRUE(exact.logits().allclose(batch->logits().to(at::kDouble), 1e-4, 1e-5));
+  EXPECT_EQ(exact.layers().size(), batch->layers().size());
+  // Nothing but float64 inside: finite differences are as near as float64 allows, which float32 would miss by four digits.
+  const at::Tensor direction = at::randn(exact.logits().sizes(), at::kDouble), step = at::randn(in.sizes(), at::kDouble).mul(1e-6);
+  const at::Tensor found = exact.logit_gradient(direction).mul(step).sum({1, 2, 3});
+  const at::Tensor up = exact.forward(exact.images().add(step)).logits, down = exact.forward(exact.images().sub(step)).logits;
+  EXPECT_TRUE(found.allclose(up.sub(down).mul(direction).sum(1).div(2), 1e-5, 1e-11));
+  EXPECT_THROW(exact.forward(in), Error);
+  EXPECT_THROW(batch->logit_gradient(direction), Error);
+  EXPECT_EQ(pass.counts().float64, 5 + 5 + 10);  // clean, backward, two changed
+  EXPECT_EQ(pass.counts().forward, 5);
+  EXPECT_EQ(pass.counts().gradients + pass.counts().changed, 0);
+  EXPECT_EQ(network.whole, 5);
+  EXPECT_EQ(network.named_tensors().front().tensor.scalar_type(), at::kFloat);
+}
+
 TEST(NetworkPass, PutsTheNetworkBackAsItWas) {
   const auto network = small();
   {

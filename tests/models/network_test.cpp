@@ -79,6 +79,29 @@ TEST(Network, ScoresAnImageAloneAsInABatch) {
   EXPECT_TRUE(network->features(images.narrow(0, 2, 1)).allclose(together.narrow(0, 2, 1), 1e-5, 1e-6));
 }
 
+TEST(Network, ACopyInFloat64IsAsNearAsFloat32Allows) {
+  for (const std::string& name : architectures()) {
+    const std::int64_t size = native_image_size(name);
+    const auto network = make_network({.architecture = name, .in_channels = 3, .height = size, .width = size, .classes = 4}, 5);
+    const auto copy = copy_in_float64(*network);
+    const EvalScope scope(*network);
+    const at::Tensor images = at::randn({1, 3, size, size});
+    const at::Tensor features = network->features(images), exact = copy->features(images.to(at::kDouble));
+    EXPECT_EQ(exact.scalar_type(), at::kDouble) << name;
+    EXPECT_TRUE(exact.allclose(features.to(at::kDouble), 1e-3, 1e-4)) << name;
+    EXPECT_FALSE(at::equal(exact, features.to(at::kDouble))) << name;
+    EXPECT_EQ(copy->output(exact).scalar_type(), at::kDouble) << name;
+  }
+}
+
+TEST(Network, ACopyInFloat64SharesNoMemory) {
+  const auto network = make_network(classifier(), 5), copy = copy_in_float64(*network);
+  const at::Tensor images = at::randn({2, 1, 28, 28}, at::kDouble), before = copy->features(images);
+  const EvalScope scope(*network);
+  for (const NamedTensor& named : network->named_tensors()) named.tensor.zero_();
+  EXPECT_TRUE(at::equal(copy->features(images), before));
+}
+
 TEST(Network, RefusesAnUnknownNameWithASuggestion) {
   NetworkSpec spec = classifier();
   spec.architecture = "resnet9";

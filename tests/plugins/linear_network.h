@@ -37,7 +37,10 @@ class LinearNetwork final : public NetworkBatch {
   at::Tensor logit_gradient(const at::Tensor& direction) override { return direction.mm(weight_).mul(gain_).view_as(images_); }
   at::Tensor map_gradient(std::int64_t, const at::Tensor& direction) override { return direction.mul(gain_); }
 
-  at::Tensor asked;  ///< the images of the last pass
+  NetworkBatch& in_float64() override { return exact != nullptr ? *exact : *this; }
+
+  at::Tensor asked;                ///< the images of the last pass
+  LinearNetwork* exact = nullptr;  ///< what in_float64() gives, if not this
 
  private:
   at::Tensor images_, weight_;

@@ -90,6 +90,7 @@ TEST(Gram, RowSumsAreThoseOfTheGramMatrix) {
     Outputs forward_from(I, const at::Tensor&) override { return {}; }
     at::Tensor logit_gradient(const at::Tensor&) override { return {}; }
     at::Tensor map_gradient(I, const at::Tensor&) override { return {}; }
+    NetworkBatch& in_float64() override { return *this; }
 
    private:
     at::Tensor map_;
@@ -99,6 +100,20 @@ TEST(Gram, RowSumsAreThoseOfTheGramMatrix) {
   } batch;
   const at::Tensor found = postprocessor("gram", {{"powers", I{3}}}).observe(batch, false);
   expect_near(found.flatten(), {3, 7.25, std::sqrt(27), std::sqrt(91.0625), std::cbrt(39), std::cbrt(703.015625)}, 1e-5);
+}
+
+TEST(Gram, LooksInFloat64WhereAsked) {
+  // As by hand above, with maps of twice the size: all bounds and values by 4, deviations as they were.
+  const TempDir folder;
+  const std::string picks = picks_file(folder, {2, 5});
+  const at::Tensor weight = matrix({1, -1}, 2), train_images = pixels({1, 2, 3, -1, -2, -1}, 6, 1, 1), test_images = pixels({4}, 1, 1, 1);
+  LinearNetwork train(train_images.mul(7), weight), exact_train(train_images.to(at::kDouble), weight.to(at::kDouble), 2);
+  LinearNetwork test(test_images.mul(-5), weight), exact_test(test_images.to(at::kDouble), weight.to(at::kDouble), 2);
+  train.exact = &exact_train;
+  test.exact = &exact_test;
+  auto scorer = postprocessor("gram", {{"powers", I{2}}, {"picks", picks}, {"precision", std::string("float64")}});
+  fit(scorer, train, labels({0, 0, 0, 1, 1, 1}), {}, 2);
+  expect_near(score_of(scorer, test), {9.6 * (1 + std::exp(-16.0))}, 2e-5);
 }
 
 TEST(Gram, DrawsAsPythonDoes) {
@@ -169,6 +184,18 @@ TEST(AdaScale, LooksAtTheFeaturesThatShift) {
   LinearNetwork net(pixels({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1, 2, 5), matrix({.1F, .2F, .3F, .4F, .5F, .6F, .7F, .8F, .9F, 1}, 1));
   const auto scorer = postprocessor("adascale-a", {{"k1", 30.0}, {"k2", 100.0}, {"o", 0.25}});
   expect_near(scorer.observe(net, false).flatten(), {37}, 1e-5);
+}
+
+TEST(AdaScale, LooksInFloat64WhereAsked) {
+  const at::Tensor images = pixels({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1, 2, 5);
+  const at::Tensor weight = matrix({.1F, .2F, .3F, .4F, .5F, .6F, .7F, .8F, .9F, 1}, 1);
+  LinearNetwork net(images, weight), doubled(images.to(at::kDouble), weight.to(at::kDouble), 2);
+  net.exact = &doubled;
+  const auto scorer = postprocessor("adascale-a", {{"k1", 30.0}, {"k2", 100.0}, {"o", 0.25}, {"precision", std::string("float64")}});
+  const at::Tensor found = scorer.observe(net, false);
+  expect_near(found.flatten(), {74}, 1e-5);  // as above, twice: the gain of the float64 network
+  EXPECT_EQ(doubled.asked.scalar_type(), at::kDouble);
+  EXPECT_FALSE(net.asked.defined());
 }
 
 TEST(AdaScale, RefusesARangeThatIsNone) {

@@ -1,7 +1,7 @@
 #pragma once
 /// A batch of images inside the network: what a postprocessor sees that looks further than features and logits (Postprocessor::observe).
-/// The runner made one clean forward pass, shared by all methods. B images; float32, on the network's device; evaluation mode.
-/// Borrowed for the call; not thread-safe. Tensors are read, never modified.
+/// The runner made one clean forward pass, shared by all methods. B images; float32 (but see in_float64()), on the network's device;
+/// evaluation mode. Borrowed for the call; not thread-safe. Tensors are read, never modified.
 #include <ATen/core/Tensor.h>
 #include <nearfar/abi.h>
 
@@ -50,6 +50,11 @@ class NEARFAR_EXPORT NetworkBatch {
   virtual at::Tensor logit_gradient(const at::Tensor& direction) = 0;
   /// The same for a stage's map (needs kMapStatistics too); `direction` [B,c,h,w].
   virtual at::Tensor map_gradient(std::int64_t stage, const at::Tensor& direction) = 0;
+
+  /// The same images inside a float64 copy of the network: every tensor of that batch is float64, and so is what it is asked with. For a
+  /// method whose score jumps where the last place of float32 decides. It passes when first asked for, once for all that ask, and costs
+  /// several float32 passes. Lives as long as this batch; of itself it gives itself.
+  virtual NetworkBatch& in_float64() = 0;
 };
 
 }  // namespace nearfar

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "../../common/network_precision.h"
 #include "../../common/npy_indices.h"
 #include "../../common/python_random.h"
 
@@ -20,7 +21,8 @@ namespace {
 
 constexpr nearfar::Param kParams[] = {{"powers", 5, 1, 10, "powers 1 to this of each layer's output"},
                                       {"seed", 0, 0, 2147483647, "of the draw of held-out train images"},
-                                      {"picks", "", "", "a .npy of the train rows that are held out, instead of a draw"}};
+                                      {"picks", "", "", "a .npy of the train rows that are held out, instead of a draw"},
+                                      nearfar::common::kPrecision};
 constexpr double kHeldOut = 0.1;      // share of each class
 constexpr std::int64_t kBlock = 256;  // rows of columns in memory at a time
 constexpr double kEpsilon = 1e-6;     // of the reference
@@ -54,12 +56,10 @@ at::Tensor deviations(const at::Tensor& values, const at::Tensor& low, const at:
 class Gram final : public nearfar::Postprocessor {
  public:
   explicit Gram(const nearfar::Params& params)
-      : powers_(params.integer("powers")), seed_(params.integer("seed")), picks_(params.text("picks")) {}
+      : powers_(params.integer("powers")), seed_(params.integer("seed")), picks_(params.text("picks")), precision_(params) {}
 
   at::Tensor observe(nearfar::NetworkBatch& batch) const override {  // -> [B,K]: layers, in each the powers, in each the channels
-    std::vector<at::Tensor> parts;
-    for (const at::Tensor& layer : batch.layers()) parts.push_back(correlations(layer, powers_));
-    return at::cat(parts, 1);
+    return values(precision_.of(batch)).toType(at::kFloat);
   }
 
   void fit(const nearfar::FitContext& context) override {
@@ -80,8 +80,9 @@ class Gram final : public nearfar::Postprocessor {
     usual_ = usual_deviation(train, classes);
   }
 
-  at::Tensor observe_fitted(nearfar::NetworkBatch& batch) const override {  // -> [B,1]
-    const at::Tensor values = observe(batch), logits = batch.logits(), predicted = logits.argmax(1);
+  at::Tensor observe_fitted(nearfar::NetworkBatch& images) const override {  // -> [B,1]
+    nearfar::NetworkBatch& batch = precision_.of(images);
+    const at::Tensor values = this->values(batch), logits = batch.logits(), predicted = logits.argmax(1);
     const at::Tensor deviation = deviations(values, low_.index_select(0, predicted), high_.index_select(0, predicted));
     at::Tensor total = at::zeros({values.size(0), 1}, values.options().dtype(at::kDouble));
     std::int64_t first = 0;
@@ -98,6 +99,12 @@ class Gram final : public nearfar::Postprocessor {
   at::Tensor score(const nearfar::FeatureBatch& batch) const override { return batch.observed.select(1, 0).clone(); }
 
  private:
+  at::Tensor values(const nearfar::NetworkBatch& batch) const {
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& layer : batch.layers()) parts.push_back(correlations(layer, powers_));
+    return at::cat(parts, 1);
+  }
+
   /// Train rows of a class: those that give its range, and those held out to see how far an image of the class usually leaves it.
   struct Class {
     std::int64_t label;
@@ -181,6 +188,7 @@ class Gram final : public nearfar::Postprocessor {
 
   std::int64_t powers_, seed_;
   std::string picks_;
+  nearfar::common::NetworkPrecision precision_;
   at::Tensor low_, high_;  // [C,K]: the range of each column in each class
   at::Tensor usual_;       // [K] float64; its sum over a layer's columns is the layer's normaliser
 };
@@ -190,4 +198,4 @@ class Gram final : public nearfar::Postprocessor {
 NEARFAR_POSTPROCESSOR(Gram, .name = "gram", .version = "1.0.0",
                       .summary = "how far channel correlations of all layers leave the range of the predicted class",
                       .reference = "arXiv:1912.12510", .needs = nearfar::kLogits | nearfar::kMapStatistics | nearfar::kTrain,
-                      .params = kParams, .observed_params = "powers", .observes_fitted = true)
+                      .params = kParams, .observed_params = "powers,precision", .observes_fitted = true)
