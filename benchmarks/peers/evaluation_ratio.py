@@ -27,12 +27,12 @@ SETS = ("train", "val", "ood_val", "test", "near/a", "far/b")
 SCORED = ("test", "near/a", "far/b")
 ALLOWED = 2e-3  # of scores, relative to the largest: ill-conditioned rmds and vim come near it, the rest is 100 times closer
 
-BENCHMARK = """classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+BENCHMARK = """classes = {classes}
 [image]
 channels = 3
-height = 32
-width = 32
-resize = 32
+height = {size}
+width = {size}
+resize = {size}
 mean = [0.4914, 0.4822, 0.4465]
 std = [0.2470, 0.2435, 0.2616]
 [root.r]
@@ -41,38 +41,36 @@ in_data_root = "."
 """
 
 
-def make(folder, counts):
-    """PNG files with slopes and grain, in lists as OpenOOD has them; a benchmark file and a checkpoint. Returns the network and the lists."""
-    random = np.random.default_rng(5)
-    y, x = (grid[..., None] / 31 for grid in np.mgrid[0:32, 0:32])
-    lists, toml = {}, BENCHMARK
+def make(folder, counts, net, size=32):
+    """PNG files with slopes and grain, in lists as OpenOOD has them; a benchmark file and a checkpoint of `net`. Returns the image sets."""
+    random, classes = np.random.default_rng(5), net.fc.out_features
+    y, x = (grid[..., None] / (size - 1) for grid in np.mgrid[0:size, 0:size])
+    sets, toml = {}, BENCHMARK.format(size=size, classes=json.dumps([str(c) for c in range(classes)]))
     for name in SETS:
         place = folder / "images" / name
         place.mkdir(parents=True)
         files, labels = [], []
         for i in range(counts[name]):
-            label = i % 10 if name in ("train", "val", "test") else -1
-            corners = random.uniform(0, 255, (4, 1, 1, 3)) * (1 if label >= 0 else 0.7) + 6 * max(label, 0)
+            label = i % classes if name in ("train", "val", "test") else -1
+            corners = random.uniform(0, 255, (4, 1, 1, 3)) * (1 if label >= 0 else 0.7) + 60 / classes * max(label, 0)
             image = (corners[0] * (1 - x) + corners[1] * x) * (1 - y) + (corners[2] * (1 - x) + corners[3] * x) * y
             files.append(place / f"{i:04}.png")
             labels.append(label)
-            Image.fromarray(np.clip(image + random.normal(0, 8, (32, 32, 3)), 0, 255).astype(np.uint8)).save(files[-1])
+            Image.fromarray(np.clip(image + random.normal(0, 8, (size, size, 3)), 0, 255).astype(np.uint8)).save(files[-1])
         stem = name.replace("/", "-")
         (folder / f"{stem}.txt").write_text("".join(f"{file.relative_to(folder)} {label}\n" for file, label in zip(files, labels)))
         toml += f'[[set]]\nname = "{name}"\nlist = "{stem}.txt"\nimages = "."\n'
-        lists[name] = (files, labels)
+        sets[name] = openood_calls.Images(files, labels, size)
     (folder / "bench.toml").write_text(toml)
-    torch.manual_seed(0)
-    net = openood_calls.ResNet18().eval()
     torch.save(net.state_dict(), folder / "random.ckpt")
-    return net, lists
+    return sets
 
 
-def run_ours(build, folder, names, out):
+def run_ours(build, folder, names, out, *overrides):
     """One run from nothing: wall and processor seconds, and images through the network: clean, changed, back for a gradient."""
     command = [build / "bin/nearfar", "run", pairs.ROOT / "configs/experiments/evaluate-checkpoint.toml", f"benchmark={folder / 'bench.toml'}"]
     command += [f"data.root={folder}", f"model.checkpoint={folder / 'random.ckpt'}", f"postprocessors={','.join(names)}", 'protocols=["ood"]']
-    command += [f"run.threads={pairs.THREADS}", "--jobs", "1", "--out", out, "--json"]
+    command += [f"run.threads={pairs.THREADS}", *overrides, "--jobs", "1", "--out", out, "--json"]
     before = os.times()
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
@@ -106,9 +104,8 @@ def spelled(parameters):
     return ";".join(f"{name}={text(value)}" for name, value in sorted(parameters.items()))
 
 
-def check(runner, ours, chosen):
-    """Leaves the program if scores differ from the peer's at the parameters that our search chose; not timed."""
-    worst = (0.0, "")
+def both(runner, ours, chosen):
+    """Of each postprocessor its name, our scores and the peer's at the parameters that our search chose; not timed."""
     for name in ours:
         method = openood_network_calls.ALL_METHODS[name](runner)
         method.set_up()
@@ -116,7 +113,14 @@ def check(runner, ours, chosen):
         if len(fitting) != 1:
             pairs.give_up(f"{name}: our search chose {chosen[name]!r}, which is not a point of the peer's")
         method.use(**fitting[0])
-        error = pairs.relative_error(whole(ours[name]), whole({each: method.scores(each) for each in SCORED}))
+        yield name, whole(ours[name]), whole({each: method.scores(each) for each in SCORED})
+
+
+def check(runner, ours, chosen):
+    """Leaves the program if scores differ from the peer's."""
+    worst = (0.0, "")
+    for name, mine, theirs in both(runner, ours, chosen):
+        error = pairs.relative_error(mine, theirs)
         if error > ALLOWED:
             pairs.give_up(f"{name}: our scores differ from the peer's by {error:.1e}, so there is no ratio")
         worst = max(worst, (error, name))
@@ -200,8 +204,9 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        net, lists = make(folder, counts)
-        sets = {name: openood_calls.Images(*files_and_labels) for name, files_and_labels in lists.items()}
+        torch.manual_seed(0)
+        net = openood_calls.ResNet18().eval()
+        sets = make(folder, counts, net)
         runner = openood_calls.Runner(net, sets)
         run_ours(arguments.build, folder, names, folder / "first")  # warms up
         ours, chosen = our_answers(arguments.build, folder, folder / "first")

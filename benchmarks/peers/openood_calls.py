@@ -74,9 +74,9 @@ class ResNet18(nn.Module):
 class Images(torch.utils.data.Dataset):
     """A list of files; what an item costs is what it costs there: open, decode, resize, crop, to tensor, normalise."""
 
-    def __init__(self, files, labels):
+    def __init__(self, files, labels, size=32):
         self.files, self.labels = files, labels
-        steps = [transforms.Resize(32), transforms.CenterCrop(32), transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)]
+        steps = [transforms.Resize(size), transforms.CenterCrop(size), transforms.ToTensor(), transforms.Normalize(MEAN, DEVIATION)]
         self.transform = transforms.Compose(steps)
 
     def __len__(self):
@@ -308,8 +308,9 @@ class Knn(Method):
         return features / np.linalg.norm(features, axis=-1, keepdims=True) + 1e-10
 
     def set_up(self):
-        self.index = faiss.IndexFlatL2(512)
-        self.index.add(self.unit(self.runner.whole("train")[0].numpy()))
+        bank = self.unit(self.runner.whole("train")[0].numpy())
+        self.index = faiss.IndexFlatL2(bank.shape[1])
+        self.index.add(bank)
 
     def conf(self, features, logits):
         return -self.index.search(self.unit(features.numpy()), self.k)[0][:, -1]

@@ -90,9 +90,9 @@ class Gram(NetworkMethod):
     HELD_OUT = 0.1
 
     def columns(self, images):
-        """Of each layer [B,powers,channels], and the logits."""
-        maps = []
-        hooks = [m.register_forward_hook(lambda _, __, out: maps.append(out)) for m in self.runner.net.modules() if isinstance(m, nn.Conv2d)]
+        """Of each layer [B,powers,channels], and the logits. Layers are convolutions and, where they are modules, ReLUs."""
+        maps, layers = [], [m for m in self.runner.net.modules() if isinstance(m, (nn.Conv2d, nn.ReLU))]
+        hooks = [m.register_forward_hook(lambda _, __, out: maps.append(out)) for m in layers]
         with torch.no_grad():
             logits = self.runner.passed(images)[1]
             layers = []

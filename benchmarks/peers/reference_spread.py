@@ -1,26 +1,33 @@
 #!/usr/bin/env python3
 """How far OpenOOD's formulas, computed by PyTorch on this machine, are from the scores that OpenOOD stored on another: for the methods where
 the last place of float32 in the network decides single images. Four ways that are all "the" answer: as OpenOOD does it, in batches of one,
-with channels last, and with the network in float64.
+with channels last, and with the network in float64. And how far nearfar is from the stored scores, and from PyTorch's of this machine.
 
-usage: NEARFAR_GOLDEN=DIR .deps/peers/bin/python benchmarks/peers/reference_spread.py [NAME…]
-Parameters are those that OpenOOD's search chose. Takes a quarter of an hour on two cores.
+usage: NEARFAR_GOLDEN=DIR .deps/peers/bin/python benchmarks/peers/reference_spread.py [--build DIR] [NAME…]
+Parameters are those that OpenOOD's search chose. Takes half an hour on two cores.
 """
 
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
+import pairs
 import numpy as np
 import openood_calls
 import openood_network_calls
-import pairs
 import torch
+
+sys.path.append(str(pairs.ROOT / "tools"))
+import fidelity
+
+NAMES = ("gram", "adascale-a", "adascale-l")
 
 LIMIT = 1e-4  # of the largest score
 WAYS = {"as OpenOOD": {}, "batches of 1": {"batch": 1}, "channels last": {"channels_last": True}, "float64": {"dtype": torch.float64}}
-SETS = ("id_test", "cifar10c", "cifar100", "tin", "mnist", "svhn", "texture", "places365")
+SETS = {"id_test": "test", "cifar10c": "csid/cifar10c", "cifar100": "near/cifar100", "tin": "near/tin"}  # OpenOOD's name: ours
+SETS |= {name: f"far/{name}" for name in ("mnist", "svhn", "texture", "places365")}
 
 
 class Golden(openood_calls.Runner):
@@ -31,7 +38,7 @@ class Golden(openood_calls.Runner):
         net.load_state_dict(torch.load(folder / "best.ckpt", map_location="cpu"))
         self.batch, self.form, self.dtype = batch, torch.channels_last if channels_last else torch.contiguous_format, dtype
         lists = folder / "data/benchmark_imglist/cifar10"
-        files = {"train": "train_cifar10", "val": "val_cifar10", "id_test": "test_cifar10", **{name: f"test_{name}" for name in SETS[1:]}}
+        files = {"train": "train_cifar10", "val": "val_cifar10", "id_test": "test_cifar10", **{name: f"test_{name}" for name in list(SETS)[1:]}}
         sets = {}
         for name, stem in files.items():
             lines = [line.rsplit(" ", 1) for line in (lists / f"{stem}.txt").read_text().splitlines()]
@@ -60,30 +67,71 @@ def remembered(method, known):
     return method
 
 
+def by_pytorch(folder, names, chosen, options):
+    """Name -> set -> scores."""
+    known, found = {}, {}
+    for name in names:
+        method = remembered(openood_network_calls.ALL_METHODS[name](Golden(folder, **options)), known)
+        method.set_up()
+        method.use(**chosen[name])
+        found[name] = {split: method.scores(split) for split in SETS}
+    return found
+
+
+def by_nearfar(build, folder, names, chosen, precision):
+    data = [f"data.root={folder / 'data'}", f"model.checkpoint={folder / 'best.ckpt'}"]
+    golden = fidelity.Golden(build / "bin/nearfar", folder / "expected", data, names)
+    spelled = lambda value: "-".join(map(str, value))  # noqa: E731
+    choices = {name: {"precision": precision} | {key: spelled(value) for key, value in chosen[name].items()} for name in names}
+    with tempfile.TemporaryDirectory() as temporary:
+        found, _ = golden.run(Path(temporary), choices, "none")
+        read = lambda name, ours: np.load(found[name]["folder"] / f"{ours}.npy").astype(np.float64)  # noqa: E731
+        return {name: {split: read(name, ours) for split, ours in SETS.items()} for name in names}
+
+
+def stored_scores(folder, names):
+    layout = {part["split"]: part for part in json.loads((folder / "expected/layout.json").read_text())["order"]}
+    found = {}
+    for name in names:
+        whole = -np.load(folder / f"expected/{name.replace('-', '_')}.main.conf.npy").astype(np.float64).ravel()
+        found[name] = {split: whole[layout[split]["offset"] :][: layout[split]["count"]] for split in SETS}
+    return found
+
+
+def say(name, label, scores, reference):
+    scale = max(np.abs(values).max() for values in reference.values())
+    apart = {(split, i): a for split in SETS for i, a in enumerate(np.abs(scores[split] - reference[split]) / scale)}
+    far = sorted((key for key in apart if apart[key] > LIMIT), key=apart.get, reverse=True)
+    which = ", ".join(f"{split} {i}: {apart[split, i]:.1e}" for split, i in far)
+    print(f"{name:<11} {label:<38} largest {max(apart.values()):.1e}; {len(far)} of {len(apart):,} images beyond {LIMIT:.0e}  {which}", flush=True)
+
+
 def main():
+    made = pairs.parser(__doc__.splitlines()[0])
+    made.add_argument("names", nargs="*", default=NAMES)
+    arguments = made.parse_args()
     folder = Path(os.environ.get("NEARFAR_GOLDEN") or pairs.ROOT / "../shared/golden").resolve() / "openood-b"
     if not folder.is_dir():
         pairs.give_up(f"{folder}: no golden data; set NEARFAR_GOLDEN")
     torch.set_num_threads(pairs.THREADS)
-    layout = {part["split"]: part for part in json.loads((folder / "expected/layout.json").read_text())["order"]}
-    results = json.loads((folder / "expected/results.json").read_text())
+    names, results = list(arguments.names), json.loads((folder / "expected/results.json").read_text())
+    used = {name: results[name.replace("-", "_")].get("hyperparam_used") for name in names}
+    chosen = {name: {"percentile": tuple(used[name][0])} if name.startswith("adascale") else {} for name in names}
     print(pairs.machine_line(), f"torch {torch.__version__}", sep="; ")
-    known = {}
-    for name in sys.argv[1:] or ("gram", "adascale-a", "adascale-l"):
-        stem = name.replace("-", "_")
-        stored = -np.load(folder / f"expected/{stem}.main.conf.npy").astype(np.float64).ravel()
-        for way, options in WAYS.items():
-            method = remembered(openood_network_calls.ALL_METHODS[name](Golden(folder, **options)), known)
-            method.set_up()
-            if method.grid:
-                method.use(percentile=tuple(results[stem]["hyperparam_used"][0]))
-            apart = {}
-            for split in SETS:
-                part = stored[layout[split]["offset"] :][: layout[split]["count"]]
-                apart |= {(split, i): a for i, a in enumerate(np.abs(method.scores(split) - part) / np.abs(stored).max())}
-            far = sorted((key for key in apart if apart[key] > LIMIT), key=apart.get, reverse=True)
-            which = ", ".join(f"{split} {i}: {apart[split, i]:.1e}" for split, i in far)
-            print(f"{name:<11} {way:<14} largest {max(apart.values()):.1e}; {len(far)} of {len(apart):,} images beyond {LIMIT:.0e}  {which}", flush=True)
+    stored, found = stored_scores(folder, names), {}
+
+    def note(way, scores):
+        found[way] = scores
+        for name in names:
+            say(name, f"{way}, stored", scores[name], stored[name])
+
+    for precision in ("float32", "float64"):
+        note(f"nearfar {precision}", by_nearfar(arguments.build, folder, names, chosen, precision))
+    for way, options in WAYS.items():
+        note(f"PyTorch {way}", by_pytorch(folder, names, chosen, options))
+    for ours, theirs in (("nearfar float32", "PyTorch as OpenOOD"), ("nearfar float64", "PyTorch float64")):
+        for name in names:
+            say(name, f"{ours}, {theirs}", found[ours][name], found[theirs][name])
 
 
 if __name__ == "__main__":
