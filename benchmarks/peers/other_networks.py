@@ -6,7 +6,7 @@ The methods whose single images the last place of float32 decides (docs/decision
 be apart, and with both networks in float64, where none may.
 
 usage: .deps/peers/bin/python benchmarks/peers/other_networks.py [--only resnet18_224x224] [--images N]
-Exit 2 where a method differs. Takes about ten minutes on two cores.
+Exit 2 where a method differs. Took 40 minutes on two cores with another job beside it, 3 of them ResNet-18.
 """
 
 import copy
