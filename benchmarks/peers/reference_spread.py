@@ -4,7 +4,7 @@ the last place of float32 in the network decides single images. Four ways that a
 with channels last, and with the network in float64. And how far nearfar is from the stored scores, and from PyTorch's of this machine.
 
 usage: NEARFAR_GOLDEN=DIR .deps/peers/bin/python benchmarks/peers/reference_spread.py [--build DIR] [NAME…]
-Parameters are those that OpenOOD's search chose. Takes half an hour on two cores.
+Parameters are those that OpenOOD's search chose. Gram alone takes more than a quarter of an hour on two cores, most of it PyTorch's float64.
 """
 
 import json
@@ -125,13 +125,16 @@ def main():
         for name in names:
             say(name, f"{way}, stored", scores[name], stored[name])
 
-    for precision in ("float32", "float64"):
+    def note_nearfar(precision, way):
         note(f"nearfar {precision}", by_nearfar(arguments.build, folder, names, chosen, precision))
+        for name in names:
+            say(name, f"nearfar {precision}, PyTorch {way}", found[f"nearfar {precision}"][name], found[f"PyTorch {way}"][name])
+
     for way, options in WAYS.items():
         note(f"PyTorch {way}", by_pytorch(folder, names, chosen, options))
-    for ours, theirs in (("nearfar float32", "PyTorch as OpenOOD"), ("nearfar float64", "PyTorch float64")):
-        for name in names:
-            say(name, f"{ours}, {theirs}", found[ours][name], found[theirs][name])
+        if way == "as OpenOOD":
+            note_nearfar("float32", way)
+    note_nearfar("float64", "float64")
 
 
 if __name__ == "__main__":
