@@ -41,6 +41,11 @@ in_data_root = "."
 """
 
 
+def counts_of(images):
+    """Of each set. ViM's null space has to have something of the train set in it: more images than its 256 main directions."""
+    return {name: max(300, 3 * images) if name == "train" else images for name in SETS}
+
+
 def make(folder, counts, net, size=32):
     """PNG files with slopes and grain, in lists as OpenOOD has them; a benchmark file and a checkpoint of `net`. Returns the image sets."""
     random, classes = np.random.default_rng(5), net.fc.out_features
@@ -199,8 +204,7 @@ def main():
     print(pairs.machine_line())
     images = 20 if arguments.quick else arguments.images
     names = ["msp", "mls", "mds", "knn", "react", "odin", "gram"] if arguments.quick else list(openood_network_calls.ALL_METHODS)
-    # ViM's null space has to have something of the train set in it: more images than its 256 main directions.
-    counts = {name: max(300, 3 * images) if name == "train" else images for name in SETS}
+    counts = counts_of(images)
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

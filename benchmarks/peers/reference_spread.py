@@ -7,7 +7,6 @@ usage: NEARFAR_GOLDEN=DIR .deps/peers/bin/python benchmarks/peers/reference_spre
 Parameters are those that OpenOOD's search chose. Gram alone takes more than a quarter of an hour on two cores, most of it PyTorch's float64.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -22,15 +21,12 @@ import torch
 sys.path.append(str(pairs.ROOT / "tools"))
 import fidelity
 
-NAMES = ("gram", "adascale-a", "adascale-l")
-
-LIMIT = 1e-4  # of the largest score
+LIMIT = fidelity.USUAL[0]  # of the largest score
 WAYS = {"as OpenOOD": {}, "batches of 1": {"batch": 1}, "channels last": {"channels_last": True}, "float64": {"dtype": torch.float64}}
-SETS = {"id_test": "test", "cifar10c": "csid/cifar10c", "cifar100": "near/cifar100", "tin": "near/tin"}  # OpenOOD's name: ours
-SETS |= {name: f"far/{name}" for name in ("mnist", "svhn", "texture", "places365")}
+SETS = {theirs: ours for theirs, ours in fidelity.SETS.items() if ours not in ("val", "ood_val")}  # OpenOOD's name: ours
 
 
-class Golden(openood_calls.Runner):
+class GoldenImages(openood_calls.Runner):
     """The images are read once."""
 
     def __init__(self, folder, batch=openood_calls.BATCH, channels_last=False, dtype=torch.float32):
@@ -67,33 +63,33 @@ def remembered(method, known):
     return method
 
 
-def by_pytorch(folder, names, chosen, options):
+def by_pytorch(folder, golden, options):
     """Name -> set -> scores."""
     known, found = {}, {}
-    for name in names:
-        method = remembered(openood_network_calls.ALL_METHODS[name](Golden(folder, **options)), known)
+    for name in golden.names:
+        method = remembered(openood_network_calls.ALL_METHODS[name](GoldenImages(folder, **options)), known)
         method.set_up()
-        method.use(**chosen[name])
+        if method.grid:
+            method.use(percentile=tuple(golden.results[name]["hyperparam_used"][0]))
         found[name] = {split: method.scores(split) for split in SETS}
     return found
 
 
-def by_nearfar(build, folder, names, chosen, precision):
-    data = [f"data.root={folder / 'data'}", f"model.checkpoint={folder / 'best.ckpt'}"]
-    golden = fidelity.Golden(build / "bin/nearfar", folder / "expected", data, names)
-    spelled = lambda value: "-".join(map(str, value))  # noqa: E731
-    choices = {name: {"precision": precision} | {key: spelled(value) for key, value in chosen[name].items()} for name in names}
+def by_nearfar(golden, precision):
+    choices = {}
+    for name in golden.names:
+        used = golden.results[name].get("hyperparam_used")
+        choices[name] = {"precision": precision} | (fidelity.spelled(name, used) if used else {})
     with tempfile.TemporaryDirectory() as temporary:
         found, _ = golden.run(Path(temporary), choices, "none")
         read = lambda name, ours: np.load(found[name]["folder"] / f"{ours}.npy").astype(np.float64)  # noqa: E731
-        return {name: {split: read(name, ours) for split, ours in SETS.items()} for name in names}
+        return {name: {split: read(name, ours) for split, ours in SETS.items()} for name in choices}
 
 
-def stored_scores(folder, names):
-    layout = {part["split"]: part for part in json.loads((folder / "expected/layout.json").read_text())["order"]}
-    found = {}
-    for name in names:
-        whole = -np.load(folder / f"expected/{name.replace('-', '_')}.main.conf.npy").astype(np.float64).ravel()
+def stored_scores(golden):
+    found, layout = {}, {part["split"]: part for part in golden.layout}
+    for name in golden.names:
+        whole = -np.load(golden.expected / f"{name.replace('-', '_')}.main.conf.npy").astype(np.float64).ravel()
         found[name] = {split: whole[layout[split]["offset"] :][: layout[split]["count"]] for split in SETS}
     return found
 
@@ -101,37 +97,39 @@ def stored_scores(folder, names):
 def say(name, label, scores, reference):
     scale = max(np.abs(values).max() for values in reference.values())
     apart = {(split, i): a for split in SETS for i, a in enumerate(np.abs(scores[split] - reference[split]) / scale)}
-    far = sorted((key for key in apart if apart[key] > LIMIT), key=apart.get, reverse=True)
+    far = sorted((key for key in apart if not apart[key] <= LIMIT), key=apart.get, reverse=True)
     which = ", ".join(f"{split} {i}: {apart[split, i]:.1e}" for split, i in far)
     print(f"{name:<11} {label:<38} largest {max(apart.values()):.1e}; {len(far)} of {len(apart):,} images beyond {LIMIT:.0e}  {which}", flush=True)
 
 
 def main():
     made = pairs.parser(__doc__.splitlines()[0])
-    made.add_argument("names", nargs="*", default=NAMES)
+    made.add_argument("names", nargs="*", default=list(fidelity.AGAIN), help="of: " + ", ".join(fidelity.AGAIN))
     arguments = made.parse_args()
+    unknown = set(arguments.names) - set(fidelity.AGAIN)
+    if unknown:
+        pairs.give_up(f"{', '.join(sorted(unknown))}: not computed in float64; there are {', '.join(fidelity.AGAIN)}")
     folder = Path(os.environ.get("NEARFAR_GOLDEN") or pairs.ROOT / "../shared/golden").resolve() / "openood-b"
     if not folder.is_dir():
         pairs.give_up(f"{folder}: no golden data; set NEARFAR_GOLDEN")
     torch.set_num_threads(pairs.THREADS)
-    names, results = list(arguments.names), json.loads((folder / "expected/results.json").read_text())
-    used = {name: results[name.replace("-", "_")].get("hyperparam_used") for name in names}
-    chosen = {name: {"percentile": tuple(used[name][0])} if name.startswith("adascale") else {} for name in names}
+    data = [f"data.root={folder / 'data'}", f"model.checkpoint={folder / 'best.ckpt'}"]
+    golden = fidelity.Golden(arguments.build / "bin/nearfar", folder / "expected", data, arguments.names)
     print(pairs.machine_line(), f"torch {torch.__version__}", sep="; ")
-    stored, found = stored_scores(folder, names), {}
+    stored, found = stored_scores(golden), {}
 
     def note(way, scores):
         found[way] = scores
-        for name in names:
+        for name in golden.names:
             say(name, f"{way}, stored", scores[name], stored[name])
 
     def note_nearfar(precision, way):
-        note(f"nearfar {precision}", by_nearfar(arguments.build, folder, names, chosen, precision))
-        for name in names:
+        note(f"nearfar {precision}", by_nearfar(golden, precision))
+        for name in golden.names:
             say(name, f"nearfar {precision}, PyTorch {way}", found[f"nearfar {precision}"][name], found[f"PyTorch {way}"][name])
 
     for way, options in WAYS.items():
-        note(f"PyTorch {way}", by_pytorch(folder, names, chosen, options))
+        note(f"PyTorch {way}", by_pytorch(folder, golden, options))
         if way == "as OpenOOD":
             note_nearfar("float32", way)
     note_nearfar("float64", "float64")
