@@ -5,7 +5,6 @@
 #include "data/open_beneath.h"
 
 #include <benchmark/benchmark.h>
-
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -24,7 +23,8 @@ void write_list(const fs::path& file, std::int64_t lines) {
   std::string text;
   for (std::int64_t i = 0; i < lines; ++i) {
     const std::string id = std::to_string(10'000'000 + i % 1000);
-    text += "imagenet_1k/train/n" + id + "/n" + id + "_" + std::to_string(i) + ".JPEG " + std::to_string(i % 1000) + "\n";
+    text +=
+        "imagenet_1k/train/n" + id + "/n" + id + "_" + std::to_string(i) + ".JPEG " + std::to_string(i % 1000) + "\n";
   }
   std::ofstream(file, std::ios::binary) << text;
 }

@@ -1,5 +1,7 @@
-// Scores a second of the knn plugin, through the host as a run does: knn/BANK/WIDTH/QUERIES. The answer is checked against a full sort
-// first. Compare runs of one machine and one OMP_NUM_THREADS only.
+// Scores a second of the knn plugin, through the host as a run does: knn/BANK/WIDTH/QUERIES. The answer is checked
+// against a full sort first. Compare runs of one machine and one OMP_NUM_THREADS only.
+#include "host/call.h"
+
 #include <ATen/ops/cdist.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>
@@ -7,8 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <tuple>
-
-#include "host/call.h"
 
 namespace {
 
@@ -36,8 +36,8 @@ void knn(benchmark::State& state) {
 
   for (auto _ : state) benchmark::DoNotOptimize(scorer.score(queries).const_data_ptr<float>());
   state.SetItemsProcessed(state.iterations() * query_rows);
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(2e-9 * static_cast<double>(state.iterations() * query_rows * bank_rows * width), benchmark::Counter::kIsRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      2e-9 * static_cast<double>(state.iterations() * query_rows * bank_rows * width), benchmark::Counter::kIsRate);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
-// Times a pass over an image set with one decoding thread, into a batch buffer as a trainer would have it: from the image files, and from
-// their packed copy. Opening the list is part of the pass. Before anything is timed, both must give the same pixels.
+// Times a pass over an image set with one decoding thread, into a batch buffer as a trainer would have it: from the
+// image files, and from their packed copy. Opening the list is part of the pass. Before anything is timed, both must
+// give the same pixels.
 //
 // Without more: 2,000 made PNG files of 32 x 32.
 // NEARFAR_BENCH_BENCHMARK=b.toml NEARFAR_BENCH_ROOT=D: the train set of this benchmark and data root instead, and
-// NEARFAR_BENCH_PIXELS=p.npy gets its pixels; that is how peers/packed_ratio.py compares us with Pillow and torchvision on the same files.
+// NEARFAR_BENCH_PIXELS=p.npy gets its pixels; that is how peers/packed_ratio.py compares us with Pillow and torchvision
+// on the same files.
 #include "base/error.h"
 #include "base/files.h"
 #include "base/npy.h"
@@ -48,11 +50,12 @@ fs::path make_files(const fs::path& folder) {
     list += name + " 0\n";
   }
   write_file_atomic(folder / "train.txt", list);
-  write_file_atomic(folder / "b.toml",
-                    "classes = [\"a\"]\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nresize = 32\nmean = [0.5, 0.5, 0.5]\n"
-                    "std = [0.2, 0.2, 0.2]\n[root.r]\nfolder = \".\"\nin_data_root = \".\"\n"
-                    "[[set]]\nname = \"train\"\nlist = \"train.txt\"\nimages = \"images\"\n"
-                    "[[set]]\nname = \"test\"\nlist = \"test.txt\"\nimages = \"images\"\n");
+  write_file_atomic(
+      folder / "b.toml",
+      "classes = [\"a\"]\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nresize = 32\nmean = [0.5, 0.5, 0.5]\n"
+      "std = [0.2, 0.2, 0.2]\n[root.r]\nfolder = \".\"\nin_data_root = \".\"\n"
+      "[[set]]\nname = \"train\"\nlist = \"train.txt\"\nimages = \"images\"\n"
+      "[[set]]\nname = \"test\"\nlist = \"test.txt\"\nimages = \"images\"\n");
   return folder / "b.toml";
 }
 
@@ -80,7 +83,8 @@ std::vector<std::uint8_t> all_pixels(const Subject& subject, const LoadOptions& 
 void prepare(const Subject& subject) {
   pack_set(subject.benchmark, "train", subject.packed);
   const std::vector<std::uint8_t> pixels = all_pixels(subject, subject.files);
-  if (pixels != all_pixels(subject, subject.packed)) throw Error(ErrorKind::internal, "the packed copy has other pixels than the files");
+  if (pixels != all_pixels(subject, subject.packed))
+    throw Error(ErrorKind::internal, "the packed copy has other pixels than the files");
   const char* target = std::getenv("NEARFAR_BENCH_PIXELS");
   if (target == nullptr) return;
   const Benchmark& b = subject.benchmark;
@@ -95,9 +99,11 @@ void register_all(const std::shared_ptr<const Subject>& subject) {
                                  [subject, packed](benchmark::State& state) {
                                    std::vector<std::uint8_t> batch;
                                    std::int64_t images = 0;
-                                   for (auto _ : state) images += pass(*subject, packed ? subject->packed : subject->files, batch);
+                                   for (auto _ : state)
+                                     images += pass(*subject, packed ? subject->packed : subject->files, batch);
                                    state.SetItemsProcessed(images);
-                                   state.counters["images"] = static_cast<double>(images) / static_cast<double>(state.iterations());
+                                   state.counters["images"] =
+                                       static_cast<double>(images) / static_cast<double>(state.iterations());
                                  })
         ->MeasureProcessCPUTime()
         ->Unit(benchmark::kMicrosecond);  // of the pool's threads too

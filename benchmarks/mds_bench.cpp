@@ -1,5 +1,8 @@
-// Set-up and scores of the mds plugin, through the host as a run does: fit/ROWS/WIDTH/CLASSES and score/ROWS/WIDTH/CLASSES. The answer is
-// checked against the textbook form first. Compare runs of one machine and one OMP_NUM_THREADS only.
+// Set-up and scores of the mds plugin, through the host as a run does: fit/ROWS/WIDTH/CLASSES and
+// score/ROWS/WIDTH/CLASSES. The answer is checked against the textbook form first. Compare runs of one machine and one
+// OMP_NUM_THREADS only.
+#include "host/call.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_inv.h>
@@ -10,8 +13,6 @@
 #include <cstdint>
 #include <limits>
 
-#include "host/call.h"
-
 namespace {
 
 /// Gaussian classes around random centres, with a covariance of condition 1e4.
@@ -19,8 +20,10 @@ nearfar::FitContext train_set(std::int64_t rows, std::int64_t width, std::int64_
   nearfar::FitContext context;
   context.classes = classes;
   context.train.labels = at::arange(rows).remainder(classes);
-  const at::Tensor scales = at::arange(width).toType(at::kFloat).mul(-2.0 * std::log(10.0) / static_cast<double>(width)).exp();
-  context.train.features = at::randn({rows, width}).mul_(scales).add_(at::randn({classes, width}).index_select(0, context.train.labels));
+  const at::Tensor scales =
+      at::arange(width).toType(at::kFloat).mul(-2.0 * std::log(10.0) / static_cast<double>(width)).exp();
+  context.train.features =
+      at::randn({rows, width}).mul_(scales).add_(at::randn({classes, width}).index_select(0, context.train.labels));
   return context;
 }
 
@@ -69,5 +72,10 @@ void score(benchmark::State& state) {
 }  // namespace
 
 BENCHMARK(fit)->Args({20000, 128, 10})->Args({20000, 512, 100})->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(score)->Args({2000, 128, 10})->Args({2000, 512, 10})->Args({2000, 512, 100})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(score)
+    ->Args({2000, 128, 10})
+    ->Args({2000, 512, 10})
+    ->Args({2000, 512, 100})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK_MAIN();

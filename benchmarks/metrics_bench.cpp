@@ -1,8 +1,8 @@
 // Times the four ranking metrics on one thread. The answer is checked once, before anything is timed.
 //
 // Without more: synthetic scores, half ID and half OOD, fine (`tied:0`) and rounded to 1/100 (`tied:1`).
-// NEARFAR_BENCH_ID=id.npy NEARFAR_BENCH_OOD=ood.npy: these scores instead, one benchmark named Files, whose counters are the answer; that
-// is how peers/metrics_ratio.py compares us with scikit-learn on the same arrays.
+// NEARFAR_BENCH_ID=id.npy NEARFAR_BENCH_OOD=ood.npy: these scores instead, one benchmark named Files, whose counters
+// are the answer; that is how peers/metrics_ratio.py compares us with scikit-learn on the same arrays.
 #include "base/error.h"
 #include "base/npy.h"
 #include "metrics/ranking.h"
@@ -46,8 +46,8 @@ Sides sides(const benchmark::State& state) {
   return {.id = normal_scores(random, half, 0, tied), .ood = normal_scores(random, half, 1, tied)};
 }
 
-/// A hand-worked case (tests/metrics/ranking_test.cpp), repeated so that the radix sort is what gets checked: k copies of every score
-/// change neither AUROC nor FPR@95.
+/// A hand-worked case (tests/metrics/ranking_test.cpp), repeated so that the radix sort is what gets checked: k copies
+/// of every score change neither AUROC nor FPR@95.
 void check_answer() {
   Scores id, ood;
   for (int copy = 0; copy < 1000; ++copy) {
@@ -56,7 +56,8 @@ void check_answer() {
   }
   const OodMetrics m = ood_metrics(id, ood);
   if (std::abs(m.auroc - 5.0 / 6) > 1e-15 || m.fpr95 != 1.0 / 3) {
-    throw Error(ErrorKind::internal, fmt::format("wrong answer: auroc {}, fpr95 {}; 5/6 and 1/3 are right", m.auroc, m.fpr95));
+    throw Error(ErrorKind::internal,
+                fmt::format("wrong answer: auroc {}, fpr95 {}; 5/6 and 1/3 are right", m.auroc, m.fpr95));
   }
 }
 
@@ -78,7 +79,9 @@ void next_set(benchmark::State& state) {
 /// Copies of the files' scores, so that timing never waits for a disk.
 template <class T>
 void register_files(const NpyArray& id_file, const NpyArray& ood_file) {
-  const auto copy = [](std::span<const T> values) { return std::make_shared<const std::vector<T>>(values.begin(), values.end()); };
+  const auto copy = [](std::span<const T> values) {
+    return std::make_shared<const std::vector<T>>(values.begin(), values.end());
+  };
   const auto id = copy(id_file.values<T>(1)), ood = copy(ood_file.values<T>(1));
   benchmark::RegisterBenchmark("Files", [id, ood](benchmark::State& state) {
     OodMetrics m;
@@ -95,8 +98,11 @@ void register_all() {
     if (id_file.type() == NpyType::float64) return register_files<double>(id_file, ood_file);
     return register_files<float>(id_file, ood_file);
   }
-  for (auto* registered : {benchmark::RegisterBenchmark("BothSides", both_sides), benchmark::RegisterBenchmark("NextSet", next_set)}) {
-    registered->ArgNames({"scores", "tied"})->ArgsProduct({{36'000, 100'000, 1'000'000}, {0, 1}})->Unit(benchmark::kMicrosecond);
+  for (auto* registered :
+       {benchmark::RegisterBenchmark("BothSides", both_sides), benchmark::RegisterBenchmark("NextSet", next_set)}) {
+    registered->ArgNames({"scores", "tied"})
+        ->ArgsProduct({{36'000, 100'000, 1'000'000}, {0, 1}})
+        ->Unit(benchmark::kMicrosecond);
   }
 }
 

@@ -1,9 +1,10 @@
-// Times the evaluation pipeline of image files on one thread: file bytes in memory → decode, resize, crop → float32 [3,H,W], normalised by
-// a table.
+// Times the evaluation pipeline of image files on one thread: file bytes in memory → decode, resize, crop → float32
+// [3,H,W], normalised by a table.
 //
-// Without more: noisy synthetic pictures, `Jpeg224` (500 x 375, quality 94, 4:2:0) and `Png32` (32 x 32); decoding alone as `JpegDecode`.
-// NEARFAR_BENCH_FILES=folder NEARFAR_BENCH_SIDE=256 NEARFAR_BENCH_CROP=224: one benchmark named Files, over the folder's files in order of
-// their names; NEARFAR_BENCH_OUT=file receives the pixels of all of them, then the floats. That is how peers/loading_ratio.py compares us.
+// Without more: noisy synthetic pictures, `Jpeg224` (500 x 375, quality 94, 4:2:0) and `Png32` (32 x 32); decoding
+// alone as `JpegDecode`. NEARFAR_BENCH_FILES=folder NEARFAR_BENCH_SIDE=256 NEARFAR_BENCH_CROP=224: one benchmark named
+// Files, over the folder's files in order of their names; NEARFAR_BENCH_OUT=file receives the pixels of all of them,
+// then the floats. That is how peers/loading_ratio.py compares us.
 #include "base/error.h"
 #include "base/files.h"
 #include "pixels/decode.h"
@@ -92,7 +93,8 @@ void check_answer() {
   const RgbImage image = picture(32, 32);
   Bytes out(image.bytes.size());
   ImagePipeline(shorter_side(32, 32)).run(encode_png(image), out);
-  if (out != image.bytes) throw Error(ErrorKind::internal, "wrong answer: a 32 x 32 image is changed by the 32 / 32 pipeline");
+  if (out != image.bytes)
+    throw Error(ErrorKind::internal, "wrong answer: a 32 x 32 image is changed by the 32 / 32 pipeline");
 }
 
 std::vector<Bytes> read_folder(const std::filesystem::path& folder) {
@@ -136,8 +138,10 @@ void register_files(const char* folder) {
 
 void register_synthetic() {
   const std::vector<Bytes> jpeg{encode_jpeg(picture(500, 375), 94)}, png{encode_png(picture(32, 32))};
-  benchmark::RegisterBenchmark("Jpeg224", [=](benchmark::State& state) { time_pipeline(state, shorter_side(256, 224), jpeg); });
-  benchmark::RegisterBenchmark("Png32", [=](benchmark::State& state) { time_pipeline(state, shorter_side(32, 32), png); });
+  benchmark::RegisterBenchmark("Jpeg224",
+                               [=](benchmark::State& state) { time_pipeline(state, shorter_side(256, 224), jpeg); });
+  benchmark::RegisterBenchmark("Png32",
+                               [=](benchmark::State& state) { time_pipeline(state, shorter_side(32, 32), png); });
   benchmark::RegisterBenchmark("JpegDecode", [=](benchmark::State& state) {
     RgbImage image;
     for (auto _ : state) decode_image(jpeg[0], image);

@@ -1,10 +1,16 @@
-// Our side of the paired timings in benchmarks/peers: fits one postprocessor on a feature folder (mapped .npy files, read once beforehand)
-// and times it inside the process. One command a line on stdin, one answer a line on stdout, wall seconds and
-// processor seconds (of all threads):
+// Our side of the paired timings in benchmarks/peers: fits one postprocessor on a feature folder (mapped .npy files,
+// read once beforehand) and times it inside the process. One command a line on stdin, one answer a line on stdout, wall
+// seconds and processor seconds (of all threads):
 //   fit            a fresh postprocessor, fitted on the folder's train and validation images
 //   score SET      every row of SET, in the runner's blocks
 //   save SET FILE  scores SET and writes float32 .npy
 // Usage: score_timer PLUGIN.so FOLDER [PARAMETER=VALUE …]; threads by OMP_NUM_THREADS.
+#include "base/error.h"
+#include "base/npy.h"
+#include "base/stopwatch.h"
+#include "features/folder.h"
+#include "host/call.h"
+
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -16,12 +22,6 @@
 #include <span>
 #include <sstream>
 #include <string>
-
-#include "base/error.h"
-#include "base/npy.h"
-#include "base/stopwatch.h"
-#include "features/folder.h"
-#include "host/call.h"
 
 namespace {
 using namespace nearfar;
@@ -104,11 +104,14 @@ class Timer {
   void save(const std::string& set, const std::string& file) {
     const at::Tensor scores = ::score(*scorer_, of(set));
     const std::array<std::int64_t, 1> shape{scores.size(0)};
-    write_npy<float>(file, shape, std::span<const float>(scores.const_data_ptr<float>(), static_cast<std::size_t>(shape[0])));
+    write_npy<float>(file, shape,
+                     std::span<const float>(scores.const_data_ptr<float>(), static_cast<std::size_t>(shape[0])));
   }
 
  private:
-  std::unique_ptr<PostprocessorHandle> make() const { return std::make_unique<PostprocessorHandle>(plugin_, params_, "score_timer"); }
+  std::unique_ptr<PostprocessorHandle> make() const {
+    return std::make_unique<PostprocessorHandle>(plugin_, params_, "score_timer");
+  }
 
   /// A set whose pages have been touched, so that no timing reads a disk.
   FeatureBatch read(const std::string& set, Needs needs) const {

@@ -40,8 +40,9 @@ ErrorKind kind_from_name(std::string_view name) {
 }
 
 void assertion_failed(const char* expression, const char* file, int line) {
-  throw Error(ErrorKind::internal,
-              fmt::format("{}:{}: assertion failed: {}; this is a bug in nearfar, please report it", file, line, expression));
+  throw Error(
+      ErrorKind::internal,
+      fmt::format("{}:{}: assertion failed: {}; this is a bug in nearfar, please report it", file, line, expression));
 }
 
 }  // namespace nearfar

@@ -19,4 +19,5 @@ ErrorKind kind_from_name(std::string_view name);
 }  // namespace nearfar
 
 /// For our own bugs only; user input never reaches one. Throws Error(internal).
-#define NEARFAR_ASSERT(expression) ((expression) ? void() : ::nearfar::assertion_failed(#expression, __FILE__, __LINE__))
+#define NEARFAR_ASSERT(expression) \
+  ((expression) ? void() : ::nearfar::assertion_failed(#expression, __FILE__, __LINE__))

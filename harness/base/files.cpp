@@ -1,5 +1,7 @@
 #include "base/files.h"
 
+#include "base/error.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -13,8 +15,6 @@
 #include <fstream>
 #include <sstream>
 #include <utility>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace {
@@ -52,7 +52,8 @@ void write_all(const Descriptor& out, const fs::path& path, std::string_view con
 
 std::string read_file(const fs::path& file) {
   std::error_code code;
-  if (fs::is_directory(file, code)) throw Error(ErrorKind::data, fmt::format("{}: is a folder, expected a file", file.string()));
+  if (fs::is_directory(file, code))
+    throw Error(ErrorKind::data, fmt::format("{}: is a folder, expected a file", file.string()));
   std::ifstream in(file, std::ios::binary);
   if (!in) fail(file, "cannot be opened");
   std::ostringstream content;
@@ -96,10 +97,12 @@ MappedFile::MappedFile(const fs::path& file) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);  // munmap takes a mutable pointer and writes nothing
+  if (data_ != nullptr)
+    ::munmap(const_cast<std::byte*>(data_), size_);  // munmap takes a mutable pointer and writes nothing
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);

@@ -1,5 +1,6 @@
 #pragma once
-/// Files written whole or not at all, files mapped, temporary folders. All failures are Error(data) naming the path and the reason.
+/// Files written whole or not at all, files mapped, temporary folders. All failures are Error(data) naming the path and
+/// the reason.
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -10,7 +11,8 @@ namespace nearfar {
 
 std::string read_file(const std::filesystem::path& file);
 
-/// temp name in the same folder + fsync + rename + fsync(folder): readers see the old file or the new one. Makes the folder if needed.
+/// temp name in the same folder + fsync + rename + fsync(folder): readers see the old file or the new one. Makes the
+/// folder if needed.
 void write_file_atomic(const std::filesystem::path& file, std::string_view content);
 
 /// A read-only memory map of a whole file. Movable.

@@ -1,5 +1,7 @@
 #include "base/hash.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <xxhash.h>
@@ -9,8 +11,6 @@
 #include <cstring>
 #include <fstream>
 
-#include "base/error.h"
-
 namespace nearfar {
 
 struct Sha256::State {
@@ -18,10 +18,14 @@ struct Sha256::State {
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) { NEARFAR_ASSERT(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1); }
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  NEARFAR_ASSERT(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+}
 Sha256::~Sha256() = default;
 
-void Sha256::add(std::string_view bytes) { NEARFAR_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1); }
+void Sha256::add(std::string_view bytes) {
+  NEARFAR_ASSERT(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+}
 
 std::string Sha256::hex() {
   std::array<unsigned char, 32> digest{};
@@ -47,10 +51,13 @@ std::string sha256_file(const std::filesystem::path& file) {
     in.read(block.data(), static_cast<std::streamsize>(block.size()));
     hash.add({block.data(), static_cast<std::size_t>(in.gcount())});
   }
-  if (in.bad()) throw Error(ErrorKind::data, fmt::format("{}: reading failed: {}", file.string(), std::strerror(errno)));
+  if (in.bad())
+    throw Error(ErrorKind::data, fmt::format("{}: reading failed: {}", file.string(), std::strerror(errno)));
   return hash.hex();
 }
 
-std::uint64_t xxh3(std::span<const std::byte> bytes, std::uint64_t seed) { return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed); }
+std::uint64_t xxh3(std::span<const std::byte> bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
 
 }  // namespace nearfar

@@ -28,8 +28,10 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
     const char* no_color = std::getenv("NO_COLOR");
-    const auto mode = no_color != nullptr && *no_color != '\0' ? spdlog::color_mode::never : spdlog::color_mode::automatic;
-    auto made = std::make_shared<spdlog::logger>("nearfar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode));
+    const auto mode =
+        no_color != nullptr && *no_color != '\0' ? spdlog::color_mode::never : spdlog::color_mode::automatic;
+    auto made =
+        std::make_shared<spdlog::logger>("nearfar", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(mode));
     made->set_pattern("%^%l%$: %v");
     return made;
   }();

@@ -1,5 +1,8 @@
 #include "base/npy.h"
 
+#include "base/error.h"
+#include "base/text.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,9 +15,6 @@
 #include <limits>
 #include <optional>
 #include <utility>
-
-#include "base/error.h"
-#include "base/text.h"
 
 namespace nearfar {
 namespace {
@@ -43,10 +43,12 @@ const TypeRow& row(NpyType type) { return kTypes[static_cast<std::size_t>(type)]
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& why) {
   throw Error(ErrorKind::data,
-              fmt::format("{}: {}; expected a .npy array as numpy.save writes it (C order, little-endian numbers)", file.string(), why));
+              fmt::format("{}: {}; expected a .npy array as numpy.save writes it (C order, little-endian numbers)",
+                          file.string(), why));
 }
 
-/// Reads the header's Python literal {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and nothing more general.
+/// Reads the header's Python literal {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and nothing more
+/// general.
 class HeaderParser {
  public:
   HeaderParser(std::string_view text, const std::filesystem::path& file) : text_(text), file_(file) {}
@@ -130,7 +132,8 @@ class HeaderParser {
 };
 
 /// Checked product; refuses what does not fit.
-std::int64_t element_count(const std::vector<std::int64_t>& shape, std::size_t item, const std::filesystem::path& file) {
+std::int64_t element_count(const std::vector<std::int64_t>& shape, std::size_t item,
+                           const std::filesystem::path& file) {
   std::int64_t count = 1;
   for (const std::int64_t axis : shape) {
     if (axis != 0 && count > std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(item) / axis)
@@ -147,7 +150,8 @@ std::pair<std::size_t, std::size_t> header_extent(std::string_view all, const st
   const std::size_t major = byte(6);
   if (major < 1 || major > 3) refuse(file, fmt::format("has the unknown format version {}", major));
   const std::size_t start = major == 1 ? 10 : 12;
-  const std::size_t length = major == 1 ? byte(8) | byte(9) << 8U : byte(8) | byte(9) << 8U | byte(10) << 16U | byte(11) << 24U;
+  const std::size_t length =
+      major == 1 ? byte(8) | byte(9) << 8U : byte(8) | byte(9) << 8U | byte(10) << 16U | byte(11) << 24U;
   if (length > all.size() - start)
     refuse(file, fmt::format("is truncated: the header needs {} bytes, the file has {}", start + length, all.size()));
   return {start, length};
@@ -182,15 +186,16 @@ NpyArray::NpyArray(const std::filesystem::path& file) : map_(file), file_(file) 
 
 void NpyArray::require(NpyType type, std::size_t dimensions) const {
   if (type_ == type && shape_.size() == dimensions) return;
-  throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected {} with {}", file_.string(), npy_type_name(type_),
-                                           shape_.size(), npy_type_name(type), dimensions));
+  throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected {} with {}", file_.string(),
+                                           npy_type_name(type_), shape_.size(), npy_type_name(type), dimensions));
 }
 
 namespace {
-/// Magic, version 1.0, length and header, padded so that data begin at a multiple of kAlignment and the whole has at least `least` bytes.
+/// Magic, version 1.0, length and header, padded so that data begin at a multiple of kAlignment and the whole has at
+/// least `least` bytes.
 std::string header_of(NpyType type, const std::vector<std::int64_t>& axes, std::size_t least = 0) {
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row(type).descr, fmt::join(axes, ", "),
-                                   axes.size() == 1 ? "," : "");
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", row(type).descr,
+                                   fmt::join(axes, ", "), axes.size() == 1 ? "," : "");
   const std::size_t bare = std::max(10 + header.size() + 1, least);
   header.append((bare + kAlignment - 1) / kAlignment * kAlignment - 10 - header.size() - 1, ' ');
   header += '\n';
@@ -201,7 +206,8 @@ std::string header_of(NpyType type, const std::vector<std::int64_t>& axes, std::
 constexpr std::size_t kStreamHeader = 128;  // room for any number of rows
 }  // namespace
 
-void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data) {
+void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape,
+               std::span<const std::byte> data) {
   const std::vector<std::int64_t> axes(shape.begin(), shape.end());
   NEARFAR_ASSERT(static_cast<std::size_t>(element_count(axes, row(type).size, file)) * row(type).size == data.size());
   std::string content = header_of(type, axes);
@@ -214,7 +220,8 @@ NpyWriter::NpyWriter(const std::filesystem::path& file, NpyType type, std::vecto
   row_bytes_ = static_cast<std::size_t>(element_count(row_shape_, row(type).size, file)) * row(type).size;
   NEARFAR_ASSERT(row_bytes_ > 0);
   descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
+  if (descriptor_ < 0)
+    throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
   const std::string blank(kStreamHeader, ' ');
   write(std::as_bytes(std::span(blank)));
 }
@@ -227,7 +234,8 @@ void NpyWriter::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
     if (done < 0 && errno == EINTR) continue;
-    if (done < 0) throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
+    if (done < 0)
+      throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
     bytes = bytes.subspan(static_cast<std::size_t>(done));
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 /// NumPy's .npy format, versions 1.0 to 3.0, little-endian C order: bool, int8…int64, uint8…uint64, float32, float64.
-/// Anything else (Fortran order, big-endian, objects, structures, truncated files) is refused with Error(data) naming the file.
-/// Format: NEP 1, numpy.lib.format.
+/// Anything else (Fortran order, big-endian, objects, structures, truncated files) is refused with Error(data) naming
+/// the file. Format: NEP 1, numpy.lib.format.
 #include "base/files.h"
 
 #include <cstdint>
@@ -19,8 +19,8 @@ std::string npy_type_name(NpyType type);  ///< "float32"
 template <class T>
 constexpr NpyType npy_type();
 
-/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are 64-byte aligned in files
-/// we write.
+/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are
+/// 64-byte aligned in files we write.
 class NpyArray {
  public:
   explicit NpyArray(const std::filesystem::path& file);
@@ -48,15 +48,16 @@ class NpyArray {
 };
 
 /// Writes atomically (write_file_atomic's promise), version 1.0.
-void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape, std::span<const std::byte> data);
+void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape,
+               std::span<const std::byte> data);
 
 template <class T>
 void write_npy(const std::filesystem::path& file, std::span<const std::int64_t> shape, std::span<const T> data) {
   write_npy(file, npy_type<T>(), shape, std::as_bytes(data));
 }
 
-/// Writes an array row by row, for arrays whose number of rows is known only at the end. Not atomic: write into a folder that is put in
-/// place as a whole. Error(data) naming the file if it cannot be written (disk full). One thread.
+/// Writes an array row by row, for arrays whose number of rows is known only at the end. Not atomic: write into a
+/// folder that is put in place as a whole. Error(data) naming the file if it cannot be written (disk full). One thread.
 class NpyWriter {
  public:
   /// `row_shape`: the axes after the first; empty for a 1-D array.

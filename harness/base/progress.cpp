@@ -30,7 +30,8 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
 }
 
-Progress::Progress(std::int64_t total, std::string unit, Mode mode) : total_(total), unit_(std::move(unit)), mode_(mode) {
+Progress::Progress(std::int64_t total, std::string unit, Mode mode)
+    : total_(total), unit_(std::move(unit)), mode_(mode) {
   if (mode_ == Mode::automatic) mode_ = stderr_is_terminal() ? Mode::bar : Mode::lines;
 }
 
@@ -64,7 +65,8 @@ void Progress::draw() {
   const std::string eta = share > 0.01 ? "ETA " + duration_text(elapsed * (1 - share) / share) : duration_text(elapsed);
   const double rate = elapsed > 0 ? done_ / elapsed * 60 : 0;
   std::string text = fmt::format("[{}{}] {:.1f}/{} {}  {:.1f}/min  {}  {}", std::string(filled, '#'),
-                                 std::string(static_cast<std::size_t>(kBarWidth) - filled, '.'), done_, total_, unit_, rate, eta, note_);
+                                 std::string(static_cast<std::size_t>(kBarWidth) - filled, '.'), done_, total_, unit_,
+                                 rate, eta, note_);
   text.resize(std::min(text.size(), terminal_width() - 1));
   fmt::print(stderr, "\r\x1b[K{}", text);
   std::fflush(stderr);

@@ -21,8 +21,8 @@ std::string number_text(double value);
 /// OpenOOD's `temp_scaling` and our `temp-scaling` are the same plugin: underscores become hyphens.
 std::string plugin_key(std::string_view name);
 
-/// Columns padded to equal width (UTF-8 aware), two blanks between; first row is the header. Numbers are right-aligned by the caller's
-/// choice.
+/// Columns padded to equal width (UTF-8 aware), two blanks between; first row is the header. Numbers are right-aligned
+/// by the caller's choice.
 std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned);
 
 }  // namespace nearfar

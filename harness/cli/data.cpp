@@ -1,11 +1,3 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <csignal>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <thread>
-
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -18,6 +10,14 @@
 #include "data/pack.h"
 #include "data/synth.h"
 #include "run/locations.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -65,7 +65,8 @@ LoadOptions options_of(const DataArguments& arguments) {
   data.finish();
   top.finish();
   options.on_unreadable = on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail;
-  options.threads = arguments.threads > 0 ? arguments.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  options.threads =
+      arguments.threads > 0 ? arguments.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   return options;
 }
 
@@ -93,12 +94,14 @@ std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", stat
 void keep_sets(Benchmark& benchmark, const std::vector<std::string>& asked) {
   if (asked.empty()) return;
   for (const std::string& name : asked) static_cast<void>(benchmark.set(name));  // a wrong name is an error
-  std::erase_if(benchmark.sets, [&](const SetSpec& set) { return std::find(asked.begin(), asked.end(), set.name) == asked.end(); });
+  std::erase_if(benchmark.sets,
+                [&](const SetSpec& set) { return std::find(asked.begin(), asked.end(), set.name) == asked.end(); });
 }
 
 std::vector<std::string> sets_to_pack(const Benchmark& benchmark, const std::vector<std::string>& asked) {
   if (!asked.empty()) {
-    for (const std::string& name : asked) static_cast<void>(benchmark.set(name));  // a wrong name is told before the first set is packed
+    for (const std::string& name : asked)
+      static_cast<void>(benchmark.set(name));  // a wrong name is told before the first set is packed
     return asked;
   }
   std::vector<std::string> names;
@@ -106,8 +109,9 @@ std::vector<std::string> sets_to_pack(const Benchmark& benchmark, const std::vec
     if (is_listed(benchmark.source(set.source))) names.push_back(set.name);
   }
   if (names.empty()) {
-    throw Error(ErrorKind::nothing,
-                fmt::format("no set of benchmark '{}' comes from image files, so there is nothing to pack", benchmark.name));
+    throw Error(
+        ErrorKind::nothing,
+        fmt::format("no set of benchmark '{}' comes from image files, so there is nothing to pack", benchmark.name));
   }
   return names;
 }
@@ -123,7 +127,8 @@ json report_row(const std::string& set, const PackReport& report) {
 
 void print_packed(const Benchmark& benchmark, const json& rows, bool as_json) {
   if (as_json) {
-    fmt::print("{}\n", json{{"benchmark", benchmark.name}, {"sets", rows}}.dump(2, ' ', false, json::error_handler_t::replace));
+    fmt::print("{}\n",
+               json{{"benchmark", benchmark.name}, {"sets", rows}}.dump(2, ' ', false, json::error_handler_t::replace));
     return;
   }
   std::vector<std::vector<std::string>> cells = {{"set", "images", "size", "state", "file"}};
@@ -142,7 +147,8 @@ int data_check_verb(const DataArguments& arguments) {
   DataCheck check;
   {
     ImageProgress progress(benchmark.name);
-    check = check_data(benchmark, options_of(arguments), [&](std::int64_t done, std::int64_t total) { progress(done, total); });
+    check = check_data(benchmark, options_of(arguments),
+                       [&](std::int64_t done, std::int64_t total) { progress(done, total); });
   }
   fmt::print("{}", arguments.json ? check_json(check) + "\n" : check_text(check));
   std::fflush(stdout);
@@ -158,15 +164,17 @@ int data_pack_verb(const DataArguments& arguments) {
   const SignalScope signals;
   for (const std::string& name : sets_to_pack(benchmark, arguments.sets)) {
     ImageProgress progress(name);
-    const PackReport report = pack_set(benchmark, name, options,
-                                       {.progress = [&](std::int64_t done, std::int64_t total) { progress(done, total); },
-                                        .should_stop = [] { return stop_signal != 0; }});
+    const PackReport report =
+        pack_set(benchmark, name, options,
+                 {.progress = [&](std::int64_t done, std::int64_t total) { progress(done, total); },
+                  .should_stop = [] { return stop_signal != 0; }});
     progress.line(fmt::format("{}: {} images, {}{}", name, report.images, megabytes(report.bytes),
                               report.already_there ? ", was there"
                               : report.resumed > 0 ? fmt::format(", went on after {}", report.resumed)
                                                    : ""));
     rows.push_back(report_row(name, report));
-    if (stop_signal != 0) throw Error(ErrorKind::interrupted, fmt::format("stopped after set '{}'; the same command goes on there", name));
+    if (stop_signal != 0)
+      throw Error(ErrorKind::interrupted, fmt::format("stopped after set '{}'; the same command goes on there", name));
   }
   print_packed(benchmark, rows, arguments.json);
   return 0;
@@ -177,14 +185,18 @@ int data_synth_verb(const DataArguments& arguments) {
   const SynthReport report = synth_data(benchmark, arguments.out, arguments.per_set, arguments.seed);
   const std::string root = fs::absolute(arguments.out).lexically_normal().string();
   if (arguments.json) {
-    const json document = {
-        {"benchmark", benchmark.name}, {"out", root}, {"lists", report.lists}, {"images", report.images}, {"left_out", report.left_out}};
+    const json document = {{"benchmark", benchmark.name},
+                           {"out", root},
+                           {"lists", report.lists},
+                           {"images", report.images},
+                           {"left_out", report.left_out}};
     fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
     return 0;
   }
-  fmt::print("{} made images in {} lists beneath {}\nuse them with: data.root={} data.allow_count_mismatch=true\n", report.images,
-             report.lists, root, root);
-  if (report.left_out > 0) fmt::print("{} sets of '{}' do not come from image files and were left out\n", report.left_out, benchmark.name);
+  fmt::print("{} made images in {} lists beneath {}\nuse them with: data.root={} data.allow_count_mismatch=true\n",
+             report.images, report.lists, root, root);
+  if (report.left_out > 0)
+    fmt::print("{} sets of '{}' do not come from image files and were left out\n", report.left_out, benchmark.name);
   return 0;
 }
 

@@ -1,10 +1,10 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/verbs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace fs = std::filesystem;
@@ -18,10 +18,12 @@ fs::path database_of(const DatabaseArguments& arguments) {
     if (fs::exists(entry.path() / "results.sqlite")) found.push_back((entry.path() / "results.sqlite").string());
   }
   if (found.empty())
-    throw Error(ErrorKind::nothing, "there is no out/*/results.sqlite here; run an experiment first, or name a database with --db FILE");
+    throw Error(ErrorKind::nothing,
+                "there is no out/*/results.sqlite here; run an experiment first, or name a database with --db FILE");
   std::sort(found.begin(), found.end());
   if (found.size() > 1)
-    throw Error(ErrorKind::config, fmt::format("several databases are here; name one with --db: {}", join(found, ", ")));
+    throw Error(ErrorKind::config,
+                fmt::format("several databases are here; name one with --db: {}", join(found, ", ")));
   return found.front();
 }
 

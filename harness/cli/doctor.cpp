@@ -1,13 +1,3 @@
-#include <fmt/format.h>
-#include <sys/statfs.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
-#include <cmath>
-
-#include <nlohmann/json.hpp>
-#include <thread>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/verbs.h"
@@ -17,6 +7,15 @@
 #include "run/jobs.h"
 #include "run/locations.h"
 #include "store/store.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -52,9 +51,13 @@ Finding engine_finding(json& document) {
 }
 
 Finding cuda_finding(const json& document) {
-  if (!document.contains("engine")) return {.name = "cuda", .ok = false, .message = "the engine does not start", .required = false};
+  if (!document.contains("engine"))
+    return {.name = "cuda", .ok = false, .message = "the engine does not start", .required = false};
   const json& cuda = document.at("engine").at("cuda");
-  return {.name = "cuda", .ok = cuda.at("usable").get<bool>(), .message = cuda.at("reason").get<std::string>(), .required = false};
+  return {.name = "cuda",
+          .ok = cuda.at("usable").get<bool>(),
+          .message = cuda.at("reason").get<std::string>(),
+          .required = false};
 }
 
 std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
@@ -66,9 +69,10 @@ std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
     document["plugins"] = names;
     findings.push_back({.name = "plugins",
                         .ok = !names.empty(),
-                        .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}", names.size(),
-                                               installed_plugins().string(), join(names, ", "))});
-    for (const auto& [path, why] : catalog.refusals) findings.push_back({.name = "plugin", .ok = false, .message = why, .required = false});
+                        .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}",
+                                               names.size(), installed_plugins().string(), join(names, ", "))});
+    for (const auto& [path, why] : catalog.refusals)
+      findings.push_back({.name = "plugin", .ok = false, .message = why, .required = false});
   } catch (const Error& error) {
     findings.push_back({.name = "plugins", .ok = false, .message = error.what()});
   }
@@ -82,8 +86,9 @@ std::vector<Finding> data_findings() {
     try {
       std::int64_t images = 0;
       for (const ManifestEntry& set : read_manifest(load_benchmark(name, folders)).sets) images += set.count;
-      findings.push_back(
-          {.name = "data " + name, .message = fmt::format("{} images, counts as the benchmark says", images), .required = false});
+      findings.push_back({.name = "data " + name,
+                          .message = fmt::format("{} images, counts as the benchmark says", images),
+                          .required = false});
     } catch (const Error& error) {
       findings.push_back({.name = "data " + name, .ok = false, .message = error.what(), .required = false});
     }
@@ -94,7 +99,9 @@ std::vector<Finding> data_findings() {
 Finding database_finding(const DatabaseArguments& arguments) {
   try {
     const Store store = Store::open_read_only(database_of(arguments));
-    return {.name = "database", .message = fmt::format("{}: {} cells", store.file().string(), store.cells().size()), .required = false};
+    return {.name = "database",
+            .message = fmt::format("{}: {} cells", store.file().string(), store.cells().size()),
+            .required = false};
   } catch (const Error& error) {
     return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
   }
@@ -107,19 +114,23 @@ Finding file_system_finding(const DatabaseArguments& arguments) {
   struct statfs status {};
   if (::statfs(folder.c_str(), &status) != 0)
     return {.name = "file system", .ok = false, .message = folder.string() + ": cannot be examined"};
-  constexpr unsigned long kNetwork[] = {0x6969,     0xFF534D42, 0xFE534D42, 0x517B,
-                                        0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
+  constexpr unsigned long kNetwork[] = {
+      0x6969,     0xFF534D42, 0xFE534D42, 0x517B,
+      0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
   const double free_gib = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_bsize) / (1 << 30);
   for (const unsigned long magic : kNetwork) {
     if (static_cast<unsigned long>(status.f_type) == magic) {
       return {.name = "file system",
               .ok = false,
-              .message = fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db",
-                                     folder.string(), magic),
+              .message =
+                  fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db",
+                              folder.string(), magic),
               .required = false};
     }
   }
-  return {.name = "file system", .ok = free_gib > 1, .message = fmt::format("{}: local, {:.0f} GiB free", folder.string(), free_gib)};
+  return {.name = "file system",
+          .ok = free_gib > 1,
+          .message = fmt::format("{}: local, {:.0f} GiB free", folder.string(), free_gib)};
 }
 }  // namespace
 
@@ -144,8 +155,8 @@ int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database) {
     fmt::print("{}\n", document.dump(2));
   } else {
     const json& m = document.at("machine");
-    fmt::print("nearfar {} on {}, {} cores, {} GiB\n{}", engine_version(), m.at("system").get<std::string>(), m.at("cores").dump(),
-               m.at("memory_gib").dump(), table(rows, {false, false, false}));
+    fmt::print("nearfar {} on {}, {} cores, {} GiB\n{}", engine_version(), m.at("system").get<std::string>(),
+               m.at("cores").dump(), m.at("memory_gib").dump(), table(rows, {false, false, false}));
   }
   return ok ? 0 : exit_code(ErrorKind::config);
 }

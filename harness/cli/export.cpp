@@ -1,10 +1,10 @@
-#include <fmt/format.h>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "cli/verbs.h"
 #include "store/store.h"
+
+#include <fmt/format.h>
 
 namespace nearfar {
 
@@ -13,17 +13,20 @@ int export_verb(const DatabaseArguments& database, const std::string& cell, cons
   const Store store = Store::open_read_only(database_of(database));
   const auto details = store.find(cell);
   if (!details)
-    throw Error(ErrorKind::nothing, fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", store.file().string(), cell));
+    throw Error(ErrorKind::nothing,
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", store.file().string(), cell));
   if (details->scores.empty()) {
-    throw Error(ErrorKind::nothing, fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do", details->status.label,
-                                                details->status.kind, state_name(details->status.state)));
+    throw Error(ErrorKind::nothing,
+                fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do", details->status.label,
+                            details->status.kind, state_name(details->status.state)));
   }
   const fs::path base = !database.out.empty() ? database.out : store.file().parent_path();
   // All of them are looked at before the first is written.
   for (const ScoreSetRow& row : details->scores) {
     if (const fs::path file = base / row.path; !fs::exists(file) || sha256_file(file) != row.sha256) {
       throw Error(ErrorKind::data,
-                  fmt::format("{}: is not the file that the run wrote (missing or changed); run the experiment again", file.string()));
+                  fmt::format("{}: is not the file that the run wrote (missing or changed); run the experiment again",
+                              file.string()));
     }
   }
   for (const ScoreSetRow& row : details->scores) {

@@ -1,10 +1,9 @@
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
 #include "cli/verbs.h"
 #include "run/child.h"
 #include "run/locations.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 
@@ -26,11 +25,12 @@ int import_verb(const ImportArguments& arguments) {
     return 0;
   }
   const bool linear = document.at("head") == "linear";
-  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed\n", output.string(), document.at("architecture").get<std::string>(),
-             document.at("tensors").dump(), document.at("values").dump(),
-             linear
-                 ? fmt::format("{} classes", document.at("classes").dump())
-                 : fmt::format("{} head to {} values", document.at("projection").get<std::string>(), document.at("embedding_dim").dump()),
+  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed\n", output.string(),
+             document.at("architecture").get<std::string>(), document.at("tensors").dump(),
+             document.at("values").dump(),
+             linear ? fmt::format("{} classes", document.at("classes").dump())
+                    : fmt::format("{} head to {} values", document.at("projection").get<std::string>(),
+                                  document.at("embedding_dim").dump()),
              document.at("ignored").size());
   return 0;
 }

@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "data/benchmark.h"
@@ -9,6 +5,9 @@
 #include "run/child.h"
 #include "run/locations.h"
 #include "store/store.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 namespace {
@@ -46,7 +45,8 @@ json benchmark_rows() {
   for (const std::string& name : benchmark_names(folders)) {
     const Benchmark benchmark = load_benchmark(name, folders);
     json sets = json::array();
-    for (const SetSpec& set : benchmark.sets) sets.push_back({{"name", set.name}, {"group", set.group}, {"images", set.count}});
+    for (const SetSpec& set : benchmark.sets)
+      sets.push_back({{"name", set.name}, {"group", set.group}, {"images", set.count}});
     rows.push_back({{"name", name},
                     {"title", benchmark.title},
                     {"classes", benchmark.classes},
@@ -61,8 +61,10 @@ json dataset_rows() {
   json rows = json::array();
   for (const json& benchmark : benchmark_rows()) {
     for (const json& set : benchmark.at("sets"))
-      rows.push_back(
-          {{"benchmark", benchmark.at("name")}, {"name", set.at("name")}, {"group", set.at("group")}, {"images", set.at("images")}});
+      rows.push_back({{"benchmark", benchmark.at("name")},
+                      {"name", set.at("name")},
+                      {"group", set.at("group")},
+                      {"images", set.at("images")}});
   }
   return rows;
 }
@@ -109,7 +111,8 @@ int list_verb(const ListArguments& arguments) {
   if (arguments.what == "models")
     print(json::parse(run_engine("models", "{}")), {"name", "image_size", "feature_dim", "parameters"}, as_json);
   if (arguments.what == "cells") print(cell_rows(arguments), {"id", "kind", "label", "state", "attempts"}, as_json);
-  if (arguments.what == "runs") print(run_rows(arguments), {"run", "cell", "label", "attempt", "state", "started", "seconds"}, as_json);
+  if (arguments.what == "runs")
+    print(run_rows(arguments), {"run", "cell", "label", "attempt", "state", "started", "seconds"}, as_json);
   return 0;
 }
 

@@ -1,9 +1,9 @@
-#include <exception>
-#include <string>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/options.h"
+
+#include <exception>
+#include <string>
 
 int main(int argc, char** argv) {
   nearfar::init_logging(nearfar::LogLevel::info);

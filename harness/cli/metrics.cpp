@@ -1,9 +1,9 @@
-#include <fmt/format.h>
-
 #include "base/error.h"
 #include "base/npy.h"
 #include "cli/verbs.h"
 #include "metrics/ranking.h"
+
+#include <fmt/format.h>
 
 namespace nearfar {
 namespace {
@@ -24,8 +24,9 @@ std::vector<double> widened(const NpyArray& array) {
 OodMetrics metrics_of(const NpyArray& id, const NpyArray& ood) {
   for (const NpyArray* array : {&id, &ood}) {
     if (array->shape().size() != 1 || (array->type() != NpyType::float32 && array->type() != NpyType::float64)) {
-      throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected scores: float32 or float64 with one axis",
-                                               array->file().string(), npy_type_name(array->type()), array->shape().size()));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: is {} with {} axes, expected scores: float32 or float64 with one axis",
+                              array->file().string(), npy_type_name(array->type()), array->shape().size()));
     }
   }
   if (id.type() == NpyType::float32 && ood.type() == NpyType::float32) return compute<float>(id, ood);
@@ -37,11 +38,13 @@ OodMetrics metrics_of(const NpyArray& id, const NpyArray& ood) {
 int metrics_verb(const std::filesystem::path& id, const std::filesystem::path& ood, bool json) {
   const OodMetrics m = metrics_of(NpyArray(id), NpyArray(ood));
   if (json) {
-    fmt::print("{{\"n_id\":{},\"n_ood\":{},\"auroc\":{:.17g},\"fpr95\":{:.17g},\"aupr_in\":{:.17g},\"aupr_out\":{:.17g}}}\n", m.n_id,
-               m.n_ood, m.auroc, m.fpr95, m.aupr_in, m.aupr_out);
+    fmt::print(
+        "{{\"n_id\":{},\"n_ood\":{},\"auroc\":{:.17g},\"fpr95\":{:.17g},\"aupr_in\":{:.17g},\"aupr_out\":{:.17g}}}\n",
+        m.n_id, m.n_ood, m.auroc, m.fpr95, m.aupr_in, m.aupr_out);
   } else {
-    fmt::print("{} ID and {} OOD scores\nAUROC     {:8.4f} %\nFPR@95    {:8.4f} %\nAUPR-in   {:8.4f} %\nAUPR-out  {:8.4f} %\n", m.n_id,
-               m.n_ood, 100 * m.auroc, 100 * m.fpr95, 100 * m.aupr_in, 100 * m.aupr_out);
+    fmt::print(
+        "{} ID and {} OOD scores\nAUROC     {:8.4f} %\nFPR@95    {:8.4f} %\nAUPR-in   {:8.4f} %\nAUPR-out  {:8.4f} %\n",
+        m.n_id, m.n_ood, 100 * m.auroc, 100 * m.fpr95, 100 * m.aupr_in, 100 * m.aupr_out);
   }
   return 0;
 }

@@ -1,13 +1,13 @@
 #include "cli/options.h"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <functional>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/verbs.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <functional>
 
 namespace nearfar {
 namespace {
@@ -61,7 +61,8 @@ struct DataOptionsText {
   std::vector<std::string> words;
 
   void split() {
-    for (const std::string& word : words) (word.find('=') != std::string::npos ? arguments.overrides : arguments.sets).push_back(word);
+    for (const std::string& word : words)
+      (word.find('=') != std::string::npos ? arguments.overrides : arguments.sets).push_back(word);
   }
 };
 
@@ -73,7 +74,8 @@ CLI::App* add_data(CLI::App& data, const char* name, const char* help, DataOptio
 }
 
 void add_data_words(CLI::App& verb, DataOptionsText& text) {
-  verb.add_option("words", text.words, "sets (default: all) and overrides: [SET…] [data.root=DIR data.allow_count_mismatch=true …]");
+  verb.add_option("words", text.words,
+                  "sets (default: all) and overrides: [SET…] [data.root=DIR data.allow_count_mismatch=true …]");
   verb.add_option("--threads", text.arguments.threads, "that decode (default: one a core)")->check(CLI::Range(1, 256));
 }
 }  // namespace
@@ -84,9 +86,12 @@ int dispatch(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough(false);
   std::string level = "info";
-  app.add_option("--log", level, "debug, info, warn or error")->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--log", level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   std::function<int()> chosen;
-  const auto when = [&](CLI::App* verb, std::function<int()> action) { verb->callback([&chosen, action] { chosen = action; }); };
+  const auto when = [&](CLI::App* verb, std::function<int()> action) {
+    verb->callback([&chosen, action] { chosen = action; });
+  };
 
   RunOptionsText run, plan;
   CLI::App* run_app = add_run(app, "run", "plan, then run every cell that has no valid result", run);
@@ -121,7 +126,9 @@ int dispatch(int argc, char** argv) {
   report_app->add_option("--html", report.html, "file, or - for stdout");
   report_app->add_option("--markdown", report.markdown, "file, or - for stdout");
   report_app->add_option("--csv", report.csv, "file, or - for stdout");
-  report_app->add_option("--json", report.json, "file, or - for stdout (the default of a bare --json)")->expected(0, 1)->default_str("-");
+  report_app->add_option("--json", report.json, "file, or - for stdout (the default of a bare --json)")
+      ->expected(0, 1)
+      ->default_str("-");
   add_database(*report_app, report.database);
   when(report_app, [&] {
     if (report_app->count("--json") > 0 && report.json.empty()) report.json = "-";
@@ -129,7 +136,8 @@ int dispatch(int argc, char** argv) {
   });
 
   ListArguments list;
-  CLI::App* list_app = app.add_subcommand("list", "losses, postprocessors, benchmarks, models, datasets, runs or cells");
+  CLI::App* list_app =
+      app.add_subcommand("list", "losses, postprocessors, benchmarks, models, datasets, runs or cells");
   list_app->add_option("what", list.what)
       ->required()
       ->check(CLI::IsMember({"losses", "postprocessors", "benchmarks", "models", "datasets", "runs", "cells"}));
@@ -149,7 +157,8 @@ int dispatch(int argc, char** argv) {
   ScoreArguments score;
   CLI::App* score_app = app.add_subcommand("score", "score one image set of a feature folder with a postprocessor");
   score_app->add_option("name", score.name, "postprocessor")->required();
-  score_app->add_option("--features", score.features, "feature folder: head/, train/, val/, test/, near/NAME/, …")->required();
+  score_app->add_option("--features", score.features, "feature folder: head/, train/, val/, test/, near/NAME/, …")
+      ->required();
   score_app->add_option("--set", score.set, "image set, e.g. test or far/mnist (default test)");
   score_app->add_option("-p,--param", score.assignments, "key=value; may be repeated")->allow_extra_args(false);
   score_app->add_option("-o,--output", score.output, "score file, .npy")->required();
@@ -160,11 +169,14 @@ int dispatch(int argc, char** argv) {
   when(score_app, [&] { return score_verb(score); });
 
   ImportArguments import;
-  CLI::App* import_app = app.add_subcommand("import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint");
+  CLI::App* import_app =
+      app.add_subcommand("import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint");
   import_app->add_option("file", import.file, "weights: .ckpt, .pth, .safetensors")->required();
-  import_app->add_option("-o,--output", import.output, "checkpoint to write (default: FILE's name with .safetensors, here)");
+  import_app->add_option("-o,--output", import.output,
+                         "checkpoint to write (default: FILE's name with .safetensors, here)");
   import_app->add_option("--architecture", import.architecture, "default: the one that the names and shapes fit");
-  import_app->add_option("--size", import.size, "height and width of its images (default: the architecture's)")->check(CLI::Range(1, 8192));
+  import_app->add_option("--size", import.size, "height and width of its images (default: the architecture's)")
+      ->check(CLI::Range(1, 8192));
   import_app->add_flag("--json", import.json, "one JSON document on stdout");
   when(import_app, [&] { return import_verb(import); });
 
@@ -180,16 +192,22 @@ int dispatch(int argc, char** argv) {
   CLI::App* data = app.add_subcommand("data", "check, pack or make the images of a benchmark");
   data->require_subcommand(1);
   DataOptionsText check, pack, synth;
-  CLI::App* check_app = add_data(*data, "check", "is every image there, readable and where it belongs? exit 6 if not", check);
+  CLI::App* check_app =
+      add_data(*data, "check", "is every image there, readable and where it belongs? exit 6 if not", check);
   add_data_words(*check_app, check);
   when(check_app, [&] { return check.split(), data_check_verb(check.arguments); });
-  CLI::App* pack_app = add_data(*data, "pack", "decode image files once into packed copies, which are then used by themselves", pack);
+  CLI::App* pack_app =
+      add_data(*data, "pack", "decode image files once into packed copies, which are then used by themselves", pack);
   add_data_words(*pack_app, pack);
-  pack_app->add_option("--out", pack.arguments.out, "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
+  pack_app->add_option("--out", pack.arguments.out,
+                       "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
   when(pack_app, [&] { return pack.split(), data_pack_verb(pack.arguments); });
-  CLI::App* synth_app = add_data(*data, "synth", "a tiny look-alike of a benchmark's image files, for tests and demos", synth);
+  CLI::App* synth_app =
+      add_data(*data, "synth", "a tiny look-alike of a benchmark's image files, for tests and demos", synth);
   synth_app->add_option("--out", synth.arguments.out, "a new folder, then used as data.root")->required();
-  synth_app->add_option("--per-set", synth.arguments.per_set, "images a set, at least one a class; train has four times as many")
+  synth_app
+      ->add_option("--per-set", synth.arguments.per_set,
+                   "images a set, at least one a class; train has four times as many")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   synth_app->add_option("--seed", synth.arguments.seed, "another seed, other images")->capture_default_str();
@@ -197,7 +215,8 @@ int dispatch(int argc, char** argv) {
 
   DatabaseArguments doctor_db;
   Paths doctor_plugins;
-  CLI::App* doctor = app.add_subcommand("doctor", "versions, devices, plugins, data, database: what works here and what does not");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "versions, devices, plugins, data, database: what works here and what does not");
   doctor->add_flag("--json", doctor_db.json, "one JSON document on stdout");
   add_database(*doctor, doctor_db);
   add_plugin_dirs(*doctor, doctor_plugins);
@@ -210,7 +229,10 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::config, fmt::format("{}; see nearfar --help and nearfar VERB --help", error.what()));
   }
-  init_logging(level == "debug" ? LogLevel::debug : level == "warn" ? LogLevel::warn : level == "error" ? LogLevel::error : LogLevel::info);
+  init_logging(level == "debug"   ? LogLevel::debug
+               : level == "warn"  ? LogLevel::warn
+               : level == "error" ? LogLevel::error
+                                  : LogLevel::info);
   return chosen();
 }
 

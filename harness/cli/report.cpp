@@ -1,15 +1,14 @@
+#include "base/error.h"
+#include "base/files.h"
+#include "cli/verbs.h"
 #include "report/leaderboard.h"
+#include "run/locations.h"
+#include "store/store.h"
 
 #include <fmt/format.h>
 
 #include <functional>
 #include <utility>
-
-#include "base/error.h"
-#include "base/files.h"
-#include "cli/verbs.h"
-#include "run/locations.h"
-#include "store/store.h"
 
 namespace nearfar {
 namespace {
@@ -36,12 +35,14 @@ int report_verb(const ReportArguments& arguments) {
   const fs::path database = database_of(arguments.database);
   const Leaderboard leaderboard = load(database, arguments.experiment);
   if (leaderboard.boards.empty())
-    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
+    throw Error(ErrorKind::nothing,
+                fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
   using Form = std::function<std::string()>;
-  const std::pair<const std::string&, Form> forms[] = {{arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
-                                                       {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},
-                                                       {arguments.json, [&] { return leaderboard_json(leaderboard); }},
-                                                       {arguments.html, [&] { return leaderboard_html(leaderboard, templates()); }}};
+  const std::pair<const std::string&, Form> forms[] = {
+      {arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
+      {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},
+      {arguments.json, [&] { return leaderboard_json(leaderboard); }},
+      {arguments.html, [&] { return leaderboard_html(leaderboard, templates()); }}};
   bool written = false;
   for (const auto& [target, form] : forms) {
     if (target.empty()) continue;

@@ -1,23 +1,23 @@
-#include "run/supervise.h"
-
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-#include <optional>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/verbs.h"
 #include "run/child.h"
 #include "run/plan.h"
+#include "run/supervise.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <optional>
 
 namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
 Plan planned(const RunArguments& arguments) {
-  if (arguments.files.empty()) throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
+  if (arguments.files.empty())
+    throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
   return make_plan({.files = arguments.files,
                     .overrides = arguments.overrides,
                     .plugin_dirs = arguments.plugin_dirs,
@@ -29,11 +29,13 @@ void require_device(const std::string& device) {
   if (device != "cuda") return;
   const auto cuda = nlohmann::json::parse(run_engine("doctor", "{}")).at("cuda");
   if (!cuda.at("usable").get<bool>())
-    throw Error(ErrorKind::config,
-                fmt::format("device 'cuda' is not usable here: {}. Use --device cpu.", cuda.at("reason").get<std::string>()));
+    throw Error(ErrorKind::config, fmt::format("device 'cuda' is not usable here: {}. Use --device cpu.",
+                                               cuda.at("reason").get<std::string>()));
 }
 
-void print_plan(const Plan& plan, bool json) { fmt::print("{}{}", json ? plan_json(plan) : plan_text(plan), json ? "\n" : ""); }
+void print_plan(const Plan& plan, bool json) {
+  fmt::print("{}{}", json ? plan_json(plan) : plan_text(plan), json ? "\n" : "");
+}
 
 void print_result(const Plan& plan, const RunSummary& summary, bool json) {
   if (json) {
@@ -58,8 +60,9 @@ void print_result(const Plan& plan, const RunSummary& summary, bool json) {
     return;
   }
   fmt::print("{}", leaderboard_table(plan.database));
-  fmt::print("\n{} cells ran in {}, {} failed, {} were done before; results in {}\n", summary.ran, duration_text(summary.seconds),
-             summary.failed, plan.cell_count() - summary.ran - summary.failed - summary.skipped, plan.out.string());
+  fmt::print("\n{} cells ran in {}, {} failed, {} were done before; results in {}\n", summary.ran,
+             duration_text(summary.seconds), summary.failed,
+             plan.cell_count() - summary.ran - summary.failed - summary.skipped, plan.out.string());
 }
 }  // namespace
 
@@ -78,8 +81,8 @@ int run_verb(const RunArguments& arguments) {
   require_device(plan.experiment.device);
   Store store = Store::open(plan.database);
   compare_with_store(plan, &store);
-  log_info(fmt::format("experiment {} on {}: {} of {} cells to run", plan.experiment.name, plan.benchmark.name, plan.cells_to_run(),
-                       plan.cell_count()));
+  log_info(fmt::format("experiment {} on {}: {} of {} cells to run", plan.experiment.name, plan.benchmark.name,
+                       plan.cells_to_run(), plan.cell_count()));
   const RunSummary summary = run_plan(plan, store, {.fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
   write_leaderboards(plan.database, plan.out);
   print_result(plan, summary, arguments.json);

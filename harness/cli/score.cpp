@@ -1,19 +1,20 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <thread>
-
 #include "base/error.h"
 #include "cli/verbs.h"
 #include "run/child.h"
 #include "run/locations.h"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <thread>
+
 namespace nearfar {
 
 int score_verb(const ScoreArguments& arguments) {
   namespace fs = std::filesystem;
-  const int threads = arguments.threads > 0 ? arguments.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int threads =
+      arguments.threads > 0 ? arguments.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   nlohmann::json job{{"name", arguments.name},
                      {"directories", nlohmann::json::array()},
                      {"installed", installed_plugins().string()},
@@ -28,9 +29,9 @@ int score_verb(const ScoreArguments& arguments) {
   if (arguments.json) {
     fmt::print("{}\n", document.dump());
   } else {
-    fmt::print("{} scores of {} in {}; fit {:.2f} s, score {:.2f} s; {}\n", document.at("count").get<std::int64_t>(), arguments.set,
-               arguments.output.string(), document.at("seconds_fit").get<double>(), document.at("seconds_score").get<double>(),
-               document.at("params").get<std::string>());
+    fmt::print("{} scores of {} in {}; fit {:.2f} s, score {:.2f} s; {}\n", document.at("count").get<std::int64_t>(),
+               arguments.set, arguments.output.string(), document.at("seconds_fit").get<double>(),
+               document.at("seconds_score").get<double>(), document.at("params").get<std::string>());
   }
   return 0;
 }

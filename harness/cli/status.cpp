@@ -1,16 +1,16 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <chrono>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <thread>
-
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "store/store.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -47,8 +47,11 @@ std::string status_text(const std::vector<CellStatus>& cells) {
 json metrics_json(const std::vector<MetricRow>& metrics) {
   json rows = json::array();
   for (const MetricRow& row : metrics)
-    rows.push_back(
-        {{"protocol", row.protocol}, {"group", row.group}, {"dataset", row.dataset}, {"metric", row.metric}, {"value", row.value}});
+    rows.push_back({{"protocol", row.protocol},
+                    {"group", row.group},
+                    {"dataset", row.dataset},
+                    {"metric", row.metric},
+                    {"value", row.value}});
   return rows;
 }
 
@@ -81,7 +84,8 @@ json details_json(const CellDetails& details) {
     document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
   document["artifacts"] = json::array();
   for (const ArtifactRow& row : details.artifacts)
-    document["artifacts"].push_back({{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
+    document["artifacts"].push_back(
+        {{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
   return document;
 }
 
@@ -112,7 +116,8 @@ std::string quality_text(const std::vector<CurvePoint>& curve) {
   for (const CurvePoint& point : curve) {
     if (!point.name.starts_with("quality ")) continue;
     const std::string what = point.name.substr(8);
-    const std::string value = what == "nll" ? fmt::format("{:.4f}", point.value) : fmt::format("{:.2f} %", 100 * point.value);
+    const std::string value =
+        what == "nll" ? fmt::format("{:.4f}", point.value) : fmt::format("{:.2f} %", 100 * point.value);
     text += fmt::format("{}{} {}", text.empty() ? "classifier " : ", ", what, value);
   }
   return text.empty() ? "" : text + " on test (classes: quality.json)\n";
@@ -120,13 +125,14 @@ std::string quality_text(const std::vector<CurvePoint>& curve) {
 
 std::string details_text(const CellDetails& details) {
   const CellStatus& status = details.status;
-  std::string text =
-      fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, status.kind, state_name(status.state),
-                  status.message.empty() ? "" : ": " + status.message, status.key, details.record.config_json);
+  std::string text = fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, status.kind,
+                                 state_name(status.state), status.message.empty() ? "" : ": " + status.message,
+                                 status.key, details.record.config_json);
   for (const RunStatus& run : details.runs) {
-    text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt, state_name(run.state),
-                        run.started_utc, run.finished_utc, duration_text(run.seconds), run.context.device, run.context.threads,
-                        run.context.engine_version, run.message.empty() ? "" : ": " + run.message);
+    text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
+                        state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),
+                        run.context.device, run.context.threads, run.context.engine_version,
+                        run.message.empty() ? "" : ": " + run.message);
   }
   if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
   text += quality_text(details.curve);
@@ -149,8 +155,8 @@ int status_verb(const DatabaseArguments& arguments, const std::string& experimen
     const auto cells = store.cells(experiment.empty() ? std::nullopt : std::optional(experiment));
     if (cells.empty()) {
       const auto names = store.experiments();
-      throw Error(ErrorKind::nothing,
-                  fmt::format("{}: no cells of experiment '{}'; there are: {}", store.file().string(), experiment, join(names, ", ")));
+      throw Error(ErrorKind::nothing, fmt::format("{}: no cells of experiment '{}'; there are: {}",
+                                                  store.file().string(), experiment, join(names, ", ")));
     }
     if (arguments.json) {
       json document{{"database", store.file().string()}, {"cells", json::array()}};
@@ -172,7 +178,8 @@ int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
   const Store store = Store::open_read_only(database_of(arguments));
   const auto details = store.find(cell);
   if (!details)
-    throw Error(ErrorKind::nothing, fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", store.file().string(), cell));
+    throw Error(ErrorKind::nothing,
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", store.file().string(), cell));
   fmt::print("{}", arguments.json ? details_json(*details).dump(2) + "\n" : details_text(*details));
   return 0;
 }

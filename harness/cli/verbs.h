@@ -1,6 +1,6 @@
 #pragma once
-/// One function per verb, one file per function (or pair). Each gets typed options, prints data on stdout and returns the exit code;
-/// it throws Error for the rest. options.cpp fills the structs from the command line.
+/// One function per verb, one file per function (or pair). Each gets typed options, prints data on stdout and returns
+/// the exit code; it throws Error for the rest. options.cpp fills the structs from the command line.
 #include <cstdint>
 #include <filesystem>
 #include <string>

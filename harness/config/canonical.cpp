@@ -1,7 +1,6 @@
-#include "config/experiment.h"
-
 #include "base/error.h"
 #include "base/text.h"
+#include "config/experiment.h"
 
 #include <nlohmann/json.hpp>
 
@@ -63,7 +62,9 @@ Json identity(const TuneChoice& tune) {
 }
 
 /// A benchmark's name without the folder it lies in.
-std::string benchmark_name(const std::string& benchmark) { return plugin_key(std::filesystem::path(benchmark).stem().string()); }
+std::string benchmark_name(const std::string& benchmark) {
+  return plugin_key(std::filesystem::path(benchmark).stem().string());
+}
 
 template <class T>
 std::vector<T> sorted(std::vector<T> values) {
@@ -132,7 +133,8 @@ TrainRecipe recipe_from_json(std::string_view json) try {
 
 std::string params_json(const ParamMap& params) {
   Json object = Json::object();
-  for (const auto& [name, value] : params) std::visit([&object, &key = name](const auto& held) { object[key] = held; }, value);
+  for (const auto& [name, value] : params)
+    std::visit([&object, &key = name](const auto& held) { object[key] = held; }, value);
   return object.dump();
 }
 

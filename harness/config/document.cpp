@@ -40,7 +40,8 @@ Value convert(const toml::node& node, std::string_view file) {
   } else if (const auto* boolean = node.as_boolean()) {
     value.data = boolean->get();
   } else {
-    fail_at(value.where, "a date or time stands here; nothing in nearfar takes one: put it in quotes if it is meant as text");
+    fail_at(value.where,
+            "a date or time stands here; nothing in nearfar takes one: put it in quotes if it is meant as text");
   }
   return value;
 }
@@ -57,18 +58,20 @@ std::vector<fs::path> take_extends(Value& document, const fs::path& file) {
   return files;
 }
 
-Value compose(const fs::path& file, const std::function<void(Value&)>& adjust, std::vector<fs::path>& open, std::string_view asked_at) {
+Value compose(const fs::path& file, const std::function<void(Value&)>& adjust, std::vector<fs::path>& open,
+              std::string_view asked_at) {
   const fs::path identity = fs::weakly_canonical(file);
   if (std::find(open.begin(), open.end(), identity) != open.end()) {
     std::string chain;
     for (const fs::path& one : open) chain += one.filename().string() + " -> ";
-    fail_at(asked_at,
-            fmt::format("`extends` goes round in a circle: {}{}; remove one of these links", chain, identity.filename().string()));
+    fail_at(asked_at, fmt::format("`extends` goes round in a circle: {}{}; remove one of these links", chain,
+                                  identity.filename().string()));
   }
   std::error_code ignored;
   if (!asked_at.empty() && !fs::is_regular_file(file, ignored)) {
     fail_at(asked_at,
-            fmt::format("`extends` names '{}', which is not a file; paths are relative to the file that names them", file.string()));
+            fmt::format("`extends` names '{}', which is not a file; paths are relative to the file that names them",
+                        file.string()));
   }
   Value document = read_toml(file);
   const Value* extends = Section(&document, "the top level").find("extends");
@@ -109,8 +112,8 @@ Value parse_argument(std::string_view text, std::string_view where) {
     const toml::table parsed = toml::parse(fmt::format("value = {}", text), where);
     const toml::node* node = parsed.get("value");
     // One key and no line break: an argument cannot smuggle in a second key.
-    if (parsed.size() == 1 && text.find_first_of("\r\n") == std::string_view::npos && !node->is_date() && !node->is_time() &&
-        !node->is_date_time()) {
+    if (parsed.size() == 1 && text.find_first_of("\r\n") == std::string_view::npos && !node->is_date() &&
+        !node->is_time() && !node->is_date_time()) {
       value = convert(*node, where);
     }
   } catch (const toml::parse_error&) {

@@ -1,6 +1,7 @@
 #pragma once
-/// TOML values that remember where they were written, and a strict reader of tables. Used for experiments and benchmarks; all errors are
-/// Error(config) that begin with "file:line:column: ". No toml++ type crosses this header. Plain values, safe from any thread.
+/// TOML values that remember where they were written, and a strict reader of tables. Used for experiments and
+/// benchmarks; all errors are Error(config) that begin with "file:line:column: ". No toml++ type crosses this header.
+/// Plain values, safe from any thread.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -31,7 +32,8 @@ struct Value {
 /// "text", "an integer", … for messages.
 std::string type_name(const Value& value);
 
-/// A whole file. Dates and times are refused: nothing here uses them. Error(data) if it cannot be read, Error(config) if it is not TOML.
+/// A whole file. Dates and times are refused: nothing here uses them. Error(data) if it cannot be read, Error(config)
+/// if it is not TOML.
 Value read_toml(const std::filesystem::path& file);
 /// The same from text; `name` stands for the file in messages.
 Value parse_toml(std::string_view text, std::string_view name);
@@ -41,8 +43,8 @@ Value parse_argument(std::string_view text, std::string_view where);
 /// Tables merge key by key, anything else of `upper` replaces what `lower` has.
 void merge_into(Value& lower, Value upper);
 
-/// read_toml() with `extends` resolved: what a file extends is merged in order, then the file itself on top. A cycle is refused with its
-/// path. `adjust` sees each file's own table before it is merged.
+/// read_toml() with `extends` resolved: what a file extends is merged in order, then the file itself on top. A cycle is
+/// refused with its path. `adjust` sees each file's own table before it is merged.
 Value read_composed(const std::filesystem::path& file, const std::function<void(Value&)>& adjust = {});
 
 /// Reads one table key by key; every read marks its key as known, and finish() refuses whatever is left.
@@ -61,7 +63,8 @@ class Section {
   bool read(std::string_view key, std::string& target, std::initializer_list<std::string_view> choices = {});
   bool read(std::string_view key, std::filesystem::path& target);
   bool read(std::string_view key, std::vector<std::string>& target);
-  bool read(std::string_view key, std::vector<std::int64_t>& target, std::int64_t minimum = std::numeric_limits<std::int64_t>::min());
+  bool read(std::string_view key, std::vector<std::int64_t>& target,
+            std::int64_t minimum = std::numeric_limits<std::int64_t>::min());
   bool read(std::string_view key, std::vector<double>& target);
 
   /// The raw value, marked as known; nullptr where it is absent.

@@ -47,11 +47,13 @@ struct PluginSection {
   ParamWhere where;
 };
 
-/// Everything of a plugin's section but `train` is a parameter; its names and ranges are checked against the plugin's table at plan time.
+/// Everything of a plugin's section but `train` is a parameter; its names and ranges are checked against the plugin's
+/// table at plan time.
 PluginSection read_plugin(const Value* table, const std::string& name, std::string_view reserved) {
   PluginSection plugin;
   if (!table) return plugin;
-  if (!table->table()) fail_at(table->where, fmt::format("{} is a table of parameters, found {}", name, type_name(*table)));
+  if (!table->table())
+    fail_at(table->where, fmt::format("{} is a table of parameters, found {}", name, type_name(*table)));
   for (const auto& entry : *table->table()) {
     const std::string& key = entry.first;
     const Value& value = entry.second;
@@ -60,8 +62,8 @@ PluginSection read_plugin(const Value* table, const std::string& name, std::stri
         [&](const auto& held) {
           using T = std::decay_t<decltype(held)>;
           if constexpr (std::is_same_v<T, Value::List> || std::is_same_v<T, Value::Table>) {
-            fail_at(value.where,
-                    fmt::format("'{}' in {}: a parameter is a boolean, a number or text, found {}", key, name, type_name(value)));
+            fail_at(value.where, fmt::format("'{}' in {}: a parameter is a boolean, a number or text, found {}", key,
+                                             name, type_name(value)));
           } else {
             plugin.params.emplace(key, held);
           }
@@ -107,14 +109,16 @@ void read_losses(Section& top, Experiment& experiment) {
     const std::string title = fmt::format("[loss.{}]", named.name);
     PluginSection plugin = read_plugin(section, title, "train");
     const Value* train = section ? Section(section, title).find_table("train") : nullptr;
-    experiment.losses.push_back({.name = named.name,
-                                 .params = std::move(plugin.params),
-                                 .param_where = std::move(plugin.where),
-                                 .recipe = read_recipe(train, fmt::format("[loss.{}.train]", named.name), experiment.train),
-                                 .where = named.where});
+    experiment.losses.push_back(
+        {.name = named.name,
+         .params = std::move(plugin.params),
+         .param_where = std::move(plugin.where),
+         .recipe = read_recipe(train, fmt::format("[loss.{}.train]", named.name), experiment.train),
+         .where = named.where});
   }
   if (!sections) return;
-  for (const auto& [name, section] : *sections->table()) {  // settings that wait for their loss to be listed are checked too
+  for (const auto& [name, section] :
+       *sections->table()) {  // settings that wait for their loss to be listed are checked too
     const std::string title = fmt::format("[loss.{}]", name);
     read_plugin(&section, title, "train");
     read_recipe(Section(&section, title).find_table("train"), fmt::format("[loss.{}.train]", name), experiment.train);
@@ -126,7 +130,8 @@ ParamValue scalar(const Value& value, const std::string& title) {
       [&](const auto& held) -> ParamValue {
         using T = std::decay_t<decltype(held)>;
         if constexpr (std::is_same_v<T, Value::List> || std::is_same_v<T, Value::Table>) {
-          fail_at(value.where, fmt::format("{}: expected a boolean, a number or text, found {}", title, type_name(value)));
+          fail_at(value.where,
+                  fmt::format("{}: expected a boolean, a number or text, found {}", title, type_name(value)));
         } else {
           return held;
         }
@@ -143,9 +148,9 @@ TuneChoice read_tune(const Value& value, const std::string& title, bool may_be_g
     return tune;
   }
   if (!may_be_grid || !value.table() || value.table()->empty()) {
-    fail_at(value.where,
-            fmt::format("'tune' in {} is {}; expected \"openood\", \"none\"{}", title,
-                        word != nullptr ? "'" + *word + "'" : type_name(value), may_be_grid ? " or a grid like { k = [5, 50] }" : ""));
+    fail_at(value.where, fmt::format("'tune' in {} is {}; expected \"openood\", \"none\"{}", title,
+                                     word != nullptr ? "'" + *word + "'" : type_name(value),
+                                     may_be_grid ? " or a grid like { k = [5, 50] }" : ""));
   }
   tune.mode = TuneChoice::Mode::grid;
   for (const auto& [name, values] : *value.table()) {
@@ -172,7 +177,8 @@ void read_postprocessors(Section& top, Experiment& experiment) {
   };
   for (const NamedAt& named : read_names(top, "postprocessors")) {
     auto [plugin, tune] = read_one(plugin_section(sections, named.name), named.name);
-    experiment.postprocessors.push_back({named.name, std::move(plugin.params), std::move(plugin.where), named.where, std::move(tune)});
+    experiment.postprocessors.push_back(
+        {named.name, std::move(plugin.params), std::move(plugin.where), named.where, std::move(tune)});
   }
   if (!sections) return;
   for (const auto& [name, section] : *sections->table()) read_one(&section, name);
@@ -185,7 +191,8 @@ void read_seeds(Section& top, Experiment& experiment) {
   replicates.finish();
   sweep.finish();
   const std::set<std::int64_t> unique(experiment.seeds.begin(), experiment.seeds.end());
-  if (experiment.seeds.empty()) fail_at(replicates.where("seed"), "'seeds' is empty; give at least one, like seeds = [0]");
+  if (experiment.seeds.empty())
+    fail_at(replicates.where("seed"), "'seeds' is empty; give at least one, like seeds = [0]");
   if (unique.size() != experiment.seeds.size()) fail_at(replicates.where("seed"), "a seed stands twice in 'seeds'");
 }
 
@@ -215,14 +222,16 @@ void read_model(const Value& value, const std::string& title, Experiment& experi
   }
   if (model.checkpoint.empty() && model.features.empty()) {
     if (has_training || model.seed || title == "[[model]]") {
-      fail_at(value.where, fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
+      fail_at(value.where,
+              fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
     }
     if (!model.architecture.empty()) experiment.model = model.architecture;
     return;
   }
   model.where = section.where(model.features.empty() ? "checkpoint" : "features");
   if (has_training) model.training = plugin_key(model.training);
-  if (model.training.empty()) fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");
+  if (model.training.empty())
+    fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");
   experiment.models.push_back(std::move(model));
 }
 
@@ -233,11 +242,13 @@ void read_models(Section& top, Experiment& experiment) {
     read_model(*value, "[model]", experiment);
   } else if (value->list()) {
     for (const Value& entry : *value->list()) {
-      if (!entry.table()) fail_at(entry.where, fmt::format("'model' is a table or a list of tables, found {}", type_name(entry)));
+      if (!entry.table())
+        fail_at(entry.where, fmt::format("'model' is a table or a list of tables, found {}", type_name(entry)));
       read_model(entry, "[[model]]", experiment);
     }
   } else {
-    fail_at(value->where, fmt::format("'model' is a table or a list of tables, found {}; did you mean model.name?", type_name(*value)));
+    fail_at(value->where, fmt::format("'model' is a table or a list of tables, found {}; did you mean model.name?",
+                                      type_name(*value)));
   }
 }
 
@@ -263,7 +274,9 @@ void read_sections(Section& top, Experiment& experiment) {
 void check_name(const std::string& name, const std::string& where) {
   const bool odd = name.empty() || name.front() == '.' || name.find_first_of("/\\\n\r\t") != std::string::npos;
   if (odd)
-    fail_at(where, fmt::format("'name' is '{}'; it becomes a folder, so it is not empty, begins without a dot and has no slash", name));
+    fail_at(where, fmt::format(
+                       "'name' is '{}'; it becomes a folder, so it is not empty, begins without a dot and has no slash",
+                       name));
 }
 
 Experiment typed(const Value& document, const std::filesystem::path& last_file) {
@@ -275,7 +288,8 @@ Experiment typed(const Value& document, const std::filesystem::path& last_file) 
   top.read("recipe", experiment.recipe);
   if (!top.read("benchmark", experiment.benchmark) || experiment.benchmark.empty()) {
     fail_at(last_file.string(),
-            "no benchmark is named; add a line like benchmark = \"fashion-mnist\", or benchmark=fashion-mnist on the command line");
+            "no benchmark is named; add a line like benchmark = \"fashion-mnist\", or benchmark=fashion-mnist on the "
+            "command line");
   }
   experiment.benchmark_where = top.where("benchmark");
   top.read("device", experiment.device, {"cpu", "cuda"});

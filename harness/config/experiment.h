@@ -4,19 +4,14 @@
 ///
 /// The shape of a file (every key optional but `benchmark`):
 ///
-///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file; this file wins over what it extends, later over earlier
-///   name = "quickstart"                      # default: the file's stem
-///   recipe = "quickstart"                    # the name of the training recipe, as leaderboards show it
-///   benchmark = "fashion-mnist"              # a name or a path to a .toml
-///   protocols = ["ood"]                      # ood, fsood and what else the benchmark has
-///   losses = ["ce", "supcon"]                # names with - or _
-///   postprocessors = ["msp", "knn"]
-///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
-///   device = "cpu"                           # cpu, cuda
-///   dtype = "float32"
-///   out = "out/quickstart"
-///   tune = "openood"                         # or "none": whether postprocessors search their parameters on the validation sets
-///   [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, packed
+///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file; this file wins over what it extends,
+///   later over earlier name = "quickstart"                      # default: the file's stem recipe = "quickstart" # the
+///   name of the training recipe, as leaderboards show it benchmark = "fashion-mnist"              # a name or a path
+///   to a .toml protocols = ["ood"]                      # ood, fsood and what else the benchmark has losses = ["ce",
+///   "supcon"]                # names with - or _ postprocessors = ["msp", "knn"] seeds = [0, 1] # short for
+///   [sweep.replicates] seed = [0, 1] device = "cpu"                           # cpu, cuda dtype = "float32" out =
+///   "out/quickstart" tune = "openood"                         # or "none": whether postprocessors search their
+///   parameters on the validation sets [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, packed
 ///   [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]: several
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
@@ -111,8 +106,8 @@ struct Experiment {
   std::string on_unreadable = "fail";  ///< key `data.on_unreadable`: "fail" or "skip"
   bool follow_links = false;           ///< key `data.follow_links`
   std::filesystem::path packed;        ///< key `data.packed`
-  std::int64_t limit = 0;              ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
-  std::string device = "cpu";          ///< "cpu" or "cuda"
+  std::int64_t limit = 0;      ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
+  std::string device = "cpu";  ///< "cpu" or "cuda"
   std::string dtype = "float32";
   bool deterministic = true;
   std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core
@@ -127,19 +122,21 @@ struct Experiment {
 ///   key.sub=value   sets; the value is read as TOML, and as text where it is not TOML (`device=cpu`)
 ///   losses=ce,knn   for keys that hold lists, the comma separates elements
 ///   +key=value      sets a key that is not set yet;  ~key  removes one that is
-/// Throws Error(config) with "file:line:column: …" or the override's text, what was expected and the nearest known key; Error(data) for a
-/// file that cannot be read.
-Experiment load_experiment(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& overrides = {});
+/// Throws Error(config) with "file:line:column: …" or the override's text, what was expected and the nearest known key;
+/// Error(data) for a file that cannot be read.
+Experiment load_experiment(const std::vector<std::filesystem::path>& files,
+                           const std::vector<std::string>& overrides = {});
 
-/// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes, seeds, dtype, limit.
-/// Not in it: paths, device, jobs, threads, timeout, settings of plugins that are not used. Key order and the split over files do not
-/// matter.
+/// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes,
+/// seeds, dtype, limit. Not in it: paths, device, jobs, threads, timeout, settings of plugins that are not used. Key
+/// order and the split over files do not matter.
 std::string canonical_text(const Experiment& experiment);
 
 /// One line of JSON, sorted keys, of what in a recipe can change a result (not how often it is saved); for cell keys.
 std::string recipe_identity(const TrainRecipe& recipe);
 
-/// One line of JSON, sorted keys, and back; for messages to child processes. Reading throws Error(internal) on anything else.
+/// One line of JSON, sorted keys, and back; for messages to child processes. Reading throws Error(internal) on anything
+/// else.
 std::string recipe_json(const TrainRecipe& recipe);
 TrainRecipe recipe_from_json(std::string_view json);
 std::string params_json(const ParamMap& params);

@@ -10,7 +10,8 @@
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 5> kListKeys = {"losses", "postprocessors", "protocols", "seeds", "sweep.replicates.seed"};
+constexpr std::array<std::string_view, 5> kListKeys = {"losses", "postprocessors", "protocols", "seeds",
+                                                       "sweep.replicates.seed"};
 
 bool is_plugin_section(std::string_view name) { return name == "loss" || name == "postprocessor"; }
 
@@ -21,11 +22,13 @@ void move_seeds(Value& document) {
   Value* at = &document;
   for (const char* name : {"sweep", "replicates"}) {
     Value& child = at->table()->try_emplace(name).first->second;
-    if (!child.table()) return void(document.table()->insert(std::move(seeds)));  // the typed reader says what is wrong with [sweep]
+    if (!child.table())
+      return void(document.table()->insert(std::move(seeds)));  // the typed reader says what is wrong with [sweep]
     at = &child;
   }
   if (at->table()->contains("seed")) {
-    fail_at(seeds.mapped().key_where, "'seeds' is short for 'seed' in [sweep.replicates], and this file has both; keep one");
+    fail_at(seeds.mapped().key_where,
+            "'seeds' is short for 'seed' in [sweep.replicates], and this file has both; keep one");
   }
   at->table()->emplace("seed", std::move(seeds.mapped()));
 }
@@ -36,7 +39,9 @@ void rename_plugins(Value& document, std::string_view section) {
   Value::Table renamed;
   for (auto& [name, value] : *found->second.table()) {
     const auto [at, added] = renamed.emplace(plugin_key(name), std::move(value));
-    if (!added) fail_at(value.key_where, fmt::format("[{}.{}] is written twice, with '-' and with '_'; keep one", section, at->first));
+    if (!added)
+      fail_at(value.key_where,
+              fmt::format("[{}.{}] is written twice, with '-' and with '_'; keep one", section, at->first));
   }
   *found->second.table() = std::move(renamed);
 }
@@ -44,7 +49,8 @@ void rename_plugins(Value& document, std::string_view section) {
 std::vector<std::string> key_path(std::string_view key, std::string_view where) {
   std::vector<std::string> path = split(key, '.');
   const bool empty_part = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
-  if (path.empty() || empty_part) fail_at(where, "an override is key=value, +key=value or ~key, with a key like train.lr");
+  if (path.empty() || empty_part)
+    fail_at(where, "an override is key=value, +key=value or ~key, with a key like train.lr");
   if (path.size() > 1 && is_plugin_section(path[0])) path[1] = plugin_key(path[1]);
   if (path.size() == 1 && path[0] == "seeds") path = {"sweep", "replicates", "seed"};
   return path;
@@ -63,7 +69,8 @@ Value::Table* holder(Value& document, const std::vector<std::string>& path, bool
     }
     at = &found->second;
     if (!at->table())
-      fail_at(where, fmt::format("'{}' is {} at {}, so it has no key '{}'", path[i], type_name(*at), at->where, path[i + 1]));
+      fail_at(where,
+              fmt::format("'{}' is {} at {}, so it has no key '{}'", path[i], type_name(*at), at->where, path[i + 1]));
   }
   return at->table();
 }
@@ -71,7 +78,8 @@ Value::Table* holder(Value& document, const std::vector<std::string>& path, bool
 Value list_argument(std::string_view text, const std::string& where) {
   Value whole = parse_argument(text, where);
   if (whole.list()) return whole;
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);  // losses=[ce,knn]
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']')
+    text = text.substr(1, text.size() - 2);  // losses=[ce,knn]
   Value value;
   value.where = value.key_where = where;
   auto& list = value.data.emplace<Value::List>();

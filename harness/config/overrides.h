@@ -7,7 +7,8 @@
 
 namespace nearfar {
 
-/// Brings a file's own table into the one form that merging needs: plugin sections by plugin_key(), `seeds` as sweep.replicates.seed.
+/// Brings a file's own table into the one form that merging needs: plugin sections by plugin_key(), `seeds` as
+/// sweep.replicates.seed.
 void normalise(Value& document);
 
 /// One of a.b=value, +a.b=value, ~a.b (experiment.h). Error(config) that quotes the argument.

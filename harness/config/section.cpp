@@ -1,6 +1,5 @@
-#include "config/document.h"
-
 #include "base/text.h"
+#include "config/document.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +23,8 @@ std::string described(std::string_view key, std::string_view section) {
   return section.starts_with('[') ? fmt::format("'{}' in {}", key, section) : fmt::format("'{}'", key);
 }
 
-[[noreturn]] void wrong_type(const Value& value, std::string_view key, std::string_view section, std::string_view wanted) {
+[[noreturn]] void wrong_type(const Value& value, std::string_view key, std::string_view section,
+                             std::string_view wanted) {
   fail_at(value.where, fmt::format("{} takes {}, found {}", described(key, section), wanted, shown(value)));
 }
 
@@ -100,7 +100,8 @@ bool Section::read(std::string_view key, std::int64_t& target, std::int64_t mini
   if (!value) return false;
   const auto* integer = std::get_if<std::int64_t>(&value->data);
   if (!integer || *integer < minimum || *integer > maximum) {
-    wrong_type(*value, key, name_, "an integer " + range_text(static_cast<double>(minimum), static_cast<double>(maximum)));
+    wrong_type(*value, key, name_,
+               "an integer " + range_text(static_cast<double>(minimum), static_cast<double>(maximum)));
   }
   target = *integer;
   return true;
@@ -110,7 +111,8 @@ bool Section::read(std::string_view key, double& target, double minimum, double 
   const Value* value = find(key);
   if (!value) return false;
   const double number = as_number(*value, key, name_);
-  if (!(number >= minimum && number <= maximum)) wrong_type(*value, key, name_, "a number " + range_text(minimum, maximum));
+  if (!(number >= minimum && number <= maximum))
+    wrong_type(*value, key, name_, "a number " + range_text(minimum, maximum));
   target = number;
   return true;
 }
@@ -121,8 +123,8 @@ bool Section::read(std::string_view key, std::string& target, std::initializer_l
   std::string text = as_text(*value, key, name_);
   if (choices.size() != 0 && std::find(choices.begin(), choices.end(), text) == choices.end()) {
     const std::vector<std::string> names(choices.begin(), choices.end());
-    fail_at(value->where,
-            fmt::format("{} takes {}, found '{}'{}", described(key, name_), join(names, " or "), text, suggestion(text, names)));
+    fail_at(value->where, fmt::format("{} takes {}, found '{}'{}", described(key, name_), join(names, " or "), text,
+                                      suggestion(text, names)));
   }
   target = std::move(text);
   return true;
@@ -147,7 +149,8 @@ bool Section::read(std::string_view key, std::vector<std::int64_t>& target, std:
   read_list(*value, target, [&](const Value& element) {
     const auto* integer = std::get_if<std::int64_t>(&element.data);
     if (!integer || *integer < minimum) {
-      wrong_type(element, key, name_, "integers " + range_text(static_cast<double>(minimum), std::numeric_limits<double>::max()));
+      wrong_type(element, key, name_,
+                 "integers " + range_text(static_cast<double>(minimum), std::numeric_limits<double>::max()));
     }
     return *integer;
   });

@@ -14,14 +14,16 @@ namespace {
 namespace fs = std::filesystem;
 
 template <class T>
-const T& named(const std::vector<T>& all, std::string_view name, const char* what, const Benchmark& benchmark, bool list_all = false) {
+const T& named(const std::vector<T>& all, std::string_view name, const char* what, const Benchmark& benchmark,
+               bool list_all = false) {
   std::vector<std::string> names;
   for (const T& one : all) {
     if (one.name == name) return one;
     names.push_back(one.name);
   }
-  throw Error(ErrorKind::config, fmt::format("benchmark '{}' ({}) has no {} '{}'{}{}", benchmark.name, benchmark.file.string(), what, name,
-                                             suggestion(name, names), list_all ? "; there are: " + join(names, ", ") : ""));
+  throw Error(ErrorKind::config,
+              fmt::format("benchmark '{}' ({}) has no {} '{}'{}{}", benchmark.name, benchmark.file.string(), what, name,
+                          suggestion(name, names), list_all ? "; there are: " + join(names, ", ") : ""));
 }
 
 /// Papers write CIFAR-10 and ImageNet-1k, OpenOOD's folders are cifar10 and imagenet.
@@ -36,7 +38,9 @@ std::string bare(std::string_view name) {
 }  // namespace
 
 const SetSpec& Benchmark::set(std::string_view set_name) const { return named(sets, set_name, "image set", *this); }
-const SourceSpec& Benchmark::source(std::string_view source_name) const { return named(sources, source_name, "source", *this); }
+const SourceSpec& Benchmark::source(std::string_view source_name) const {
+  return named(sources, source_name, "source", *this);
+}
 const ProtocolSpec& Benchmark::protocol(std::string_view protocol_name) const {
   return named(protocols, protocol_name, "protocol", *this, true);
 }
@@ -56,9 +60,10 @@ Benchmark load_benchmark(const std::string& name_or_path, const std::vector<fs::
   }
   std::string folders;
   for (const fs::path& folder : search) folders += (folders.empty() ? "" : ", ") + folder.string();
-  throw Error(ErrorKind::config,
-              fmt::format("unknown benchmark '{}'{}; there are: {} (in {}); a benchmark of your own is named by its path, ending in .toml",
-                          name_or_path, suggestion(name_or_path, names), names.empty() ? "none" : join(names, ", "), folders));
+  throw Error(ErrorKind::config, fmt::format("unknown benchmark '{}'{}; there are: {} (in {}); a benchmark of your own "
+                                             "is named by its path, ending in .toml",
+                                             name_or_path, suggestion(name_or_path, names),
+                                             names.empty() ? "none" : join(names, ", "), folders));
 }
 
 std::vector<std::string> benchmark_names(const std::vector<fs::path>& search) {

@@ -1,6 +1,7 @@
 #pragma once
-/// A benchmark: which images are in-distribution, which are out of it, and how they are cut into sets. A benchmark is one TOML file
-/// (configs/benchmarks/README.md has the keys); adding one needs no code. Plain data, safe from any thread. Torch-free.
+/// A benchmark: which images are in-distribution, which are out of it, and how they are cut into sets. A benchmark is
+/// one TOML file (configs/benchmarks/README.md has the keys); adding one needs no code. Plain data, safe from any
+/// thread. Torch-free.
 #include "pixels/preprocess.h"
 
 #include <cstdint>
@@ -11,12 +12,14 @@
 
 namespace nearfar {
 
-/// A folder of files that someone else made. Two sources of one root show the same classes, so no class of it may be both ID and OOD.
+/// A folder of files that someone else made. Two sources of one root show the same classes, so no class of it may be
+/// both ID and OOD.
 struct DataRoot {
   std::string name;              ///< unique in the benchmark
   std::filesystem::path folder;  ///< the default; relative ones lie beneath Benchmark::base
-  std::string in_data_root;      ///< where it lies beneath data.root: default its name; "." = data.root is this folder (OpenOOD's)
-  std::string fix;               ///< what a person does to get the files
+  std::string
+      in_data_root;  ///< where it lies beneath data.root: default its name; "." = data.root is this folder (OpenOOD's)
+  std::string fix;   ///< what a person does to get the files
   std::string where;
 };
 
@@ -38,7 +41,8 @@ struct SourceSpec {
   std::string images_file, labels_file;  ///< beneath the root; a CSV has no labels_file
   std::string list_file;                 ///< list: beneath the root
   std::string folder;                    ///< list, folders: what paths are relative to, beneath the root
-  std::vector<std::string> folders;      ///< folders: the class folders in the order of the labels; empty = all, sorted by name
+  std::vector<std::string>
+      folders;  ///< folders: the class folders in the order of the labels; empty = all, sorted by name
   std::vector<std::string> batch_files;  ///< cifar: read one after the other
   std::int64_t label_bytes = 1;          ///< cifar: 1 (CIFAR-10) or 2 (CIFAR-100: coarse, fine; fine counts)
   std::uint64_t seed = 0;                ///< of generated images
@@ -53,13 +57,14 @@ struct SetSpec {
   std::string name;   ///< train, val, test, ood_val, near/NAME, far/NAME, csid/NAME, control/NAME
   std::string group;  ///< id, ood_val, near, far, csid, control
   std::string source;
-  std::vector<std::int64_t> classes;  ///< labels of the source that are kept; empty = all. Of id and csid sets: class i of the benchmark is
-                                      ///< classes[i]; empty for a source whose labels are the benchmark's (lists, folders)
-  std::int64_t skip_per_class = 0;    ///< the first so many of each class are passed over,
-  std::int64_t first_per_class = 0;   ///< then so many are kept; 0 = all that follow
-  std::int64_t count = 0;             ///< expected number of images; 0 = not known (lists and folders only), never checked
-  Preprocess preprocess;              ///< lists and folders: the benchmark's, unless the set has its own `resize`
-  std::string where;                  ///< "file:line:column"
+  std::vector<std::int64_t>
+      classes;  ///< labels of the source that are kept; empty = all. Of id and csid sets: class i of the benchmark is
+                ///< classes[i]; empty for a source whose labels are the benchmark's (lists, folders)
+  std::int64_t skip_per_class = 0;   ///< the first so many of each class are passed over,
+  std::int64_t first_per_class = 0;  ///< then so many are kept; 0 = all that follow
+  std::int64_t count = 0;  ///< expected number of images; 0 = not known (lists and folders only), never checked
+  Preprocess preprocess;   ///< lists and folders: the benchmark's, unless the set has its own `resize`
+  std::string where;       ///< "file:line:column"
 };
 
 /// A way to pool in-distribution sets: `test` and the named covariate-shifted ones.
@@ -79,8 +84,8 @@ struct Benchmark {
   std::vector<DataRoot> roots;
   std::vector<SourceSpec> sources;
   std::vector<SetSpec> sets;  ///< in the order of the file
-  /// Always `ood` (no csid) first; `fsood` with all csid sets unless [protocol.fsood] names them (none without csid sets); then further
-  /// [protocol.NAME] tables.
+  /// Always `ood` (no csid) first; `fsood` with all csid sets unless [protocol.fsood] names them (none without csid
+  /// sets); then further [protocol.NAME] tables.
   std::vector<ProtocolSpec> protocols;
 
   const ProtocolSpec& protocol(std::string_view protocol_name) const;  ///< Error(config) naming those there are
@@ -90,8 +95,8 @@ struct Benchmark {
 };
 
 /// `name_or_path`: a name (found as NAME.toml in `search`, in that order, with - or _) or a path to a .toml.
-/// Refused with Error(config) at file:line:column: unknown keys, wrong types, missing train or test set, a class that is both ID and OOD,
-/// sets of one source that share images. Files with images are not looked at.
+/// Refused with Error(config) at file:line:column: unknown keys, wrong types, missing train or test set, a class that
+/// is both ID and OOD, sets of one source that share images. Files with images are not looked at.
 Benchmark load_benchmark(const std::string& name_or_path, const std::vector<std::filesystem::path>& search);
 
 /// Names that load_benchmark finds, sorted.

@@ -83,7 +83,8 @@ void read_idx_keys(Section& section, const Value& value, SourceSpec& source) {
 
 void read_cifar_keys(Section& section, const Value& value, SourceSpec& source) {
   require(section, value, "files", section.read("files", source.batch_files));
-  if (source.batch_files.empty()) fail_at(section.where("files"), "'files' of a cifar-binary source names at least one batch");
+  if (source.batch_files.empty())
+    fail_at(section.where("files"), "'files' of a cifar-binary source names at least one batch");
   for (const std::string& file : source.batch_files) check_beneath(file, section.where("files"));
   section.read("label_bytes", source.label_bytes, 1, 2);
 }
@@ -116,7 +117,8 @@ SourceSpec read_source(const std::string& name, const Value& value, const Benchm
   source.name = source.root = name;
   source.where = value.key_where;
   std::string type;
-  require(section, value, "type", section.read("type", type, {"idx", "mnist-csv", "list", "folders", "cifar-binary", "noise", "shapes"}));
+  require(section, value, "type",
+          section.read("type", type, {"idx", "mnist-csv", "list", "folders", "cifar-binary", "noise", "shapes"}));
   source.type = source_type(type);
   if (source.type == SourceType::noise || source.type == SourceType::shapes) {
     read_generated_keys(section, value, source);
@@ -159,13 +161,16 @@ std::optional<Preprocess> read_resize(Section& section, const Benchmark& benchma
   }
   result.side = side(*value);
   if (result.side) return result;
-  fail_at(value->where, fmt::format("'resize' in {} takes the shorter side's new length (1 to {}), [HEIGHT, WIDTH], or \"none\" for images "
-                                    "that are stored at their size; found {}",
-                                    section.name(), kLargestSide, type_name(*value)));
+  fail_at(value->where,
+          fmt::format(
+              "'resize' in {} takes the shorter side's new length (1 to {}), [HEIGHT, WIDTH], or \"none\" for images "
+              "that are stored at their size; found {}",
+              section.name(), kLargestSide, type_name(*value)));
 }
 
 const SourceSpec* find_source(const Benchmark& benchmark, const std::string& name) {
-  const auto found = std::find_if(benchmark.sources.begin(), benchmark.sources.end(), [&](const SourceSpec& s) { return s.name == name; });
+  const auto found = std::find_if(benchmark.sources.begin(), benchmark.sources.end(),
+                                  [&](const SourceSpec& s) { return s.name == name; });
   return found == benchmark.sources.end() ? nullptr : &*found;
 }
 
@@ -179,9 +184,11 @@ void read_own_source(Section& section, const Value& value, Benchmark& benchmark,
   read_list_keys(section, value, source);
   read_root_name(section, value, benchmark, source.root);
   const SourceSpec* other = find_source(benchmark, source.name);
-  const bool twice = std::any_of(benchmark.sets.begin(), benchmark.sets.end(), [&](const SetSpec& one) { return one.name == set.name; });
+  const bool twice = std::any_of(benchmark.sets.begin(), benchmark.sets.end(),
+                                 [&](const SetSpec& one) { return one.name == set.name; });
   if (other && !twice) {  // two sets of one name are validate()'s to refuse
-    fail_at(value.where, fmt::format("the list of set '{}' would be a second source of that name ({})", set.name, other->where));
+    fail_at(value.where,
+            fmt::format("the list of set '{}' would be a second source of that name ({})", set.name, other->where));
   }
   benchmark.sources.push_back(std::move(source));
 }
@@ -189,20 +196,23 @@ void read_own_source(Section& section, const Value& value, Benchmark& benchmark,
 bool is_listed_type(SourceType type) { return type == SourceType::list || type == SourceType::folders; }
 
 /// Of lists and folders only; the benchmark's unless the set has its own.
-void set_preprocess(Section& section, const Value& value, const Benchmark& benchmark, const std::optional<Preprocess>& common,
-                    SetSpec& set) {
+void set_preprocess(Section& section, const Value& value, const Benchmark& benchmark,
+                    const std::optional<Preprocess>& common, SetSpec& set) {
   const std::optional<Preprocess> own = read_resize(section, benchmark);
   const SourceSpec* source = find_source(benchmark, set.source);
   if (!source || !is_listed_type(source->type)) {
     if (own && source)
-      fail_at(section.where("resize"), "'resize' is for sets of lists and folders; images of other sources are not resized");
+      fail_at(section.where("resize"),
+              "'resize' is for sets of lists and folders; images of other sources are not resized");
     return;
   }
   if (benchmark.channels != 3) {
-    fail_at(value.where, fmt::format("set '{}' comes from image files, which are RGB: [image] needs channels = 3", set.name));
+    fail_at(value.where,
+            fmt::format("set '{}' comes from image files, which are RGB: [image] needs channels = 3", set.name));
   }
   if (!own && !common)
-    fail_at(value.where, fmt::format("set '{}' comes from image files: [image] needs 'resize' (e.g. {})", set.name, benchmark.height));
+    fail_at(value.where, fmt::format("set '{}' comes from image files: [image] needs 'resize' (e.g. {})", set.name,
+                                     benchmark.height));
   set.preprocess = own ? *own : *common;
 }
 
@@ -213,10 +223,11 @@ SetSpec read_set(const Value& value, Benchmark& benchmark, const std::optional<P
   require(section, value, "name", section.read("name", set.name));
   set.group = group_of(set.name);
   if (set.group.empty()) {
-    fail_at(section.where("name"),
-            fmt::format("'{}' is no name of a set; there are train, val, test, ood_val and near/NAME, far/NAME, csid/NAME, "
-                        "control/NAME, with NAME of letters, digits, '-', '_' and '.'",
-                        set.name));
+    fail_at(
+        section.where("name"),
+        fmt::format("'{}' is no name of a set; there are train, val, test, ood_val and near/NAME, far/NAME, csid/NAME, "
+                    "control/NAME, with NAME of letters, digits, '-', '_' and '.'",
+                    set.name));
   }
   section.read("source", set.source);
   if (section.find("list")) {
@@ -267,18 +278,22 @@ ProtocolSpec read_protocol(const std::string& name, const Value& value, const st
   Section section(&value, fmt::format("[protocol.{}]", name));
   ProtocolSpec protocol{.name = name, .csid = {}};
   if (name == "ood")
-    fail_at(value.key_where, "the protocol 'ood' is the test set alone; covariate-shifted sets belong to another, e.g. 'fsood'");
+    fail_at(value.key_where,
+            "the protocol 'ood' is the test set alone; covariate-shifted sets belong to another, e.g. 'fsood'");
   const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '+';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '+';
   });
-  if (!plain) fail_at(value.key_where, fmt::format("'{}' is no name of a protocol: letters, digits, '-', '_', '.' and '+'", name));
+  if (!plain)
+    fail_at(value.key_where,
+            fmt::format("'{}' is no name of a protocol: letters, digits, '-', '_', '.' and '+'", name));
   require(section, value, "csid", section.read("csid", protocol.csid));
   if (protocol.csid.empty()) fail_at(section.where("csid"), "a protocol names at least one csid set");
   for (std::string& set : protocol.csid) {
     if (!set.starts_with("csid/")) set = "csid/" + set;
     if (std::find(csid_sets.begin(), csid_sets.end(), set) == csid_sets.end()) {
-      fail_at(section.where("csid"),
-              fmt::format("{} names the set '{}', which is not there{}", section.name(), set, suggestion(set, csid_sets)));
+      fail_at(section.where("csid"), fmt::format("{} names the set '{}', which is not there{}", section.name(), set,
+                                                 suggestion(set, csid_sets)));
     }
     if (std::count(protocol.csid.begin(), protocol.csid.end(), set) > 1) {
       fail_at(section.where("csid"), fmt::format("{} names the set '{}' twice", section.name(), set));
@@ -324,7 +339,8 @@ Benchmark read_benchmark(const fs::path& file) {
     for (const auto& [name, value] : *roots->table()) benchmark.roots.push_back(read_root(name, value));
   }
   if (const Value* sources = top.find_table("source")) {
-    for (const auto& [name, value] : *sources->table()) benchmark.sources.push_back(read_source(name, value, benchmark));
+    for (const auto& [name, value] : *sources->table())
+      benchmark.sources.push_back(read_source(name, value, benchmark));
   }
   const Value* sets = top.find("set");
   if (sets && sets->list()) {

@@ -34,7 +34,8 @@ struct Opened {
 
 class Checker {
  public:
-  Checker(const Benchmark& benchmark, const LoadOptions& options, const std::function<void(std::int64_t, std::int64_t)>& progress)
+  Checker(const Benchmark& benchmark, const LoadOptions& options,
+          const std::function<void(std::int64_t, std::int64_t)>& progress)
       : benchmark_(benchmark), options_(options), progress_(progress), opened_(benchmark.sets.size()) {
     lenient_ = options;
     lenient_.on_unreadable = OnUnreadable::skip;
@@ -46,7 +47,8 @@ class Checker {
     result_.data_root = data_root();
     result_.classes = static_cast<std::int64_t>(benchmark_.classes.size());
     for (const SetSpec& spec : benchmark_.sets)
-      result_.sets.push_back({.name = spec.name, .group = spec.group, .expected = spec.count, .first_bad = {}, .error = {}});
+      result_.sets.push_back(
+          {.name = spec.name, .group = spec.group, .expected = spec.count, .first_bad = {}, .error = {}});
     open_lists();
     for (std::size_t i = 0; i < opened_.size(); ++i) {
       if (opened_[i].listed) look_at_files(i);
@@ -84,7 +86,8 @@ class Checker {
         ListedSet set = open_listed_set(benchmark_, spec.name, lenient_);
         // A set with a packed copy has not looked for its files.
         if (set.packed)
-          set.folder = BeneathFolder(find_root(benchmark_, source_of(i).root, options_) / source_of(i).folder, options_.follow_links);
+          set.folder = BeneathFolder(find_root(benchmark_, source_of(i).root, options_) / source_of(i).folder,
+                                     options_.follow_links);
         entry.listed = set.info.available;
         entry.checked = set.info.count;
         opened_[i].labels = set.info.labels;
@@ -105,8 +108,9 @@ class Checker {
     const ListedSet& set = *opened_[i].listed;
     SetCheck& entry = result_.sets[i];
     try {
-      const std::optional<PackedSet> packed =
-          set.packed ? PackedSet::find(packed_folder(benchmark_, options_), set.list_hash, preprocess_id(set.preprocess)) : std::nullopt;
+      const std::optional<PackedSet> packed = set.packed ? PackedSet::find(packed_folder(benchmark_, options_),
+                                                                           set.list_hash, preprocess_id(set.preprocess))
+                                                         : std::nullopt;
       DecodePool pool(set, 0, kSlab, options_.threads);
       for (DecodedSlab slab; pool.next(slab); done(slab.count)) look_at_slab(i, slab, packed ? &*packed : nullptr);
     } catch (const Error& error) {
@@ -131,10 +135,10 @@ class Checker {
       contents_.add(pixels, i, image);
       if (packed && std::memcmp(packed->rows(image, image + 1).data(), pixels.data(), size) != 0) {
         ++entry.stale;
-        note_bad(entry,
-                 fmt::format("{}: {}: the packed copy {} has other pixels than the file; remove it and pack again (nearfar data pack)",
-                             set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000),
-                             (packed_folder(benchmark_, options_) / packed_name(set.list_hash)).string()));
+        note_bad(entry, fmt::format("{}: {}: the packed copy {} has other pixels than the file; remove it and pack "
+                                    "again (nearfar data pack)",
+                                    set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000),
+                                    (packed_folder(benchmark_, options_) / packed_name(set.list_hash)).string()));
       }
     }
   }
@@ -143,7 +147,8 @@ class Checker {
     if (entry.first_bad.size() < kMostExamples) entry.first_bad.push_back(std::move(message));
   }
 
-  /// Sets of idx, csv, cifar and generated sources; a source is read once for all its sets, and once for each if one of them is at fault.
+  /// Sets of idx, csv, cifar and generated sources; a source is read once for all its sets, and once for each if one of
+  /// them is at fault.
   void look_at_memory() {
     std::map<std::string, std::vector<std::size_t>> by_source;
     for (std::size_t i = 0; i < opened_.size(); ++i) {
@@ -191,12 +196,15 @@ class Checker {
     if (progress_) progress_(done_, total_);
   }
 
-  std::set<std::int64_t> classes_in(std::size_t i) const { return {opened_[i].labels.begin(), opened_[i].labels.end()}; }
+  std::set<std::int64_t> classes_in(std::size_t i) const {
+    return {opened_[i].labels.begin(), opened_[i].labels.end()};
+  }
 
   void count_classes() {
     for (std::size_t i = 0; i < opened_.size(); ++i) {
       SetCheck& entry = result_.sets[i];
-      if (entry.group == "id" || entry.group == "csid") entry.classes_present = static_cast<std::int64_t>(classes_in(i).size());
+      if (entry.group == "id" || entry.group == "csid")
+        entry.classes_present = static_cast<std::int64_t>(classes_in(i).size());
     }
   }
 
@@ -208,7 +216,9 @@ class Checker {
 
   bool is_leak(const SetCheck& a, const SetCheck& b) const {
     if (a.group == "control" || b.group == "control") return false;
-    const auto chosen_with = [](const SetCheck& set) { return set.name == "train" || set.name == "val" || set.name == "ood_val"; };
+    const auto chosen_with = [](const SetCheck& set) {
+      return set.name == "train" || set.name == "val" || set.name == "ood_val";
+    };
     const auto inside = [](const SetCheck& set) { return set.group == "id" || set.group == "csid"; };
     return chosen_with(a) || chosen_with(b) || inside(a) != inside(b);
   }
@@ -218,12 +228,12 @@ class Checker {
     for (std::size_t i = 0; i < opened_.size(); ++i) result_.sets[i].duplicates = comparison.duplicates[i];
     for (const SharedContent& shared : comparison.shared) {
       const SetCheck &first = result_.sets[shared.first], &second = result_.sets[shared.second];
-      result_.overlaps.push_back(
-          {.first = first.name,
-           .second = second.name,
-           .images = shared.images,
-           .example = fmt::format("{} and {}", file_of(shared.first, shared.example_first), file_of(shared.second, shared.example_second)),
-           .leak = is_leak(first, second)});
+      result_.overlaps.push_back({.first = first.name,
+                                  .second = second.name,
+                                  .images = shared.images,
+                                  .example = fmt::format("{} and {}", file_of(shared.first, shared.example_first),
+                                                         file_of(shared.second, shared.example_second)),
+                                  .leak = is_leak(first, second)});
     }
   }
 
@@ -238,10 +248,10 @@ class Checker {
         continue;
       }
       if (entry.expected > 0 && entry.listed != entry.expected && !options_.allow_count_mismatch) {
-        others.push_back(
-            fmt::format("set '{}' has {} images, {} expected ({}); get the files that the benchmark was made for, or set "
-                        "data.allow_count_mismatch=true, which every result will then say",
-                        entry.name, entry.listed, entry.expected, benchmark_.sets[i].where));
+        others.push_back(fmt::format(
+            "set '{}' has {} images, {} expected ({}); get the files that the benchmark was made for, or set "
+            "data.allow_count_mismatch=true, which every result will then say",
+            entry.name, entry.listed, entry.expected, benchmark_.sets[i].where));
       }
       if (const std::string missing = missing_classes(i); !missing.empty()) others.push_back(missing);
     }
@@ -254,14 +264,17 @@ class Checker {
 
   std::string missing_classes(std::size_t i) const {
     const SetCheck& entry = result_.sets[i];
-    if ((entry.name != "train" && entry.name != "test") || options_.limit > 0 || entry.classes_present >= result_.classes) return "";
+    if ((entry.name != "train" && entry.name != "test") || options_.limit > 0 ||
+        entry.classes_present >= result_.classes)
+      return "";
     const std::set<std::int64_t> present = classes_in(i);
     std::string names;
     for (std::size_t label = 0, shown = 0; label < benchmark_.classes.size() && shown < kMostExamples; ++label) {
       if (present.contains(static_cast<std::int64_t>(label))) continue;
       names += fmt::format("{}{} ({})", shown++ ? ", " : "", benchmark_.classes[label], label);
     }
-    return fmt::format("set '{}' has images of {} of {} classes; none of {}{}", entry.name, entry.classes_present, result_.classes, names,
+    return fmt::format("set '{}' has images of {} of {} classes; none of {}{}", entry.name, entry.classes_present,
+                       result_.classes, names,
                        result_.classes - entry.classes_present > static_cast<std::int64_t>(kMostExamples) ? ", …" : "");
   }
 

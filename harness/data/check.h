@@ -1,8 +1,10 @@
 #pragma once
-/// `nearfar data check`: is a benchmark's data what the benchmark says? Every file is read and decoded once. Torch-free.
+/// `nearfar data check`: is a benchmark's data what the benchmark says? Every file is read and decoded once.
+/// Torch-free.
 ///
-/// Two images are the same if their preprocessed pixels are: that is what a network sees, so an image that is stored twice in other
-/// formats, or once as it is and once already cut out, is found, and another encoding of other pixels is not taken for the same.
+/// Two images are the same if their preprocessed pixels are: that is what a network sees, so an image that is stored
+/// twice in other formats, or once as it is and once already cut out, is found, and another encoding of other pixels is
+/// not taken for the same.
 #include "data/image_set.h"
 
 #include <cstdint>
@@ -31,8 +33,8 @@ struct Overlap {
   std::string first, second;  ///< names of sets, in the benchmark's order
   std::int64_t images = 0;    ///< of `second` that are in `first`
   std::string example;        ///< one file of each
-  /// In-distribution against near, far or ood_val; or train, val or ood_val against any other set but controls. A warning; others are
-  /// notes.
+  /// In-distribution against near, far or ood_val; or train, val or ood_val against any other set but controls. A
+  /// warning; others are notes.
   bool leak = false;
 };
 
@@ -41,12 +43,13 @@ struct DataCheck {
   std::int64_t classes = 0;
   std::vector<SetCheck> sets;
   std::vector<Overlap> overlaps;
-  bool ok = true;             ///< no missing, unreadable, stale or (unless allowed) wrongly counted image, every class in train and test
+  bool ok =
+      true;  ///< no missing, unreadable, stale or (unless allowed) wrongly counted image, every class in train and test
   std::string first_problem;  ///< the message for exit code 6: the first bad file, else the first other fault
 };
 
-/// Errors of single sets are entries, not exceptions; data.on_unreadable is not looked at. With a limit the classes are not asked for.
-/// `progress`: images done and in all.
+/// Errors of single sets are entries, not exceptions; data.on_unreadable is not looked at. With a limit the classes are
+/// not asked for. `progress`: images done and in all.
 DataCheck check_data(const Benchmark& benchmark, const LoadOptions& options,
                      const std::function<void(std::int64_t done, std::int64_t total)>& progress = {});
 

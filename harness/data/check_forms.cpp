@@ -20,9 +20,11 @@ std::string set_table(const DataCheck& check) {
       {"set", "expected", "images", "missing", "unreadable", "stale", "duplicates", "classes", "state"}};
   for (const SetCheck& set : check.sets) {
     const bool labelled = set.group == "id" || set.group == "csid";
-    const std::string images = set.checked < set.listed ? fmt::format("{} of {}", set.checked, set.listed) : fmt::format("{}", set.listed);
-    rows.push_back({set.name, set.expected > 0 ? fmt::format("{}", set.expected) : "-", images, fmt::format("{}", set.missing),
-                    fmt::format("{}", set.unreadable), fmt::format("{}", set.stale), fmt::format("{}", set.duplicates),
+    const std::string images =
+        set.checked < set.listed ? fmt::format("{} of {}", set.checked, set.listed) : fmt::format("{}", set.listed);
+    rows.push_back({set.name, set.expected > 0 ? fmt::format("{}", set.expected) : "-", images,
+                    fmt::format("{}", set.missing), fmt::format("{}", set.unreadable), fmt::format("{}", set.stale),
+                    fmt::format("{}", set.duplicates),
                     labelled ? fmt::format("{}/{}", set.classes_present, check.classes) : "-", state_of(set)});
   }
   return table(rows, {false, true, true, true, true, true, true, true, false});
@@ -31,21 +33,24 @@ std::string set_table(const DataCheck& check) {
 }  // namespace
 
 std::string check_text(const DataCheck& check) {
-  std::string text = fmt::format("{}{}\n{}", check.benchmark, check.data_root.empty() ? "" : " in " + check.data_root, set_table(check));
+  std::string text = fmt::format("{}{}\n{}", check.benchmark, check.data_root.empty() ? "" : " in " + check.data_root,
+                                 set_table(check));
   std::string_view last_error;
   for (const SetCheck& set : check.sets) {
     // A missing data root is every set's error; once is enough.
     if (!set.error.empty()) text += fmt::format("{}: {}\n", set.name, set.error == last_error ? "the same" : set.error);
     last_error = set.error;
     for (const std::string& bad : set.first_bad) text += fmt::format("{}: {}\n", set.name, bad);
-    const std::int64_t more = set.missing + set.unreadable + set.stale - static_cast<std::int64_t>(set.first_bad.size());
+    const std::int64_t more =
+        set.missing + set.unreadable + set.stale - static_cast<std::int64_t>(set.first_bad.size());
     if (more > 0) text += fmt::format("{}: and {} more\n", set.name, more);
   }
   for (const Overlap& overlap : check.overlaps) {
-    text += fmt::format("{}: {} images of {} are in {} too, e.g. {}\n", overlap.leak ? "warning" : "note", overlap.images, overlap.second,
-                        overlap.first, overlap.example);
+    text += fmt::format("{}: {} images of {} are in {} too, e.g. {}\n", overlap.leak ? "warning" : "note",
+                        overlap.images, overlap.second, overlap.first, overlap.example);
   }
-  return text + (check.ok ? "everything is there and can be read\n" : "not as the benchmark says: " + check.first_problem + "\n");
+  return text + (check.ok ? "everything is there and can be read\n"
+                          : "not as the benchmark says: " + check.first_problem + "\n");
 }
 
 std::string check_json(const DataCheck& check) {

@@ -21,7 +21,8 @@ void append_interleaved(const char* planes, std::vector<std::uint8_t>& pixels) {
 
 }  // namespace
 
-SourceImages read_cifar(const std::vector<std::filesystem::path>& batches, std::int64_t label_bytes, const std::string& fix) {
+SourceImages read_cifar(const std::vector<std::filesystem::path>& batches, std::int64_t label_bytes,
+                        const std::string& fix) {
   NEARFAR_ASSERT(label_bytes == 1 || label_bytes == 2);
   const std::size_t labels = static_cast<std::size_t>(label_bytes), record = labels + kChannels * kPlane;
   SourceImages images{.count = 0, .channels = kChannels, .height = kSide, .width = kSide, .pixels = {}, .labels = {}};
@@ -33,12 +34,14 @@ SourceImages read_cifar(const std::vector<std::filesystem::path>& batches, std::
     }
     const std::string bytes = read_regular_file(file, kLargestBatch);
     if (bytes.empty() || bytes.size() % record != 0) {
-      throw Error(ErrorKind::data, fmt::format("{}: has {} bytes; a CIFAR batch with {} label byte{} has a multiple of {}{}", file.string(),
-                                               bytes.size(), labels, labels == 1 ? "" : "s", record, after));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: has {} bytes; a CIFAR batch with {} label byte{} has a multiple of {}{}",
+                              file.string(), bytes.size(), labels, labels == 1 ? "" : "s", record, after));
     }
     images.pixels.reserve(images.pixels.size() + bytes.size() / record * kChannels * kPlane);
     for (std::size_t at = 0; at < bytes.size(); at += record) {
-      images.labels.push_back(static_cast<std::uint8_t>(bytes[at + labels - 1]));  // the last: CIFAR-100 has coarse, then fine
+      images.labels.push_back(
+          static_cast<std::uint8_t>(bytes[at + labels - 1]));  // the last: CIFAR-100 has coarse, then fine
       append_interleaved(bytes.data() + at + labels, images.pixels);
     }
   }

@@ -65,7 +65,8 @@ class Lister {
   void add_class(const std::string& name, std::int32_t label) {
     const std::int64_t before = list.count();
     add_folder(name, label, 1);
-    if (list.count() == before) fail(top_ / name, "this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp)");
+    if (list.count() == before)
+      fail(top_ / name, "this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp)");
   }
   void add_files(const std::string& folder, const Entries& entries, std::int32_t label) {
     for (const std::string& name : entries.files) list.add(folder.empty() ? name : folder + "/" + name, label);
@@ -104,7 +105,8 @@ ImageList list_class_folders(const fs::path& folder, const std::vector<std::stri
   }
   std::int32_t label = 0;
   for (const std::string& name : names) lister.add_class(name, label++);
-  if (lister.list.count() == 0) fail(folder, "has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
+  if (lister.list.count() == 0)
+    fail(folder, "has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
   return std::move(lister.list);
 }
 

@@ -47,7 +47,8 @@ struct DecodePool::State {
       : set(listed), first(begin), end(listed.info.count), slab_images(images), next_image(begin), released(0) {
     const Preprocess& shape = set.preprocess;
     image_bytes = static_cast<std::size_t>(shape.height * shape.width * 3);
-    // Small enough that the last threads of a slab do not wait long for each other, large enough that the lock does not matter.
+    // Small enough that the last threads of a slab do not wait long for each other, large enough that the lock does not
+    // matter.
     block = std::clamp<std::int64_t>(slab_images / (4 * threads), 1, 16);
     ring.resize(static_cast<std::size_t>(std::min(kRing, slabs())));
     for (std::int64_t i = 0; i < threads; ++i) pipelines.emplace_back(shape);
@@ -65,7 +66,9 @@ struct DecodePool::State {
   /// Waits for room in the ring; an empty block at the end and when asked to stop.
   Block claim(const std::stop_token& stop) {
     std::unique_lock lock(mutex);
-    const auto has_room = [this] { return next_image == end || slab_of(next_image) < released + static_cast<std::int64_t>(ring.size()); };
+    const auto has_room = [this] {
+      return next_image == end || slab_of(next_image) < released + static_cast<std::int64_t>(ring.size());
+    };
     if (!room.wait(lock, stop, has_room) || stop.stop_requested() || next_image == end) return {};
     const std::int64_t slab = slab_of(next_image);
     if (Slot& slot = slot_of(slab); slot.slab != slab) {
@@ -89,7 +92,8 @@ struct DecodePool::State {
         return break_off(std::current_exception());
       }
       if (taken.first == taken.last) return;
-      for (std::int64_t image = taken.first; image < taken.last && !stop.stop_requested(); ++image) one(image, pipeline, bytes);
+      for (std::int64_t image = taken.first; image < taken.last && !stop.stop_requested(); ++image)
+        one(image, pipeline, bytes);
       const std::lock_guard lock(mutex);
       Slot& slot = slot_of(slab_of(taken.first));
       slot.pending -= taken.last - taken.first;
@@ -100,7 +104,8 @@ struct DecodePool::State {
   void one(std::int64_t image, ImagePipeline& pipeline, std::vector<std::uint8_t>& bytes) {
     const std::int64_t slab = slab_of(image);
     Slot& slot = slot_of(slab);
-    const std::span out = std::span(slot.pixels).subspan(static_cast<std::size_t>(image - slab_first(slab)) * image_bytes, image_bytes);
+    const std::span out =
+        std::span(slot.pixels).subspan(static_cast<std::size_t>(image - slab_first(slab)) * image_bytes, image_bytes);
     bool was_read = false;
     try {
       set.folder.read(set.path(image), bytes);
@@ -120,7 +125,8 @@ struct DecodePool::State {
   void fail(Slot& slot, std::int64_t image, const Error& error, bool was_read) {
     // What reading says names the file; the decoder does not know it.
     const std::string file = was_read ? printable((set.folder.path() / set.path(image)).string(), 1000) + ": " : "";
-    DecodeFailure failure{image, fmt::format("{}: {}{}", set.where(image), file, error.what()), !was_read && is_missing(set, image)};
+    DecodeFailure failure{image, fmt::format("{}: {}{}", set.where(image), file, error.what()),
+                          !was_read && is_missing(set, image)};
     const std::lock_guard lock(mutex);
     slot.failures.push_back(std::move(failure));
   }
@@ -145,7 +151,7 @@ struct DecodePool::State {
   std::int64_t block = 1;
   std::vector<Slot> ring;
   std::vector<ImagePipeline> pipelines;
-  std::mutex mutex;                         // guards everything below, and the slots but for the pixels of claimed images
+  std::mutex mutex;  // guards everything below, and the slots but for the pixels of claimed images
   std::condition_variable_any room, ready;  // for workers; for the caller
   std::int64_t next_image;                  // the first that nobody has taken
   std::int64_t released;                    // slabs that the caller has given back
@@ -157,7 +163,8 @@ struct DecodePool::State {
 DecodePool::DecodePool(const ListedSet& set, std::int64_t first, std::int64_t slab_images, int threads) {
   NEARFAR_ASSERT(first >= 0 && first <= set.info.count && slab_images > 0);
   const std::int64_t images = set.info.count - first;
-  const std::int64_t workers = std::min({std::max<std::int64_t>(threads, 1), kMostThreads, std::max<std::int64_t>(images, 1)});
+  const std::int64_t workers =
+      std::min({std::max<std::int64_t>(threads, 1), kMostThreads, std::max<std::int64_t>(images, 1)});
   state_ = std::make_unique<State>(set, first, std::min(slab_images, std::max<std::int64_t>(images, 1)), workers);
 }
 
@@ -176,7 +183,8 @@ bool DecodePool::next(DecodedSlab& slab) {
   s.ready.wait(lock, [&] { return s.broken || (slot.slab == s.released && slot.pending == 0); });
   if (s.broken) std::rethrow_exception(s.broken);
   if (slot.broken) std::rethrow_exception(slot.broken);
-  std::sort(slot.failures.begin(), slot.failures.end(), [](const DecodeFailure& a, const DecodeFailure& b) { return a.index < b.index; });
+  std::sort(slot.failures.begin(), slot.failures.end(),
+            [](const DecodeFailure& a, const DecodeFailure& b) { return a.index < b.index; });
   s.lent = true;
   slab.first = s.slab_first(s.released);
   slab.count = s.slab_end(s.released) - slab.first;

@@ -1,5 +1,6 @@
 #pragma once
-/// Decoding of a listed set by a pool of threads, in list order: what image_stream, pack and check are made of. Torch-free.
+/// Decoding of a listed set by a pool of threads, in list order: what image_stream, pack and check are made of.
+/// Torch-free.
 #include "data/listed_set.h"
 
 #include <cstdint>
@@ -20,12 +21,13 @@ struct DecodeFailure {
 /// Images first … first+count-1 of the set.
 struct DecodedSlab {
   std::int64_t first = 0, count = 0;
-  std::span<const std::uint8_t> pixels;     ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
+  std::span<const std::uint8_t>
+      pixels;  ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
   std::span<const DecodeFailure> failures;  ///< ascending; valid as long as `pixels`
 };
 
-/// A ring of three slabs: one is the caller's, two are being filled. Used by one thread; the pool is its own. The same slabs for any number
-/// of threads. The destructor stops in the middle of a set and waits only for the images in hand.
+/// A ring of three slabs: one is the caller's, two are being filled. Used by one thread; the pool is its own. The same
+/// slabs for any number of threads. The destructor stops in the middle of a set and waits only for the images in hand.
 class DecodePool {
  public:
   /// Slabs of `slab_images`, beginning with image `first`. `set` must outlive the pool.
@@ -34,8 +36,8 @@ class DecodePool {
   DecodePool(const DecodePool&) = delete;
   DecodePool& operator=(const DecodePool&) = delete;
 
-  /// False at the end. Images that cannot be used are entries; any other exception of a worker (out of memory) is thrown here, that of the
-  /// first image in list order.
+  /// False at the end. Images that cannot be used are entries; any other exception of a worker (out of memory) is
+  /// thrown here, that of the first image in list order.
   bool next(DecodedSlab& slab);
 
  private:

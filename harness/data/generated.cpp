@@ -23,7 +23,8 @@ std::uint64_t draw(std::uint64_t seed, std::int64_t image, std::int64_t position
 
 double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }  // [0, 1)
 
-/// A direction whose parts are rounded to 1/4096: the last bits of sin and cos differ between machines, the images must not.
+/// A direction whose parts are rounded to 1/4096: the last bits of sin and cos differ between machines, the images must
+/// not.
 struct Direction {
   double x, y;
 };
@@ -51,8 +52,10 @@ double blob(std::int64_t width, Direction towards, double move_x, double move_y,
 
 }  // namespace
 
-SourceImages make_noise(std::uint64_t seed, std::int64_t count, std::int64_t channels, std::int64_t height, std::int64_t width) {
-  SourceImages result{.count = count, .channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}};
+SourceImages make_noise(std::uint64_t seed, std::int64_t count, std::int64_t channels, std::int64_t height,
+                        std::int64_t width) {
+  SourceImages result{
+      .count = count, .channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}};
   const std::int64_t size = channels * height * width;
   result.pixels.reserve(static_cast<std::size_t>(count * size));
   result.labels.assign(static_cast<std::size_t>(count), 0);
@@ -64,10 +67,11 @@ SourceImages make_noise(std::uint64_t seed, std::int64_t count, std::int64_t cha
   return result;
 }
 
-SourceImages make_shapes(const std::string& pattern, std::uint64_t seed, std::int64_t count, std::int64_t kinds, std::int64_t channels,
-                         std::int64_t height, std::int64_t width) {
+SourceImages make_shapes(const std::string& pattern, std::uint64_t seed, std::int64_t count, std::int64_t kinds,
+                         std::int64_t channels, std::int64_t height, std::int64_t width) {
   NEARFAR_ASSERT(kinds > 0 && (pattern == "gratings" || pattern == "blobs"));
-  SourceImages result{.count = count, .channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}};
+  SourceImages result{
+      .count = count, .channels = channels, .height = height, .width = width, .pixels = {}, .labels = {}};
   result.pixels.reserve(static_cast<std::size_t>(count * channels * height * width));
   const bool gratings = pattern == "gratings";
   for (std::int64_t image = 0; image < count; ++image) {
@@ -79,7 +83,8 @@ SourceImages make_shapes(const std::string& pattern, std::uint64_t seed, std::in
     for (std::int64_t y = 0; y < height; ++y) {
       for (std::int64_t x = 0; x < width; ++x) {
         for (std::int64_t channel = 0; channel < channels; ++channel) {
-          const double shape = gratings ? grating(width, towards, first, y, x) : blob(width, towards, 2 * first - 1, 2 * second - 1, y, x);
+          const double shape = gratings ? grating(width, towards, first, y, x)
+                                        : blob(width, towards, 2 * first - 1, 2 * second - 1, y, x);
           const double noise = 2 * unit(draw(seed, image, (channel * height + y) * width + x)) - 1;
           result.pixels.push_back(static_cast<std::uint8_t>(std::floor(128 + 80 * shape + 40 * noise)));
         }

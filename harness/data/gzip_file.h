@@ -1,5 +1,6 @@
 #pragma once
-/// Sequential reading of a file that may or may not be gzip'ed (told by content, as zlib does). Not thread-safe; one owner.
+/// Sequential reading of a file that may or may not be gzip'ed (told by content, as zlib does). Not thread-safe; one
+/// owner.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -15,7 +16,8 @@ class GzipFile {
   GzipFile(const GzipFile&) = delete;
   GzipFile& operator=(const GzipFile&) = delete;
 
-  /// Up to `size` further bytes, fewer only at the end of the file. Memory grows with what is really there, not with `size`.
+  /// Up to `size` further bytes, fewer only at the end of the file. Memory grows with what is really there, not with
+  /// `size`.
   std::vector<std::uint8_t> read(std::uint64_t size);
 
   /// After a short read: the compressed stream stops in the middle.

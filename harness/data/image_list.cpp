@@ -30,7 +30,8 @@ std::optional<std::int64_t> integer(std::string_view text) {
   return value;
 }
 
-/// {"group_label": 0, 'class_label': 3}: the value of class_label. Nothing if it is not such a dict or has no class_label.
+/// {"group_label": 0, 'class_label': 3}: the value of class_label. Nothing if it is not such a dict or has no
+/// class_label.
 std::optional<std::int64_t> class_of_dict(std::string_view text) {
   if (!text.starts_with('{') || !text.ends_with('}') || text.size() < 2) return std::nullopt;
   text = trim(text.substr(1, text.size() - 2));
@@ -65,7 +66,8 @@ class Parser {
     ++line_;
     const char* const begin = text_.data() + at_;
     const void* const newline = std::memchr(begin, '\n', text_.size() - at_);
-    const std::size_t size = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : text_.size() - at_;
+    const std::size_t size =
+        newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : text_.size() - at_;
     const std::string_view line(begin, size);
     const void* const space = std::memchr(begin, ' ', size);
     if (!space) fail_without_space(line);
@@ -95,8 +97,9 @@ class Parser {
     std::optional<std::int64_t> value = integer(text);
     if (!value && text.size() <= kLongestLabel) value = class_of_dict(text);
     if (!value) {
-      fail(fmt::format("'{}' has the label '{}', an integer or a dict with 'class_label' expected after the first space",
-                       printable(line.substr(0, line.find(' '))), printable(text, 60)));
+      fail(
+          fmt::format("'{}' has the label '{}', an integer or a dict with 'class_label' expected after the first space",
+                      printable(line.substr(0, line.find(' '))), printable(text, 60)));
     }
     if (*value < -1 || *value > std::numeric_limits<std::int32_t>::max()) {
       fail(fmt::format("the label {} is outside of -1 … {}", *value, std::numeric_limits<std::int32_t>::max()));

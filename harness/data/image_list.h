@@ -1,7 +1,9 @@
 #pragma once
-/// OpenOOD's image lists: one "relative/path label" a line, split at the first space; the label an integer or a dict of integers
-/// ({ "group_label": 0 ,"class_label": 0 }: class_label counts); blanks at the end of a line, CRLF and a missing last newline are fine.
-/// Lists are untrusted and may have millions of lines: the text is kept once, 12 bytes more a line. Torch-free; safe from any thread.
+/// OpenOOD's image lists: one "relative/path label" a line, split at the first space; the label an integer or a dict of
+/// integers
+/// ({ "group_label": 0 ,"class_label": 0 }: class_label counts); blanks at the end of a line, CRLF and a missing last
+/// newline are fine. Lists are untrusted and may have millions of lines: the text is kept once, 12 bytes more a line.
+/// Torch-free; safe from any thread.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -25,8 +27,9 @@ class ImageList {
   std::vector<std::int32_t> labels_;
 };
 
-/// Error(data) "LIST:LINE: …" with what was found and expected: no space, an empty path, one that is absolute or climbs ("..") or has a
-/// NUL, longer than 4096 bytes, a label that is no integer of 32 bits or below -1, a blank line inside, an empty list.
+/// Error(data) "LIST:LINE: …" with what was found and expected: no space, an empty path, one that is absolute or climbs
+/// ("..") or has a NUL, longer than 4096 bytes, a label that is no integer of 32 bits or below -1, a blank line inside,
+/// an empty list.
 ImageList read_image_list(const std::filesystem::path& file);
 ImageList parse_image_list(std::string text, std::string_view name);
 

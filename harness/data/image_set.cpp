@@ -45,20 +45,23 @@ SourceImages read_source_images(const Benchmark& benchmark, const SourceSpec& so
     return make_noise(source.seed, source.size, benchmark.channels, benchmark.height, benchmark.width);
   }
   if (source.type == SourceType::shapes) {
-    return make_shapes(source.pattern, source.seed, source.size, source.kinds, benchmark.channels, benchmark.height, benchmark.width);
+    return make_shapes(source.pattern, source.seed, source.size, source.kinds, benchmark.channels, benchmark.height,
+                       benchmark.width);
   }
   const fs::path folder = find_root(benchmark, source.root, options);
   SourceImages images = read_files(benchmark, source, folder);
   const std::string& first_file = source.type == SourceType::cifar ? source.batch_files.front() : source.images_file;
   if (images.channels != benchmark.channels || images.height != benchmark.height || images.width != benchmark.width) {
     throw Error(ErrorKind::data, fmt::format("{}: images are {} x {} x {}, benchmark '{}' ({}) expects {} x {} x {}",
-                                             (folder / first_file).string(), images.channels, images.height, images.width, benchmark.name,
-                                             benchmark.file.string(), benchmark.channels, benchmark.height, benchmark.width));
+                                             (folder / first_file).string(), images.channels, images.height,
+                                             images.width, benchmark.name, benchmark.file.string(), benchmark.channels,
+                                             benchmark.height, benchmark.width));
   }
   return images;
 }
 
-/// Of the images in memory, as 16 + 16 hex digits. Channels before height: hashes of one-channel sets are older than [N,H,W,C].
+/// Of the images in memory, as 16 + 16 hex digits. Channels before height: hashes of one-channel sets are older than
+/// [N,H,W,C].
 std::string content_hash(const ImageSet& set) {
   const std::int64_t shape[] = {set.count, set.channels, set.height, set.width};
   const std::uint64_t start = xxh3(std::as_bytes(std::span(shape)));
@@ -84,8 +87,10 @@ Cut cut(const Benchmark& benchmark, const SetSpec& spec, const SourceImages& sou
   set.height = source.height;
   set.width = source.width;
   set.labels = classes_of(benchmark, spec, selection.picks, label, [&](std::int64_t index, std::int64_t value) {
-    throw Error(ErrorKind::data, fmt::format("image {} of source '{}' has the label {}, no class of benchmark '{}', which has 0 … {} ({})",
-                                             index, spec.source, value, benchmark.name, benchmark.classes.size() - 1, spec.where));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("image {} of source '{}' has the label {}, no class of benchmark '{}', which has 0 … {} ({})",
+                    index, spec.source, value, benchmark.name, benchmark.classes.size() - 1, spec.where));
   });
   const std::int64_t size = source.channels * source.height * source.width;
   set.pixels.reserve(static_cast<std::size_t>(set.count * size));
@@ -113,17 +118,19 @@ bool set_is_listed(const Benchmark& benchmark, const std::string& set_name) {
   return is_listed(benchmark.source(benchmark.set(set_name).source));
 }
 
-/// Calls use(position in `names`, Cut) for the sets of files and generators, source by source, so that only one source is in memory at a
-/// time.
+/// Calls use(position in `names`, Cut) for the sets of files and generators, source by source, so that only one source
+/// is in memory at a time.
 template <class Use>
-void for_each_cut(const Benchmark& benchmark, const std::vector<std::string>& names, const LoadOptions& options, Use use) {
+void for_each_cut(const Benchmark& benchmark, const std::vector<std::string>& names, const LoadOptions& options,
+                  Use use) {
   std::map<std::string, std::vector<std::size_t>> by_source;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!set_is_listed(benchmark, names[i])) by_source[benchmark.set(names[i]).source].push_back(i);
   }
   for (const auto& [source_name, positions] : by_source) {
     const SourceImages source = read_source_images(benchmark, benchmark.source(source_name), options);
-    for (const std::size_t position : positions) use(position, cut(benchmark, benchmark.set(names[position]), source, options));
+    for (const std::size_t position : positions)
+      use(position, cut(benchmark, benchmark.set(names[position]), source, options));
   }
 }
 
@@ -150,9 +157,11 @@ ImageSet load_listed(const Benchmark& benchmark, const std::string& set_name, co
   const SetInfo& info = stream->info();
   const std::int64_t bytes = info.count * info.height * info.width * info.channels;
   if (bytes > kMostInMemory) {
-    throw Error(ErrorKind::data,
-                fmt::format("set '{}' of benchmark '{}' has {} images of {} bytes, too many to hold in memory (the most is {} GiB)",
-                            set_name, benchmark.name, info.count, bytes / std::max<std::int64_t>(info.count, 1), kMostInMemory >> 30));
+    throw Error(
+        ErrorKind::data,
+        fmt::format(
+            "set '{}' of benchmark '{}' has {} images of {} bytes, too many to hold in memory (the most is {} GiB)",
+            set_name, benchmark.name, info.count, bytes / std::max<std::int64_t>(info.count, 1), kMostInMemory >> 30));
   }
   ImageSet set;
   set.name = set_name;
@@ -165,7 +174,8 @@ ImageSet load_listed(const Benchmark& benchmark, const std::string& set_name, co
   while (stream->next(slab)) append(slab, info, set);
   set.count = static_cast<std::int64_t>(set.labels.size());
   if (set.count == 0)
-    throw Error(ErrorKind::data, fmt::format("set '{}' of benchmark '{}' has no readable image", set_name, benchmark.name));
+    throw Error(ErrorKind::data,
+                fmt::format("set '{}' of benchmark '{}' has no readable image", set_name, benchmark.name));
   return set;
 }
 
@@ -175,22 +185,27 @@ SetInfo describe_listed(const Benchmark& benchmark, const std::string& set_name,
 
 /// SHA-256 of a set's list file; "" where there is none to read.
 std::string list_file_hash(const Benchmark& benchmark, const SourceSpec& source, const LoadOptions& options) try {
-  return source.type == SourceType::list ? sha256_file(find_root(benchmark, source.root, options) / source.list_file) : "";
+  return source.type == SourceType::list ? sha256_file(find_root(benchmark, source.root, options) / source.list_file)
+                                         : "";
 } catch (const Error&) {
   return "";
 }
 
-/// Is the set pooled by a further protocol only (fsood+es)? Whether a person has it must not part rows of the usual protocols.
+/// Is the set pooled by a further protocol only (fsood+es)? Whether a person has it must not part rows of the usual
+/// protocols.
 bool only_further(const Benchmark& benchmark, const SetSpec& set) {
   const auto usual = [&](const ProtocolSpec& protocol) {
-    return protocol.name == "fsood" && std::find(protocol.csid.begin(), protocol.csid.end(), set.name) != protocol.csid.end();
+    return protocol.name == "fsood" &&
+           std::find(protocol.csid.begin(), protocol.csid.end(), set.name) != protocol.csid.end();
   };
   return set.group == "csid" && std::none_of(benchmark.protocols.begin(), benchmark.protocols.end(), usual);
 }
 
-/// What tells one state of a benchmark's data from another, whichever sets a plan reads: what is always scored by content, and what some
-/// plans do not read (train, val, ood_val, csid) by its list file, or by content where all sets are in memory anyway.
-nlohmann::json identity(const Benchmark& benchmark, const LoadOptions& options, const std::map<std::string, std::string>& hashes) {
+/// What tells one state of a benchmark's data from another, whichever sets a plan reads: what is always scored by
+/// content, and what some plans do not read (train, val, ood_val, csid) by its list file, or by content where all sets
+/// are in memory anyway.
+nlohmann::json identity(const Benchmark& benchmark, const LoadOptions& options,
+                        const std::map<std::string, std::string>& hashes) {
   nlohmann::json contents = nlohmann::json::object(), protocols = nlohmann::json::object();
   for (const SetSpec& set : benchmark.sets) {
     if (only_further(benchmark, set)) continue;
@@ -218,9 +233,11 @@ ImageSet load_set(const Benchmark& benchmark, const std::string& set_name, const
   return std::move(load_sets(benchmark, {set_name}, options).front());
 }
 
-std::vector<ImageSet> load_sets(const Benchmark& benchmark, const std::vector<std::string>& set_names, const LoadOptions& options) {
+std::vector<ImageSet> load_sets(const Benchmark& benchmark, const std::vector<std::string>& set_names,
+                                const LoadOptions& options) {
   std::vector<ImageSet> sets(set_names.size());
-  for_each_cut(benchmark, set_names, options, [&](std::size_t position, Cut one) { sets[position] = std::move(one.images); });
+  for_each_cut(benchmark, set_names, options,
+               [&](std::size_t position, Cut one) { sets[position] = std::move(one.images); });
   for (std::size_t i = 0; i < set_names.size(); ++i) {
     if (set_is_listed(benchmark, set_names[i])) sets[i] = load_listed(benchmark, set_names[i], options);
   }
@@ -234,11 +251,13 @@ SetInfo describe_set(const Benchmark& benchmark, const std::string& set_name, co
   return info;
 }
 
-Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string>& set_names, const LoadOptions& options) {
+Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string>& set_names,
+                       const LoadOptions& options) {
   Manifest manifest;
   manifest.sets.resize(set_names.size());
   const auto enter = [&](std::size_t position, const SetInfo& info) {
-    manifest.sets[position] = {info.name, info.group, info.count, info.available, info.expected, info.missing, info.hash};
+    manifest.sets[position] = {info.name,     info.group,   info.count, info.available,
+                               info.expected, info.missing, info.hash};
     if (info.expected != 0 && info.available != info.expected) manifest.count_mismatch = true;
     manifest.missing += info.missing;
   };
@@ -265,6 +284,8 @@ Manifest read_manifest(const Benchmark& benchmark, const LoadOptions& options) {
   return read_manifest(benchmark, names, options);
 }
 
-std::string manifest_hash(const Benchmark& benchmark, const LoadOptions& options) { return read_manifest(benchmark, options).hash; }
+std::string manifest_hash(const Benchmark& benchmark, const LoadOptions& options) {
+  return read_manifest(benchmark, options).hash;
+}
 
 }  // namespace nearfar

@@ -1,8 +1,9 @@
 #pragma once
 /// Image sets in memory and the manifest of a benchmark. Reads files, keeps no state, safe from any thread. Torch-free.
 ///
-/// Where files are looked for: with `data_root` set, DATA_ROOT/ROOT and nowhere else; otherwise $NEARFAR_DATA/ROOT if that folder exists,
-/// else the folder that the benchmark names. ROOT is DataRoot::in_data_root ("." = the data root itself).
+/// Where files are looked for: with `data_root` set, DATA_ROOT/ROOT and nowhere else; otherwise $NEARFAR_DATA/ROOT if
+/// that folder exists, else the folder that the benchmark names. ROOT is DataRoot::in_data_root ("." = the data root
+/// itself).
 #include "data/benchmark.h"
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct LoadOptions {
   bool allow_count_mismatch = false;
   OnUnreadable on_unreadable = OnUnreadable::fail;  ///< key `data.on_unreadable`
   bool follow_links = false;                        ///< key `data.follow_links`: symbolic links may leave the data root
-  std::filesystem::path packed;                     ///< key `data.packed`: folder of packed copies (pack.h); empty = the default one
-  int threads = 1;                                  ///< that decode
+  std::filesystem::path packed;  ///< key `data.packed`: folder of packed copies (pack.h); empty = the default one
+  int threads = 1;               ///< that decode
 };
 
 /// A set without its pixels.
@@ -36,26 +37,30 @@ struct SetInfo {
   std::int64_t expected = 0;         ///< what the benchmark says; 0 = it does not
   std::int64_t missing = 0;          ///< files that are not there (only with OnUnreadable::skip, else an error)
   std::vector<std::int64_t> labels;  ///< [count] class of the benchmark; -1 in every set that is not id or csid
-  /// 32 hex digits. Of files that hold all images (IDX, CIFAR): shape, pixels and labels. Of lists and folders: preprocessing, and path,
-  /// label and file size of every image (docs/decisions/0005): a plan cannot decode a million files.
+  /// 32 hex digits. Of files that hold all images (IDX, CIFAR): shape, pixels and labels. Of lists and folders:
+  /// preprocessing, and path, label and file size of every image (docs/decisions/0005): a plan cannot decode a million
+  /// files.
   std::string hash;
 };
 
 struct ImageSet {
   std::string name;
   std::int64_t count = 0, channels = 0, height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;   // [count, height, width, channels], row-major
-  std::vector<std::int64_t> labels;   // [count] class of the benchmark; -1 in every set that is not id or csid
-  std::vector<std::int64_t> indices;  // [count] position in the source; of lists and folders: in the set as SetInfo has it
-  std::string hash;                   ///< as SetInfo::hash
-  std::int64_t unreadable = 0;        ///< images of the set that were left out (only with OnUnreadable::skip); not in `count`
+  std::vector<std::uint8_t> pixels;  // [count, height, width, channels], row-major
+  std::vector<std::int64_t> labels;  // [count] class of the benchmark; -1 in every set that is not id or csid
+  std::vector<std::int64_t>
+      indices;                  // [count] position in the source; of lists and folders: in the set as SetInfo has it
+  std::string hash;             ///< as SetInfo::hash
+  std::int64_t unreadable = 0;  ///< images of the set that were left out (only with OnUnreadable::skip); not in `count`
 };
 
-/// One set. Error(data) that names the file, what it has and what was expected, and what to do: missing or truncated files, wrong magic or
-/// size, and a number of images other than the benchmark's (unless allowed; an empty set never is).
+/// One set. Error(data) that names the file, what it has and what was expected, and what to do: missing or truncated
+/// files, wrong magic or size, and a number of images other than the benchmark's (unless allowed; an empty set never
+/// is).
 ImageSet load_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options = {});
 /// Several, in the order asked for; every source is decoded once.
-std::vector<ImageSet> load_sets(const Benchmark& benchmark, const std::vector<std::string>& set_names, const LoadOptions& options = {});
+std::vector<ImageSet> load_sets(const Benchmark& benchmark, const std::vector<std::string>& set_names,
+                                const LoadOptions& options = {});
 
 /// One set as SetInfo has it: nothing is decoded for lists and folders.
 SetInfo describe_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options = {});
@@ -71,14 +76,16 @@ struct ManifestEntry {
 
 /// What a benchmark's images are, here and now. Fashion-MNIST: well below a second.
 struct Manifest {
-  std::string hash;  ///< SHA-256 over class names, image shape, normalisation, protocols with csid sets, name and hash of every set
+  std::string hash;  ///< SHA-256 over class names, image shape, normalisation, protocols with csid sets, name and hash
+                     ///< of every set
   bool count_mismatch = false;      ///< some set is not as large as the benchmark says (only with allow_count_mismatch)
   std::int64_t missing = 0;         ///< files of all sets that are not there (only with OnUnreadable::skip)
   std::vector<ManifestEntry> sets;  ///< in the benchmark's order
 };
 Manifest read_manifest(const Benchmark& benchmark, const LoadOptions& options = {});
 /// Of some sets only, in the order asked for: a run that needs no csid sets does not need their files.
-Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string>& set_names, const LoadOptions& options);
+Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string>& set_names,
+                       const LoadOptions& options);
 std::string manifest_hash(const Benchmark& benchmark, const LoadOptions& options = {});
 
 }  // namespace nearfar

@@ -28,7 +28,8 @@ class MemoryStream final : public ImageStream {
     const auto size = static_cast<std::size_t>(info_.channels * info_.height * info_.width);
     slab.first = first_;
     slab.count = std::min(slab_images_, info_.count - first_);
-    slab.pixels = std::span(pixels_).subspan(static_cast<std::size_t>(first_) * size, static_cast<std::size_t>(slab.count) * size);
+    slab.pixels = std::span(pixels_).subspan(static_cast<std::size_t>(first_) * size,
+                                             static_cast<std::size_t>(slab.count) * size);
     slab.unreadable.clear();
     first_ += slab.count;
     return true;
@@ -40,7 +41,8 @@ class MemoryStream final : public ImageStream {
   std::int64_t slab_images_, first_ = 0;
 };
 
-/// Spans into the map of a packed copy. Pages that were passed are given back, so that the process does not grow to the size of the set.
+/// Spans into the map of a packed copy. Pages that were passed are given back, so that the process does not grow to the
+/// size of the set.
 class PackedStream final : public ImageStream {
  public:
   PackedStream(SetInfo info, PackedSet packed, std::int64_t slab_images)
@@ -84,7 +86,8 @@ class DecodingStream final : public ImageStream {
     if (!pool_.next(decoded)) return false;
     if (!decoded.failures.empty() && policy_ == OnUnreadable::fail) {
       refusal_ = decoded.failures.front().message +
-                 "; get the file again, or set data.on_unreadable=skip to go on without such images, which every result will then say";
+                 "; get the file again, or set data.on_unreadable=skip to go on without such images, which every "
+                 "result will then say";
       throw Error(ErrorKind::data, refusal_);
     }
     slab.first = decoded.first;
@@ -103,7 +106,8 @@ class DecodingStream final : public ImageStream {
 };
 
 SetInfo info_of(const Benchmark& benchmark, const ImageSet& set, const LoadOptions& options) {
-  if (options.limit > 0) return describe_set(benchmark, set.name, options);  // only the source knows how many there are without it
+  if (options.limit > 0)
+    return describe_set(benchmark, set.name, options);  // only the source knows how many there are without it
   const SetSpec& spec = benchmark.set(set.name);
   SetInfo info;
   info.name = set.name;
@@ -118,9 +122,10 @@ SetInfo info_of(const Benchmark& benchmark, const ImageSet& set, const LoadOptio
   return info;
 }
 
-/// A packed copy is found by its list: files that were changed or come from elsewhere since would go unnoticed. So some are looked at,
-/// where they are still there; `nearfar data check` looks at all.
-void check_fresh(const Benchmark& benchmark, const ListedSet& set, const PackedSet& packed, const LoadOptions& options) {
+/// A packed copy is found by its list: files that were changed or come from elsewhere since would go unnoticed. So some
+/// are looked at, where they are still there; `nearfar data check` looks at all.
+void check_fresh(const Benchmark& benchmark, const ListedSet& set, const PackedSet& packed,
+                 const LoadOptions& options) {
   constexpr std::int64_t kLooks = 64;
   const SourceSpec& source = benchmark.source(benchmark.set(set.info.name).source);
   const std::filesystem::path originals = find_root(benchmark, source.root, options) / source.folder;
@@ -129,20 +134,23 @@ void check_fresh(const Benchmark& benchmark, const ListedSet& set, const PackedS
   const BeneathFolder folder(originals, options.follow_links);
   const std::int64_t step = std::max<std::int64_t>(1, set.info.count / kLooks);
   for (std::int64_t image = 0; image < set.info.count; image += step) {
-    const std::int64_t size = folder.size(set.path(image)), packed_size = packed.file_sizes()[static_cast<std::size_t>(image)];
+    const std::int64_t size = folder.size(set.path(image)),
+                       packed_size = packed.file_sizes()[static_cast<std::size_t>(image)];
     if (size < 0 || size == packed_size) continue;
-    throw Error(ErrorKind::data,
-                fmt::format("{}: {} has {} bytes, and had {} when set '{}' was packed, so {} is of other files: remove it and pack again "
-                            "(nearfar data pack), or set data.packed to another folder",
-                            set.where(image), printable((originals / set.path(image)).string(), 1000), size, packed_size, set.info.name,
-                            (packed_folder(benchmark, options) / packed_name(set.list_hash)).string()));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: {} has {} bytes, and had {} when set '{}' was packed, so {} is of other files: remove it and "
+                    "pack again "
+                    "(nearfar data pack), or set data.packed to another folder",
+                    set.where(image), printable((originals / set.path(image)).string(), 1000), size, packed_size,
+                    set.info.name, (packed_folder(benchmark, options) / packed_name(set.list_hash)).string()));
   }
 }
 
 }  // namespace
 
-std::unique_ptr<ImageStream> open_stream(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options,
-                                         std::int64_t slab_images) {
+std::unique_ptr<ImageStream> open_stream(const Benchmark& benchmark, const std::string& set_name,
+                                         const LoadOptions& options, std::int64_t slab_images) {
   NEARFAR_ASSERT(slab_images > 0);
   if (!is_listed(benchmark.source(benchmark.set(set_name).source))) {
     ImageSet set = load_set(benchmark, set_name, options);
@@ -151,9 +159,11 @@ std::unique_ptr<ImageStream> open_stream(const Benchmark& benchmark, const std::
   }
   ListedSet set = open_listed_set(benchmark, set_name, options);
   if (set.packed) {
-    std::optional<PackedSet> packed = PackedSet::find(packed_folder(benchmark, options), set.list_hash, preprocess_id(set.preprocess));
+    std::optional<PackedSet> packed =
+        PackedSet::find(packed_folder(benchmark, options), set.list_hash, preprocess_id(set.preprocess));
     if (!packed || packed->count() != set.info.count)
-      throw Error(ErrorKind::data, fmt::format("the packed copy of set '{}' went away while it was opened; start again", set_name));
+      throw Error(ErrorKind::data,
+                  fmt::format("the packed copy of set '{}' went away while it was opened; start again", set_name));
     check_fresh(benchmark, set, *packed, options);
     return std::make_unique<PackedStream>(std::move(set.info), std::move(*packed), slab_images);
   }

@@ -23,13 +23,15 @@ bool is_there(const fs::path& path) {
 }
 
 const DataRoot& root_named(const Benchmark& benchmark, const std::string& name) {
-  const auto found = std::find_if(benchmark.roots.begin(), benchmark.roots.end(), [&](const DataRoot& root) { return root.name == name; });
+  const auto found = std::find_if(benchmark.roots.begin(), benchmark.roots.end(),
+                                  [&](const DataRoot& root) { return root.name == name; });
   if (found == benchmark.roots.end())
     throw Error(ErrorKind::internal, fmt::format("the root '{}' passed validation and is not there", name));
   return *found;
 }
 
-/// 32 hex digits of what is added. SHA-256: lists come from strangers, and who can choose paths must not find two lists of one name.
+/// 32 hex digits of what is added. SHA-256: lists come from strangers, and who can choose paths must not find two lists
+/// of one name.
 class ListHash {
  public:
   explicit ListHash(const std::string& preprocess_id) { text(preprocess_id); }
@@ -68,24 +70,27 @@ std::string hash_of_set(const ListedSet& set) {
   return hash.hex();
 }
 
-ImageList read_list(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source, const fs::path& list_file,
-                    const LoadOptions& options) {
+ImageList read_list(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
+                    const fs::path& list_file, const LoadOptions& options) {
   if (!is_there(list_file)) {
     const std::string& fix = root_named(benchmark, source.root).fix;
-    throw Error(ErrorKind::data, fmt::format("{}: there is no such {}; set '{}' of benchmark '{}' needs it ({}){}{}", list_file.string(),
-                                             source.type == SourceType::list ? "image list" : "folder", spec.name, benchmark.name,
-                                             spec.where, fix.empty() ? "" : "; ", fix));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: there is no such {}; set '{}' of benchmark '{}' needs it ({}){}{}", list_file.string(),
+                            source.type == SourceType::list ? "image list" : "folder", spec.name, benchmark.name,
+                            spec.where, fix.empty() ? "" : "; ", fix));
   }
   if (source.type == SourceType::list) return read_image_list(list_file);
   return list_class_folders(list_file, source.folders, options.follow_links);
 }
 
 /// The folder of the images, and how large each file is; with OnUnreadable::fail all must be there.
-void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::path& folder, const LoadOptions& options, ListedSet& set) {
+void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::path& folder,
+                const LoadOptions& options, ListedSet& set) {
   if (!is_there(folder)) {
     const std::string& fix = root_named(benchmark, source.root).fix;
-    throw Error(ErrorKind::data, fmt::format("{}: there is no such folder; the images of set '{}' of benchmark '{}' lie there{}{}",
-                                             folder.string(), set.info.name, benchmark.name, fix.empty() ? "" : "; ", fix));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: there is no such folder; the images of set '{}' of benchmark '{}' lie there{}{}",
+                            folder.string(), set.info.name, benchmark.name, fix.empty() ? "" : "; ", fix));
   }
   set.folder = BeneathFolder(folder, options.follow_links);
   set.sizes.reserve(set.picks.size());
@@ -102,37 +107,42 @@ void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::
   }
   if (first_missing < 0 || options.on_unreadable == OnUnreadable::skip) return;
   const std::string& fix = root_named(benchmark, source.root).fix;
-  throw Error(ErrorKind::data,
-              fmt::format("{}: {} is not there; set '{}' of benchmark '{}' misses {} of {} files{}{}; or set data.on_unreadable=\"skip\", "
-                          "which every result will then say",
-                          set.where(first_missing), printable((folder / set.path(first_missing)).string(), 1000), set.info.name,
-                          benchmark.name, set.info.missing, set.info.count, fix.empty() ? "" : "; ", fix));
+  throw Error(
+      ErrorKind::data,
+      fmt::format("{}: {} is not there; set '{}' of benchmark '{}' misses {} of {} files{}{}; or set "
+                  "data.on_unreadable=\"skip\", "
+                  "which every result will then say",
+                  set.where(first_missing), printable((folder / set.path(first_missing)).string(), 1000), set.info.name,
+                  benchmark.name, set.info.missing, set.info.count, fix.empty() ? "" : "; ", fix));
 }
 
-[[noreturn]] void fail_label(const Benchmark& benchmark, const ListedSet& set, const SourceSpec& source, std::int64_t line,
-                             std::int64_t label) {
+[[noreturn]] void fail_label(const Benchmark& benchmark, const ListedSet& set, const SourceSpec& source,
+                             std::int64_t line, std::int64_t label) {
   const auto classes = static_cast<std::int64_t>(benchmark.classes.size());
   if (source.type == SourceType::folders) {
     throw Error(ErrorKind::data,
-                label < 0
-                    ? fmt::format("{}: '{}' lies beside the class folders; in set '{}' every image needs a class", set.list_file.string(),
-                                  printable(set.list.path(line)), set.info.name)
-                    : fmt::format("{}: has more class folders than the {} classes of benchmark '{}'; name them in 'folders' of [source.{}]",
-                                  set.list_file.string(), classes, benchmark.name, source.name));
+                label < 0 ? fmt::format("{}: '{}' lies beside the class folders; in set '{}' every image needs a class",
+                                        set.list_file.string(), printable(set.list.path(line)), set.info.name)
+                          : fmt::format("{}: has more class folders than the {} classes of benchmark '{}'; name them "
+                                        "in 'folders' of [source.{}]",
+                                        set.list_file.string(), classes, benchmark.name, source.name));
   }
   throw Error(ErrorKind::data,
-              fmt::format("{}:{}: the label {} of '{}' is no class of benchmark '{}', which has the classes 0 … {}", set.list_file.string(),
-                          line + 1, label, printable(set.list.path(line)), benchmark.name, classes - 1));
+              fmt::format("{}:{}: the label {} of '{}' is no class of benchmark '{}', which has the classes 0 … {}",
+                          set.list_file.string(), line + 1, label, printable(set.list.path(line)), benchmark.name,
+                          classes - 1));
 }
 
 /// From a packed copy if there is one; the originals are then not looked at and may be gone.
 bool take_packed(const Benchmark& benchmark, const LoadOptions& options, ListedSet& set) {
-  const std::optional<PackedSet> packed = PackedSet::find(packed_folder(benchmark, options), set.list_hash, preprocess_id(set.preprocess));
+  const std::optional<PackedSet> packed =
+      PackedSet::find(packed_folder(benchmark, options), set.list_hash, preprocess_id(set.preprocess));
   if (!packed) return false;
   const auto sizes = packed->file_sizes();
   if (static_cast<std::int64_t>(sizes.size()) != set.info.count) {
-    throw Error(ErrorKind::data, fmt::format("the packed copy of set '{}' (in {}) has {} images, its list {}; remove it and pack again",
-                                             set.info.name, packed_folder(benchmark, options).string(), sizes.size(), set.info.count));
+    throw Error(ErrorKind::data,
+                fmt::format("the packed copy of set '{}' (in {}) has {} images, its list {}; remove it and pack again",
+                            set.info.name, packed_folder(benchmark, options).string(), sizes.size(), set.info.count));
   }
   set.sizes.assign(sizes.begin(), sizes.end());
   return true;
@@ -140,7 +150,9 @@ bool take_packed(const Benchmark& benchmark, const LoadOptions& options, ListedS
 
 }  // namespace
 
-bool is_listed(const SourceSpec& source) { return source.type == SourceType::list || source.type == SourceType::folders; }
+bool is_listed(const SourceSpec& source) {
+  return source.type == SourceType::list || source.type == SourceType::folders;
+}
 
 std::string hash_of_list(const Preprocess& preprocess, const ImageList& list, std::span<const std::int64_t> picks) {
   ListHash hash(preprocess_id(preprocess));
@@ -152,7 +164,8 @@ std::string hash_of_list(const Preprocess& preprocess, const ImageList& list, st
 }
 
 std::string ListedSet::where(std::int64_t index) const {
-  return lines ? fmt::format("{}:{}", list_file.string(), picks[static_cast<std::size_t>(index)] + 1) : list_file.string();
+  return lines ? fmt::format("{}:{}", list_file.string(), picks[static_cast<std::size_t>(index)] + 1)
+               : list_file.string();
 }
 
 fs::path find_root(const Benchmark& benchmark, const std::string& root_name, const LoadOptions& options) {
@@ -173,10 +186,10 @@ fs::path find_root(const Benchmark& benchmark, const std::string& root_name, con
     looked += (looked.empty() ? "" : ", ") + place.string();
   }
   const std::string meant = inner == "." ? "the folder itself" : fmt::format("a folder that contains '{}'", inner);
-  throw Error(
-      ErrorKind::data,
-      fmt::format("the data folder '{}' of benchmark '{}' ({}) is missing; looked for: {}; {}{}set data.root (or NEARFAR_DATA) to {}",
-                  root.name, benchmark.name, root.where, looked, root.fix, root.fix.empty() ? "" : ", or ", meant));
+  throw Error(ErrorKind::data, fmt::format("the data folder '{}' of benchmark '{}' ({}) is missing; looked for: {}; "
+                                           "{}{}set data.root (or NEARFAR_DATA) to {}",
+                                           root.name, benchmark.name, root.where, looked, root.fix,
+                                           root.fix.empty() ? "" : ", or ", meant));
 }
 
 ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options) {
@@ -205,8 +218,9 @@ ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_nam
               .missing = 0,
               .labels = {},
               .hash = {}};
-  set.info.labels = classes_of(benchmark, spec, set.picks, label,
-                               [&](std::int64_t line, std::int64_t value) { fail_label(benchmark, set, source, line, value); });
+  set.info.labels = classes_of(benchmark, spec, set.picks, label, [&](std::int64_t line, std::int64_t value) {
+    fail_label(benchmark, set, source, line, value);
+  });
   set.list_hash = hash_of_list(set.preprocess, set.list, set.picks);
   set.packed = take_packed(benchmark, options, set);
   if (!set.packed) stat_files(benchmark, source, folder, options, set);

@@ -1,5 +1,6 @@
 #pragma once
-/// The images of a set that comes from a list or from class folders, before decoding: used by image_set, image_stream, pack and check.
+/// The images of a set that comes from a list or from class folders, before decoding: used by image_set, image_stream,
+/// pack and check.
 #include "data/image_list.h"
 #include "data/image_set.h"
 #include "data/open_beneath.h"
@@ -19,12 +20,13 @@ struct ListedSet {
   Preprocess preprocess;
   ImageList list;                   ///< everything listed
   std::vector<std::int64_t> picks;  ///< [info.count] positions in `list`, ascending: the selection, after the limit
-  BeneathFolder folder;             ///< paths of the list are relative to it; no folder where `packed`: the originals may be gone
+  BeneathFolder folder;  ///< paths of the list are relative to it; no folder where `packed`: the originals may be gone
   std::filesystem::path list_file;  ///< of class folders: the folder
   bool lines = true;                ///< list_file is a list with lines
-  std::string list_hash;            ///< 32 hex digits over preprocess id, and path and label of every pick: names a packed copy
-  std::vector<std::int64_t> sizes;  ///< [info.count] bytes of each file, from a packed copy if there is one; -1 = not there (skip only)
-  bool packed = false;              ///< a complete packed copy is there
+  std::string list_hash;  ///< 32 hex digits over preprocess id, and path and label of every pick: names a packed copy
+  std::vector<std::int64_t>
+      sizes;  ///< [info.count] bytes of each file, from a packed copy if there is one; -1 = not there (skip only)
+  bool packed = false;  ///< a complete packed copy is there
 
   std::string_view path(std::int64_t index) const { return list.path(picks[static_cast<std::size_t>(index)]); }
   /// "LIST:LINE" (lists; lines from 1) or "FOLDER", of image `index` of the set.
@@ -34,11 +36,12 @@ struct ListedSet {
 /// ListedSet::list_hash: the first half of a SHA-256.
 std::string hash_of_list(const Preprocess& preprocess, const ImageList& list, std::span<const std::int64_t> picks);
 
-/// Errors as load_set: root or list missing, a broken line, a wrong count, labels outside the benchmark's classes in id and csid sets
-/// (LIST:LINE), and, with OnUnreadable::fail, missing files: the first by name and how many.
+/// Errors as load_set: root or list missing, a broken line, a wrong count, labels outside the benchmark's classes in id
+/// and csid sets (LIST:LINE), and, with OnUnreadable::fail, missing files: the first by name and how many.
 ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options);
 
-/// Where a root lies (image_set.h says how it is looked for). Error(data) with all places that were tried and what to do.
+/// Where a root lies (image_set.h says how it is looked for). Error(data) with all places that were tried and what to
+/// do.
 std::filesystem::path find_root(const Benchmark& benchmark, const std::string& root_name, const LoadOptions& options);
 
 }  // namespace nearfar

@@ -20,8 +20,9 @@ std::string parse_row(std::string_view row, std::size_t columns, std::vector<std
     const auto [rest, error] = std::from_chars(at, end, value);
     if (error != std::errc{} || value > 255) {
       const auto text = std::string_view(at, static_cast<std::size_t>(end - at)).substr(0, 12);
-      return rest == end && at == end ? fmt::format("has {} columns, {} expected", column, columns)
-                                      : fmt::format("column {} begins '{}', an integer from 0 to 255 expected", column + 1, text);
+      return rest == end && at == end
+                 ? fmt::format("has {} columns, {} expected", column, columns)
+                 : fmt::format("column {} begins '{}', an integer from 0 to 255 expected", column + 1, text);
     }
     values.push_back(static_cast<std::uint8_t>(value));
     at = rest;
@@ -35,10 +36,12 @@ std::string parse_row(std::string_view row, std::size_t columns, std::vector<std
 
 }  // namespace
 
-SourceImages read_mnist_csv(const std::filesystem::path& path, std::int64_t height, std::int64_t width, const std::string& fix) {
+SourceImages read_mnist_csv(const std::filesystem::path& path, std::int64_t height, std::int64_t width,
+                            const std::string& fix) {
   GzipFile file(path, fix);
   const std::vector<std::uint8_t> bytes = file.read(kMostBytes);
-  if (bytes.size() == kMostBytes) file.fail(fmt::format("is larger than the {} bytes that are read at most", kMostBytes));
+  if (bytes.size() == kMostBytes)
+    file.fail(fmt::format("is larger than the {} bytes that are read at most", kMostBytes));
   if (file.truncated()) file.fail(fmt::format("truncated: the compressed stream stops after {} bytes", bytes.size()));
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   SourceImages result;

@@ -57,14 +57,16 @@ int open_without_links(int folder, std::string_view name, int flags) {
     const std::string part(name.substr(0, slash));
     const bool last = slash == std::string_view::npos || name.find_first_not_of('/', slash) == std::string_view::npos;
     if (last && slash == std::string_view::npos) {
-      return ::openat(current, part.c_str(), flags | O_NOFOLLOW);  // with O_PATH a link itself is opened: the caller sees no regular file
+      return ::openat(current, part.c_str(),
+                      flags | O_NOFOLLOW);  // with O_PATH a link itself is opened: the caller sees no regular file
     }
     if (!part.empty()) {
       const int next = ::openat(current, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (next < 0) {
         struct stat status {};
         const int reason = errno;
-        const bool link = ::fstatat(current, part.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+        const bool link =
+            ::fstatat(current, part.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
         errno = link ? ELOOP : reason;
         return -1;
       }
@@ -79,8 +81,8 @@ int open_without_links(int folder, std::string_view name, int flags) {
   }
 }
 
-/// Links are resolved first; what comes out must lie beneath the folder and is then walked without links, so that nothing can be
-/// exchanged in between.
+/// Links are resolved first; what comes out must lie beneath the folder and is then walked without links, so that
+/// nothing can be exchanged in between.
 int open_resolved(int folder, const std::string& name, int flags) {
   const std::string here = fmt::format("/proc/self/fd/{}", folder);
   const std::unique_ptr<char, void (*)(void*)> top(::realpath(here.c_str(), nullptr), std::free);
@@ -89,7 +91,8 @@ int open_resolved(int folder, const std::string& name, int flags) {
   if (!target) return -1;
   const std::string_view prefix = top.get(), whole = target.get();
   const bool root = prefix == "/";
-  if (!root && (!whole.starts_with(prefix) || whole.size() <= prefix.size() || whole[prefix.size()] != '/')) return kLeaves;
+  if (!root && (!whole.starts_with(prefix) || whole.size() <= prefix.size() || whole[prefix.size()] != '/'))
+    return kLeaves;
   return open_without_links(folder, whole.substr(root ? 1 : prefix.size() + 1), flags);
 }
 
@@ -112,7 +115,8 @@ int open_beneath(int folder, const std::string& name, int flags) {
       if (fd >= 0) return fd;
       if (errno != EAGAIN && errno != EINTR) break;  // EAGAIN: something was renamed while the kernel looked
     }
-    // ENOSYS: kernel before 5.6; EPERM: a sandbox that does not know the call. EXDEV: also absolute links that stay inside.
+    // ENOSYS: kernel before 5.6; EPERM: a sandbox that does not know the call. EXDEV: also absolute links that stay
+    // inside.
     if (errno == ENOSYS || errno == EPERM) have_openat2.store(false, std::memory_order_relaxed);
     if (errno == EXDEV) return open_resolved(folder, name, flags);
     if (errno != ENOSYS && errno != EPERM && errno != EAGAIN) return -1;
@@ -166,9 +170,13 @@ std::string_view name_problem(std::string_view name) {
 }
 
 BeneathFolder::BeneathFolder(const fs::path& folder, bool follow_links)
-    : folder_(folder), descriptor_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), follow_links_(follow_links) {
+    : folder_(folder),
+      descriptor_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      follow_links_(follow_links) {
   if (descriptor_ < 0) {
-    fail(folder, errno == ENOTDIR ? std::string("is not a folder") : errno == ENOENT ? "there is no such folder" : open_problem(errno));
+    fail(folder, errno == ENOTDIR  ? std::string("is not a folder")
+                 : errno == ENOENT ? "there is no such folder"
+                                   : open_problem(errno));
   }
 }
 
@@ -177,7 +185,9 @@ BeneathFolder::~BeneathFolder() {
 }
 
 BeneathFolder::BeneathFolder(BeneathFolder&& other) noexcept
-    : folder_(std::move(other.folder_)), descriptor_(std::exchange(other.descriptor_, -1)), follow_links_(other.follow_links_) {}
+    : folder_(std::move(other.folder_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      follow_links_(other.follow_links_) {}
 
 BeneathFolder& BeneathFolder::operator=(BeneathFolder&& other) noexcept {
   std::swap(folder_, other.folder_);
@@ -189,14 +199,17 @@ BeneathFolder& BeneathFolder::operator=(BeneathFolder&& other) noexcept {
 /// A descriptor, or -1 with errno. Throws for names that are refused.
 int BeneathFolder::open(const std::string& name, int flags) const {
   if (const std::string_view problem = name_problem(name); !problem.empty()) {
-    throw Error(ErrorKind::data, fmt::format("'{}' (in {}) {}", printable(name), printable(folder_.string(), 1000), problem));
+    throw Error(ErrorKind::data,
+                fmt::format("'{}' (in {}) {}", printable(name), printable(folder_.string(), 1000), problem));
   }
-  if (descriptor_ < 0) throw Error(ErrorKind::data, fmt::format("'{}': the folder of the images is not there", printable(name)));
-  const int fd =
-      follow_links_ ? ::openat(descriptor_, name.c_str(), flags | O_CLOEXEC) : open_beneath(descriptor_, name, flags | O_CLOEXEC);
+  if (descriptor_ < 0)
+    throw Error(ErrorKind::data, fmt::format("'{}': the folder of the images is not there", printable(name)));
+  const int fd = follow_links_ ? ::openat(descriptor_, name.c_str(), flags | O_CLOEXEC)
+                               : open_beneath(descriptor_, name, flags | O_CLOEXEC);
   if (fd == kLeaves || (fd < 0 && errno == EXDEV)) {
-    fail(folder_ / name, fmt::format("is a symbolic link, or behind one, that leaves {}; set data.follow_links=true if that is meant",
-                                     printable(folder_.string(), 1000)));
+    fail(folder_ / name,
+         fmt::format("is a symbolic link, or behind one, that leaves {}; set data.follow_links=true if that is meant",
+                     printable(folder_.string(), 1000)));
   }
   return fd;
 }
@@ -234,7 +247,8 @@ int FileSizes::open_folder(std::string_view name) {
   } else {
     ++misses_;
     if (open_.size() >= kMostOpenFolders) {
-      // Sorted lists are done with the old folders. Shuffled ones are not: there, opening others in turn would cost more than it saves.
+      // Sorted lists are done with the old folders. Shuffled ones are not: there, opening others in turn would cost
+      // more than it saves.
       if (hits_ < 4 * misses_) return -1;
       close_all();
     }
@@ -254,12 +268,14 @@ void FileSizes::close_all() {
 
 std::int64_t FileSizes::size(std::string_view name) {
   const std::size_t slash = name.rfind('/');
-  if (slash == std::string_view::npos || slash + 1 == name.size() || !name_problem(name).empty()) return folder_.size(name);
+  if (slash == std::string_view::npos || slash + 1 == name.size() || !name_problem(name).empty())
+    return folder_.size(name);
   const int parent = open_folder(name.substr(0, slash));
   if (parent < 0) return folder_.size(name);  // which says why
   struct stat status {};
   const std::string base(name.substr(slash + 1));
-  if (::fstatat(parent, base.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT ? -1 : folder_.size(name);
+  if (::fstatat(parent, base.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? -1 : folder_.size(name);
   if (S_ISLNK(status.st_mode)) return folder_.size(name);
   return S_ISREG(status.st_mode) ? status.st_size : -1;
 }

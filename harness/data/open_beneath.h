@@ -9,12 +9,14 @@
 
 namespace nearfar {
 
-/// What is wrong with a name before any file is looked at: empty, absolute, "..", NUL, longer than 4096 bytes. "" if nothing is.
+/// What is wrong with a name before any file is looked at: empty, absolute, "..", NUL, longer than 4096 bytes. "" if
+/// nothing is.
 std::string_view name_problem(std::string_view name);
 
-/// A folder that names are resolved in. Absolute names, "..", NUL and symbolic links that leave the folder are refused; with
-/// `follow_links` links may lead anywhere (data folders are often put together from links). The folder itself may be a link.
-/// The kernel decides (openat2 with RESOLVE_BENEATH); where it cannot, names are walked component by component.
+/// A folder that names are resolved in. Absolute names, "..", NUL and symbolic links that leave the folder are refused;
+/// with `follow_links` links may lead anywhere (data folders are often put together from links). The folder itself may
+/// be a link. The kernel decides (openat2 with RESOLVE_BENEATH); where it cannot, names are walked component by
+/// component.
 class BeneathFolder {
  public:
   /// No folder: every read is Error(data). For sets that come from a packed copy alone.
@@ -26,8 +28,8 @@ class BeneathFolder {
   BeneathFolder& operator=(BeneathFolder&& other) noexcept;
 
   const std::filesystem::path& path() const { return folder_; }
-  /// Error(data) naming the file and the reason: not there, not a regular file, leaves the folder (and then how to allow links).
-  /// The memory of `bytes` is used again. Files above 1 GiB are refused. Never blocks on a FIFO.
+  /// Error(data) naming the file and the reason: not there, not a regular file, leaves the folder (and then how to
+  /// allow links). The memory of `bytes` is used again. Files above 1 GiB are refused. Never blocks on a FIFO.
   void read(std::string_view name, std::vector<std::uint8_t>& bytes) const;
   /// Size in bytes, or -1 if there is no such regular file. Error(data) for a name that is refused.
   std::int64_t size(std::string_view name) const;
@@ -40,8 +42,8 @@ class BeneathFolder {
   bool follow_links_ = false;
 };
 
-/// BeneathFolder::size for very many names: the folders they lie in stay open (at most 256 of them). For one thread; `folder` must outlive
-/// it.
+/// BeneathFolder::size for very many names: the folders they lie in stay open (at most 256 of them). For one thread;
+/// `folder` must outlive it.
 class FileSizes {
  public:
   explicit FileSizes(const BeneathFolder& folder) : folder_(folder) {}
@@ -60,7 +62,8 @@ class FileSizes {
   std::int64_t hits_ = 0, misses_ = 0;  ///< since the folders were last closed
 };
 
-/// A whole regular file of at most `most_bytes`, in one read; any other kind of file (folder, device, FIFO) is Error(data) at once.
+/// A whole regular file of at most `most_bytes`, in one read; any other kind of file (folder, device, FIFO) is
+/// Error(data) at once.
 std::string read_regular_file(const std::filesystem::path& file, std::uint64_t most_bytes);
 
 /// For tests: false = go the way of kernels without openat2.

@@ -24,15 +24,16 @@ PackHeader header_of(const ListedSet& set, const std::string& preprocess, std::i
   header.height = set.preprocess.height;
   header.width = set.preprocess.width;
   header.channels = 3;
-  const std::int64_t chunk = chunk_images > 0 ? chunk_images : kChunkBytes / (header.height * header.width * header.channels);
+  const std::int64_t chunk =
+      chunk_images > 0 ? chunk_images : kChunkBytes / (header.height * header.width * header.channels);
   header.chunk_images = std::clamp<std::int64_t>(chunk, 1, header.count);
   NEARFAR_ASSERT(set.list_hash.size() == sizeof header.list_hash && preprocess.size() < sizeof header.preprocess);
   std::copy(set.list_hash.begin(), set.list_hash.end(), header.list_hash);
   std::copy(preprocess.begin(), preprocess.end(), header.preprocess);
   const std::optional<PackLayout> layout = pack_layout(header);
   if (!layout) {
-    throw Error(ErrorKind::data, fmt::format("set '{}' is too large for a packed copy: {} images of {} x {}", set.info.name, header.count,
-                                             header.height, header.width));
+    throw Error(ErrorKind::data, fmt::format("set '{}' is too large for a packed copy: {} images of {} x {}",
+                                             set.info.name, header.count, header.height, header.width));
   }
   header.file_bytes = layout->file_bytes;
   return header;
@@ -40,8 +41,9 @@ PackHeader header_of(const ListedSet& set, const std::string& preprocess, std::i
 
 ListedSet open_to_pack(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options) {
   if (!is_listed(benchmark.source(benchmark.set(set_name).source))) {
-    throw Error(ErrorKind::config, fmt::format("set '{}' of benchmark '{}' does not come from image files, so there is nothing to pack",
-                                               set_name, benchmark.name));
+    throw Error(ErrorKind::config,
+                fmt::format("set '{}' of benchmark '{}' does not come from image files, so there is nothing to pack",
+                            set_name, benchmark.name));
   }
   LoadOptions strict = options;
   strict.on_unreadable = OnUnreadable::fail;
@@ -50,21 +52,26 @@ ListedSet open_to_pack(const Benchmark& benchmark, const std::string& set_name, 
 
 }  // namespace
 
-PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options, const PackOptions& packing) {
+PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options,
+                    const PackOptions& packing) {
   const ListedSet set = open_to_pack(benchmark, set_name, options);
   const std::string preprocess = preprocess_id(set.preprocess);
   const fs::path folder = packed_folder(benchmark, options);
   const PackHeader header = header_of(set, preprocess, packing.chunk_images);
-  PackReport report{
-      .file = folder / packed_name(set.list_hash), .images = set.info.count, .bytes = header.file_bytes, .already_there = set.packed};
+  PackReport report{.file = folder / packed_name(set.list_hash),
+                    .images = set.info.count,
+                    .bytes = header.file_bytes,
+                    .already_there = set.packed};
   if (report.already_there) return report;
 
   std::error_code code;
   fs::create_directories(folder, code);
   if (code) {
-    throw Error(ErrorKind::data, fmt::format("{}: the folder for packed copies cannot be made: {}; set data.packed (or NEARFAR_PACKED) to "
-                                             "another",
-                                             folder.string(), code.message()));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: the folder for packed copies cannot be made: {}; set data.packed (or NEARFAR_PACKED) to "
+                    "another",
+                    folder.string(), code.message()));
   }
   PackWriter writer(report.file, header, set.sizes);
   // Another process may have finished it between our look and our lock.
@@ -85,8 +92,9 @@ PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, con
     writer.add(slab.pixels);
     if (packing.progress) packing.progress(writer.done(), set.info.count);
     if (packing.should_stop && writer.done() < set.info.count && packing.should_stop()) {
-      throw Error(ErrorKind::interrupted, fmt::format("packing of set '{}' stopped after {} of {} images; the same command goes on there",
-                                                      set_name, writer.done(), set.info.count));
+      throw Error(ErrorKind::interrupted,
+                  fmt::format("packing of set '{}' stopped after {} of {} images; the same command goes on there",
+                              set_name, writer.done(), set.info.count));
     }
   }
   writer.finish();

@@ -1,7 +1,7 @@
 #pragma once
 /// Packed copies: the preprocessed pixels of one image set in one file, uint8 [N,H,W,C], memory-mapped, with checksums.
-/// One file per (list, preprocessing); resumable: a broken-off packing goes on after its last finished chunk. Torch-free.
-/// docs/data.md has the layout of the file.
+/// One file per (list, preprocessing); resumable: a broken-off packing goes on after its last finished chunk.
+/// Torch-free. docs/data.md has the layout of the file.
 #include "data/image_set.h"
 
 #include <cstdint>
@@ -14,8 +14,9 @@
 
 namespace nearfar {
 
-/// Where packed copies of a benchmark lie: `options.packed`, else $NEARFAR_PACKED, else "packed" beneath the data root (data.root, else
-/// $NEARFAR_DATA if it is a folder, else the folder of the benchmark's first root). Nothing is looked for or made there.
+/// Where packed copies of a benchmark lie: `options.packed`, else $NEARFAR_PACKED, else "packed" beneath the data root
+/// (data.root, else $NEARFAR_DATA if it is a folder, else the folder of the benchmark's first root). Nothing is looked
+/// for or made there.
 std::filesystem::path packed_folder(const Benchmark& benchmark, const LoadOptions& options);
 
 /// Name of the file within the folder.
@@ -24,9 +25,11 @@ std::string packed_name(const std::string& list_hash);
 /// An open packed copy. Safe from any thread.
 class PackedSet {
  public:
-  /// nullopt unless a complete copy of exactly this list and preprocessing is there. Error(data) for a damaged one (with the file and
-  /// "remove it and pack again"). The pixels themselves are compared with their checksums when `rows` touches them.
-  static std::optional<PackedSet> find(const std::filesystem::path& folder, const std::string& list_hash, const std::string& preprocess_id);
+  /// nullopt unless a complete copy of exactly this list and preprocessing is there. Error(data) for a damaged one
+  /// (with the file and "remove it and pack again"). The pixels themselves are compared with their checksums when
+  /// `rows` touches them.
+  static std::optional<PackedSet> find(const std::filesystem::path& folder, const std::string& list_hash,
+                                       const std::string& preprocess_id);
   PackedSet(PackedSet&&) noexcept;
   PackedSet& operator=(PackedSet&&) noexcept;
   ~PackedSet();
@@ -54,13 +57,14 @@ struct PackReport {
 struct PackOptions {
   std::int64_t chunk_images = 0;  ///< images a chunk, the unit of checksums and of resuming; 0 = 16 MiB
   std::function<void(std::int64_t done, std::int64_t total)> progress;  ///< after each chunk
-  std::function<bool()> should_stop;                                    ///< asked after each chunk; then Error(interrupted)
+  std::function<bool()> should_stop;  ///< asked after each chunk; then Error(interrupted)
 };
 
-/// Packs one set that comes from a list or from class folders. Error(config) for other sources: they are read whole anyway.
-/// Error(data): an unreadable image (a packed copy is always complete, so data.on_unreadable is not looked at), another process packs this
-/// set now, no space left, a damaged copy that is there. Whatever is thrown, no file of the final name comes into being, and the next call
-/// goes on after the last finished chunk.
-PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options, const PackOptions& packing = {});
+/// Packs one set that comes from a list or from class folders. Error(config) for other sources: they are read whole
+/// anyway. Error(data): an unreadable image (a packed copy is always complete, so data.on_unreadable is not looked at),
+/// another process packs this set now, no space left, a damaged copy that is there. Whatever is thrown, no file of the
+/// final name comes into being, and the next call goes on after the last finished chunk.
+PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options,
+                    const PackOptions& packing = {});
 
 }  // namespace nearfar

@@ -33,8 +33,8 @@ struct PackLayout {
 /// nullopt for numbers that no file of ours has; so no product below overflows.
 inline std::optional<PackLayout> pack_layout(const PackHeader& header) {
   const auto within = [](std::int64_t value, std::int64_t most) { return value >= 1 && value <= most; };
-  if (!within(header.count, 1'000'000'000) || !within(header.height, 8192) || !within(header.width, 8192) || !within(header.channels, 16) ||
-      !within(header.chunk_images, header.count)) {
+  if (!within(header.count, 1'000'000'000) || !within(header.height, 8192) || !within(header.width, 8192) ||
+      !within(header.channels, 16) || !within(header.chunk_images, header.count)) {
     return std::nullopt;
   }
   constexpr std::int64_t kPage = 4096;
@@ -47,7 +47,8 @@ inline std::optional<PackLayout> pack_layout(const PackHeader& header) {
   return layout;
 }
 
-inline std::uint64_t pack_checksum(PackHeader header, std::span<const std::int64_t> sizes, std::span<const std::uint64_t> sums) {
+inline std::uint64_t pack_checksum(PackHeader header, std::span<const std::int64_t> sizes,
+                                   std::span<const std::uint64_t> sums) {
   header.checksum = 0;
   return xxh3(std::as_bytes(sums), xxh3(std::as_bytes(sizes), xxh3(std::as_bytes(std::span(&header, 1)))));
 }

@@ -19,11 +19,11 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& file, std::string_view what, int error) {
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(ErrorKind::data,
-              fmt::format("{}: {}: {}{}", file.string(), what, std::generic_category().message(error),
-                          full ? "; make room, or set data.packed (or NEARFAR_PACKED) to a folder of another disk; the same command then "
-                                 "goes on after the last finished part"
-                               : ""));
+  throw Error(ErrorKind::data, fmt::format("{}: {}: {}{}", file.string(), what, std::generic_category().message(error),
+                                           full ? "; make room, or set data.packed (or NEARFAR_PACKED) to a folder of "
+                                                  "another disk; the same command then "
+                                                  "goes on after the last finished part"
+                                                : ""));
 }
 
 void write_at(int descriptor, const fs::path& file, std::span<const std::byte> bytes, std::int64_t offset) {
@@ -40,7 +40,8 @@ void write_at(int descriptor, const fs::path& file, std::span<const std::byte> b
 std::size_t read_at(int descriptor, const fs::path& file, std::span<std::byte> bytes, std::int64_t offset) {
   std::size_t total = 0;
   while (total < bytes.size()) {
-    const ssize_t got = ::pread(descriptor, bytes.data() + total, bytes.size() - total, offset + static_cast<std::int64_t>(total));
+    const ssize_t got =
+        ::pread(descriptor, bytes.data() + total, bytes.size() - total, offset + static_cast<std::int64_t>(total));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(file, "reading failed", errno);
     if (got == 0) break;
@@ -105,14 +106,15 @@ void PackWriter::lock() {
     if (::flock(journal_.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
       if (errno != EWOULDBLOCK) fail(journal_file_, "cannot be locked", errno);
-      throw Error(ErrorKind::data, fmt::format("{}: another process packs this set now; wait until it has ended", journal_file_.string()));
+      throw Error(ErrorKind::data, fmt::format("{}: another process packs this set now; wait until it has ended",
+                                               journal_file_.string()));
     }
-    // The one that had the lock before may have finished and removed the file: then ours has no name, and the next process would not see
-    // it.
+    // The one that had the lock before may have finished and removed the file: then ours has no name, and the next
+    // process would not see it.
     struct stat ours {
     }, named{};
-    if (::fstat(journal_.get(), &ours) == 0 && ::stat(journal_file_.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
-        ours.st_dev == named.st_dev) {
+    if (::fstat(journal_.get(), &ours) == 0 && ::stat(journal_file_.c_str(), &named) == 0 &&
+        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev) {
       return;
     }
   }
@@ -126,8 +128,9 @@ std::span<const std::int64_t> PackWriter::chunk_sizes(std::int64_t chunk) const 
 /// Reads the journal as far as it makes sense and belongs to the files as they are now.
 void PackWriter::resume() {
   PackHeader found;
-  const bool same = read_at(journal_.get(), journal_file_, std::as_writable_bytes(std::span(&found, 1)), 0) == sizeof found &&
-                    std::memcmp(&found, &header_, sizeof found) == 0 && size_of(part_.get(), part_file_) == header_.file_bytes;
+  const bool same =
+      read_at(journal_.get(), journal_file_, std::as_writable_bytes(std::span(&found, 1)), 0) == sizeof found &&
+      std::memcmp(&found, &header_, sizeof found) == 0 && size_of(part_.get(), part_file_) == header_.file_bytes;
   if (!same) return start_over();
   std::int64_t at = sizeof found;
   std::vector<std::byte> record;
@@ -165,7 +168,8 @@ void PackWriter::start_over() {
   done_ = 0;
   set_size(journal_.get(), journal_file_, 0);
   set_size(part_.get(), part_file_, 0);
-  // All the room at once: a full disk is told now, not after an hour. Some file systems cannot; there the size alone is set.
+  // All the room at once: a full disk is told now, not after an hour. Some file systems cannot; there the size alone is
+  // set.
   if (::fallocate(part_.get(), 0, 0, header_.file_bytes) != 0) {
     if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) {
       const int error = errno;

@@ -1,7 +1,7 @@
 #pragma once
-/// Writes one packed file chunk by chunk so that nothing half-valid ever has its name: pixels go to FILE.part, what is finished to
-/// FILE.journal, each synced before the next chunk; finish() writes the tables and renames. The journal's lock keeps a second process out.
-/// One thread, one owner. Torch-free.
+/// Writes one packed file chunk by chunk so that nothing half-valid ever has its name: pixels go to FILE.part, what is
+/// finished to FILE.journal, each synced before the next chunk; finish() writes the tables and renames. The journal's
+/// lock keeps a second process out. One thread, one owner. Torch-free.
 #include "data/pack_format.h"
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class OwnedDescriptor {
 
 class PackWriter {
  public:
-  /// Takes the lock (Error(data) if another process has it) and takes up what an earlier writer with the same header and the same file
-  /// sizes has finished. `sizes` of the original files, must outlive the writer.
+  /// Takes the lock (Error(data) if another process has it) and takes up what an earlier writer with the same header
+  /// and the same file sizes has finished. `sizes` of the original files, must outlive the writer.
   PackWriter(std::filesystem::path file, const PackHeader& header, std::span<const std::int64_t> sizes);
   PackWriter(const PackWriter&) = delete;
   PackWriter& operator=(const PackWriter&) = delete;

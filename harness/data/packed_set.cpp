@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void damaged(const fs::path& file, const std::string& what) {
   throw Error(ErrorKind::data,
-              fmt::format("{}: is a damaged packed copy: {}; remove it and pack again (nearfar data pack)", file.string(), what));
+              fmt::format("{}: is a damaged packed copy: {}; remove it and pack again (nearfar data pack)",
+                          file.string(), what));
 }
 
 }  // namespace
@@ -33,18 +34,20 @@ struct PackedSet::State {
     const std::span<const std::byte> bytes = map.bytes();
     if (bytes.size() < sizeof header) damaged(file, fmt::format("it has {} bytes, less than a header", bytes.size()));
     std::memcpy(&header, bytes.data(), sizeof header);
-    if (std::memcmp(header.magic, PackHeader{}.magic, sizeof header.magic) != 0) damaged(file, "it does not begin as a packed file does");
+    if (std::memcmp(header.magic, PackHeader{}.magic, sizeof header.magic) != 0)
+      damaged(file, "it does not begin as a packed file does");
     const std::optional<PackLayout> found = pack_layout(header);
     if (!found) {
-      damaged(file, fmt::format("its header speaks of {} images of {} x {} x {} in chunks of {}", header.count, header.height, header.width,
-                                header.channels, header.chunk_images));
+      damaged(file, fmt::format("its header speaks of {} images of {} x {} x {} in chunks of {}", header.count,
+                                header.height, header.width, header.channels, header.chunk_images));
     }
     layout = *found;
     if (header.file_bytes != layout.file_bytes || static_cast<std::int64_t>(bytes.size()) != layout.file_bytes)
       damaged(file, fmt::format("it has {} bytes, {} expected", bytes.size(), layout.file_bytes));
     sizes = {reinterpret_cast<const std::int64_t*>(at(sizeof header)), static_cast<std::size_t>(header.count)};
     sums = {reinterpret_cast<const std::uint64_t*>(at(layout.sums_at)), static_cast<std::size_t>(layout.chunks)};
-    if (pack_checksum(header, sizes, sums) != header.checksum) damaged(file, "the checksum of its header and tables does not fit");
+    if (pack_checksum(header, sizes, sums) != header.checksum)
+      damaged(file, "the checksum of its header and tables does not fit");
     compared = std::vector<std::atomic<bool>>(sums.size());
   }
 
@@ -73,14 +76,16 @@ fs::path packed_folder(const Benchmark& benchmark, const LoadOptions& options) {
   if (const char* packed = std::getenv("NEARFAR_PACKED"); packed && *packed) return packed;
   if (!options.data_root.empty()) return options.data_root / "packed";
   std::error_code ignored;
-  if (const char* data = std::getenv("NEARFAR_DATA"); data && *data && fs::is_directory(data, ignored)) return fs::path(data) / "packed";
+  if (const char* data = std::getenv("NEARFAR_DATA"); data && *data && fs::is_directory(data, ignored))
+    return fs::path(data) / "packed";
   if (benchmark.roots.empty()) return benchmark.base / "packed";
   return benchmark.base / benchmark.roots.front().folder / "packed";  // an absolute folder replaces what is before it
 }
 
 std::string packed_name(const std::string& list_hash) { return list_hash + ".nfpack"; }
 
-std::optional<PackedSet> PackedSet::find(const fs::path& folder, const std::string& list_hash, const std::string& preprocess_id) {
+std::optional<PackedSet> PackedSet::find(const fs::path& folder, const std::string& list_hash,
+                                         const std::string& preprocess_id) {
   const fs::path file = folder / packed_name(list_hash);
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
@@ -105,9 +110,11 @@ std::span<const std::uint8_t> PackedSet::rows(std::int64_t first, std::int64_t l
   const State& s = *state_;
   NEARFAR_ASSERT(first >= 0 && first <= last && last <= s.header.count);
   if (first == last) return {};
-  for (std::int64_t chunk = first / s.header.chunk_images; chunk <= (last - 1) / s.header.chunk_images; ++chunk) s.compare(chunk);
+  for (std::int64_t chunk = first / s.header.chunk_images; chunk <= (last - 1) / s.header.chunk_images; ++chunk)
+    s.compare(chunk);
   const std::byte* pixels = s.at(s.layout.pixels_at + first * s.layout.image_bytes);
-  return {reinterpret_cast<const std::uint8_t*>(pixels), static_cast<std::size_t>((last - first) * s.layout.image_bytes)};
+  return {reinterpret_cast<const std::uint8_t*>(pixels),
+          static_cast<std::size_t>((last - first) * s.layout.image_bytes)};
 }
 
 void PackedSet::release(std::int64_t first, std::int64_t last) const {

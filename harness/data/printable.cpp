@@ -7,7 +7,8 @@
 namespace nearfar {
 namespace {
 
-/// Length of the UTF-8 character that `text` begins with (RFC 3629: no overlong forms, no surrogates), 0 if there is none.
+/// Length of the UTF-8 character that `text` begins with (RFC 3629: no overlong forms, no surrogates), 0 if there is
+/// none.
 std::size_t character_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
@@ -30,8 +31,8 @@ std::string printable(std::string_view text, std::size_t most) {
     const std::size_t length = character_length(text);
     const auto first = static_cast<unsigned char>(text.front());
     // C1 controls (U+0080…U+009F) steer some terminals as well.
-    const bool control =
-        length == 1 ? first < 0x20 || first == 0x7f : length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    const bool control = length == 1 ? first < 0x20 || first == 0x7f
+                                     : length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
     const std::size_t taken = std::max<std::size_t>(length, 1);
     std::string piece(text.substr(0, taken));
     if (length == 0 || control) {

@@ -32,11 +32,14 @@ void apply_limit(std::vector<Pick>& picks, std::int64_t limit) {
 void check_count(const Benchmark& benchmark, const SetSpec& set, std::int64_t found, const LoadOptions& options) {
   const bool fits = found > 0 && (set.count == 0 || found == set.count);
   if (fits || (options.allow_count_mismatch && found > 0)) return;
-  throw Error(ErrorKind::data,
-              fmt::format("set '{}' of benchmark '{}' has {} images, {} expected ({}); the files are not the ones the benchmark was made "
-                          "for{}",
-                          set.name, benchmark.name, found, set.count ? std::to_string(set.count) : "at least one", set.where,
-                          found > 0 ? "; get those, or set data.allow_count_mismatch=true, which every result will then say" : ""));
+  throw Error(
+      ErrorKind::data,
+      fmt::format(
+          "set '{}' of benchmark '{}' has {} images, {} expected ({}); the files are not the ones the benchmark was "
+          "made "
+          "for{}",
+          set.name, benchmark.name, found, set.count ? std::to_string(set.count) : "at least one", set.where,
+          found > 0 ? "; get those, or set data.allow_count_mismatch=true, which every result will then say" : ""));
 }
 
 }  // namespace
@@ -63,7 +66,8 @@ Selection select_images(const Benchmark& benchmark, const SetSpec& set, std::int
   return selection;
 }
 
-std::vector<std::int64_t> classes_of(const Benchmark& benchmark, const SetSpec& set, const std::vector<std::int64_t>& picks,
+std::vector<std::int64_t> classes_of(const Benchmark& benchmark, const SetSpec& set,
+                                     const std::vector<std::int64_t>& picks,
                                      const std::function<std::int64_t(std::int64_t)>& label,
                                      const std::function<void(std::int64_t, std::int64_t)>& refuse) {
   if (set.group != "id" && set.group != "csid") return std::vector<std::int64_t>(picks.size(), -1);

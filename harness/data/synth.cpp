@@ -26,7 +26,8 @@ namespace fs = std::filesystem;
 
 enum class Kind { cifar, digits, tiny, photo };  // sizes and modes
 
-/// How a data set of OpenOOD's names its files. {split} {class} {label} {n} {hash} {digit}; n counts within the folder `dataset`.
+/// How a data set of OpenOOD's names its files. {split} {class} {label} {n} {hash} {digit}; n counts within the folder
+/// `dataset`.
 struct Style {
   std::string_view dataset, path;
   Kind kind;
@@ -69,7 +70,8 @@ ListName list_name(const SourceSpec& source) {
   if (name.dataset.starts_with("imagenet")) {
     const std::size_t end = name.dataset.rfind('_');
     name.dataset = "imagenet_" + (end == std::string::npos ? "1k" : name.dataset.substr(end + 1));
-    if (name.dataset == "imagenet_1k" && name.split == "test") name.split = "val";  // both are cut from ILSVRC's validation images
+    if (name.dataset == "imagenet_1k" && name.split == "test")
+      name.split = "val";  // both are cut from ILSVRC's validation images
   }
   if (name.dataset == "textures") name.dataset = "texture";
   return name;
@@ -152,18 +154,21 @@ std::pair<std::int64_t, std::int64_t> size_of(Kind kind, const Preprocess& prepr
 }
 
 SynthMode mode_of(Kind kind, bool png_name, std::int64_t number) {
-  if (kind == Kind::digits) return number % 2 ? SynthMode::gray : SynthMode::jpeg_gray;  // a PNG named .jpg: the content decides
+  if (kind == Kind::digits)
+    return number % 2 ? SynthMode::gray : SynthMode::jpeg_gray;  // a PNG named .jpg: the content decides
   if (!png_name) {
     if (number % 11 == 5) return SynthMode::rgb;
     return number % 7 == 3 ? SynthMode::jpeg_gray : SynthMode::jpeg;
   }
-  constexpr SynthMode kOdd[] = {SynthMode::palette, SynthMode::rgba, SynthMode::gray, SynthMode::gray_alpha, SynthMode::gray16};
+  constexpr SynthMode kOdd[] = {SynthMode::palette, SynthMode::rgba, SynthMode::gray, SynthMode::gray_alpha,
+                                SynthMode::gray16};
   return number % 5 == 3 ? kOdd[static_cast<std::size_t>(number / 5) % 5] : SynthMode::rgb;
 }
 
 class Maker {
  public:
-  Maker(const Benchmark& benchmark, fs::path out, std::uint64_t seed) : benchmark_(benchmark), out_(std::move(out)), seed_(seed) {}
+  Maker(const Benchmark& benchmark, fs::path out, std::uint64_t seed)
+      : benchmark_(benchmark), out_(std::move(out)), seed_(seed) {}
 
   /// Lists and folders, and what must be drawn.
   void plan(const Wanted& wanted) {
@@ -179,8 +184,9 @@ class Maker {
       const std::int64_t number = next_number_[folder / name.dataset]++;
       const std::uint64_t random =
           mix(mix(seed_, look), mix(static_cast<std::uint64_t>(number), xxh3(std::as_bytes(std::span(name.split)))));
-      const std::string path = source.type == SourceType::folders ? in_class_folder(*wanted.set, source, label, number)
-                                                                  : path_of(*wanted.set, style, name, label, number, random);
+      const std::string path = source.type == SourceType::folders
+                                   ? in_class_folder(*wanted.set, source, label, number)
+                                   : path_of(*wanted.set, style, name, label, number, random);
       const auto [width, height] = size_of(style.kind, wanted.set->preprocess, random);
       images_.push_back({.file = folder / path,
                          .subject = {.label = class_of(*wanted.set, label),
@@ -202,7 +208,8 @@ class Maker {
     for (const fs::path& folder : folders) {
       std::error_code code;
       fs::create_directories(folder, code);
-      if (code) throw Error(ErrorKind::data, fmt::format("{}: the folder cannot be made: {}", folder.string(), code.message()));
+      if (code)
+        throw Error(ErrorKind::data, fmt::format("{}: the folder cannot be made: {}", folder.string(), code.message()));
     }
     std::atomic<std::size_t> next{0};
     std::mutex mutex;
@@ -251,18 +258,21 @@ class Maker {
     return fmt::format("class_{}", number % 10);
   }
 
-  std::string path_of(const SetSpec& set, const Style& style, const ListName& name, std::int64_t label, std::int64_t number,
-                      std::uint64_t random) const {
+  std::string path_of(const SetSpec& set, const Style& style, const ListName& name, std::int64_t label,
+                      std::int64_t number, std::uint64_t random) const {
     // The reference cuts CIFAR's validation list from the test images.
     const std::string split = style.kind == Kind::cifar && name.split == "val" ? "test" : name.split;
     const std::string dataset = file_part(name.dataset);
-    if (style.path.empty()) return fmt::format("{}/{}/{}/{:05}.png", dataset, split, class_name(set, label, number), number);
-    return fmt::format(fmt::runtime(style.path), fmt::arg("split", split), fmt::arg("class", class_name(set, label, number)),
+    if (style.path.empty())
+      return fmt::format("{}/{}/{}/{:05}.png", dataset, split, class_name(set, label, number), number);
+    return fmt::format(fmt::runtime(style.path), fmt::arg("split", split),
+                       fmt::arg("class", class_name(set, label, number)),
                        fmt::arg("label", std::max<std::int64_t>(label, 0)), fmt::arg("n", number),
                        fmt::arg("hash", fmt::format("{:016x}", random)), fmt::arg("digit", number % 10));
   }
 
-  std::string in_class_folder(const SetSpec& set, const SourceSpec& source, std::int64_t label, std::int64_t number) const {
+  std::string in_class_folder(const SetSpec& set, const SourceSpec& source, std::int64_t label,
+                              std::int64_t number) const {
     const std::string folder = !source.folders.empty() ? source.folders[static_cast<std::size_t>(label)]
                                                        : fmt::format("{:04}_{}", label, class_name(set, label, 0));
     return fmt::format("{}/{:05}.{}", folder, number, number % 2 ? "jpg" : "png");
@@ -273,7 +283,8 @@ class Maker {
     std::ofstream out(image.file, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     out.close();
-    if (!out) throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", image.file.string(), std::strerror(errno)));
+    if (!out)
+      throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", image.file.string(), std::strerror(errno)));
   }
 
   const Benchmark& benchmark_;
@@ -288,14 +299,16 @@ class Maker {
 SynthReport synth_data(const Benchmark& benchmark, const fs::path& out, std::int64_t per_set, std::uint64_t seed) {
   std::error_code code;
   if (fs::exists(out, code) && !(fs::is_directory(out, code) && fs::is_empty(out, code)))
-    throw Error(ErrorKind::data, fmt::format("{}: is there and not empty; made images go into a folder of their own", out.string()));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: is there and not empty; made images go into a folder of their own", out.string()));
   SynthReport report;
   const std::map<std::string, Wanted> all = wanted_of(benchmark, per_set, report.left_out);
   if (all.empty()) {
-    throw Error(ErrorKind::config,
-                fmt::format("no set of benchmark '{}' ({}) comes from an image list or class folders, so there is nothing "
-                            "to make",
-                            benchmark.name, benchmark.file.string()));
+    throw Error(
+        ErrorKind::config,
+        fmt::format("no set of benchmark '{}' ({}) comes from an image list or class folders, so there is nothing "
+                    "to make",
+                    benchmark.name, benchmark.file.string()));
   }
   Maker maker(benchmark, out, seed);
   for (const SetSpec& set : benchmark.sets) {

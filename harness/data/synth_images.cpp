@@ -179,8 +179,10 @@ SynthImage draw(const SynthSubject& subject) {
   const double frequency = 1.5 + 2.5 * spread(subject.label, kOther);
   const double phase = unit(mix(subject.random, 1)) * 0.3;
   const std::uint64_t palette = mix(subject.look, 7);
-  const Colour dark = has_class ? hue(spread(subject.label, kThird), 0.45) : hue(unit(mix(palette, subject.random % 3)), 0.3);
-  const Colour bright = has_class ? hue(spread(subject.label, kOther), 1) : hue(unit(mix(palette, 3 + subject.random % 3)), 0.9);
+  const Colour dark =
+      has_class ? hue(spread(subject.label, kThird), 0.45) : hue(unit(mix(palette, subject.random % 3)), 0.3);
+  const Colour bright =
+      has_class ? hue(spread(subject.label, kOther), 1) : hue(unit(mix(palette, 3 + subject.random % 3)), 0.9);
   const double contrast = subject.shifted ? 0.5 : 0.85, noise = subject.shifted ? 0.3 : 0.12;
 
   SynthImage image{.width = subject.width, .height = subject.height, .levels = {}};
@@ -189,10 +191,11 @@ SynthImage draw(const SynthSubject& subject) {
     const double v = (static_cast<double>(y) + 0.5) / static_cast<double>(subject.height);
     for (std::int64_t x = 0; x < subject.width; ++x) {
       const double u = (static_cast<double>(x) + 0.5) / static_cast<double>(subject.width);
-      const double pattern = has_class ? wave(frequency * direction.along(u, v) + phase) : look_at(subject.look % 6, subject.random, u, v);
+      const double pattern =
+          has_class ? wave(frequency * direction.along(u, v) + phase) : look_at(subject.look % 6, subject.random, u, v);
       const double grain = unit(mix(subject.random, 1000 + static_cast<std::uint64_t>(y * subject.width + x))) - 0.5;
-      image.levels.push_back(
-          static_cast<std::uint8_t>(std::clamp(std::floor(255 * (0.5 + contrast * (pattern - 0.5) + noise * grain)), 0.0, 255.0)));
+      image.levels.push_back(static_cast<std::uint8_t>(
+          std::clamp(std::floor(255 * (0.5 + contrast * (pattern - 0.5) + noise * grain)), 0.0, 255.0)));
     }
   }
   for (std::size_t level = 0; level < 256; ++level) {

@@ -1,6 +1,6 @@
 #pragma once
-/// The made images of `nearfar data synth`: patterns, and files of many modes. Integer and exactly rounded arithmetic only, so the pixels
-/// are the same on every machine. Pure functions, safe from any thread. Torch-free.
+/// The made images of `nearfar data synth`: patterns, and files of many modes. Integer and exactly rounded arithmetic
+/// only, so the pixels are the same on every machine. Pure functions, safe from any thread. Torch-free.
 #include <array>
 #include <cstdint>
 #include <vector>

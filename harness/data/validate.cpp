@@ -23,7 +23,8 @@ std::string common_classes(const SetSpec& a, const SetSpec& b) {
   const SetSpec& other = a.classes.empty() ? a : b;
   std::vector<std::string> common;
   for (const std::int64_t label : listed.classes) {
-    const bool shared = other.classes.empty() || std::find(other.classes.begin(), other.classes.end(), label) != other.classes.end();
+    const bool shared =
+        other.classes.empty() || std::find(other.classes.begin(), other.classes.end(), label) != other.classes.end();
     if (shared) common.push_back(std::to_string(label));
   }
   return join(common, ", ");
@@ -42,7 +43,8 @@ void check_names(const Benchmark& benchmark) {
     if (!names.insert(set.name).second) fail_at(set.where, fmt::format("there are two sets named '{}'", set.name));
   }
   for (const char* needed : {"train", "test"}) {
-    if (!names.contains(needed)) fail_at(benchmark.file.string(), fmt::format("a benchmark needs a [[set]] named '{}'", needed));
+    if (!names.contains(needed))
+      fail_at(benchmark.file.string(), fmt::format("a benchmark needs a [[set]] named '{}'", needed));
   }
   if (benchmark.classes.empty())
     fail_at(benchmark.file.string(), "a benchmark needs 'classes', the names of its ID classes, or 'class_count'");
@@ -55,8 +57,8 @@ void check_references(const Benchmark& benchmark) {
     sources.push_back(source.name);
     const bool generated = source.type == SourceType::noise || source.type == SourceType::shapes;
     if (!generated && std::find(roots.begin(), roots.end(), source.root) == roots.end()) {
-      fail_at(source.where, fmt::format("[source.{}] names the root '{}', which is not in [root]{}", source.name, source.root,
-                                        suggestion(source.root, roots)));
+      fail_at(source.where, fmt::format("[source.{}] names the root '{}', which is not in [root]{}", source.name,
+                                        source.root, suggestion(source.root, roots)));
     }
   }
   for (const SetSpec& set : benchmark.sets) {
@@ -73,14 +75,19 @@ void check_classes(const Benchmark& benchmark, const SetSpec& set) {
   if (!has_benchmark_labels(set)) return;
   // Lists, folders and CIFAR batches may have the benchmark's own labels: those are checked when they are read.
   const SourceType type = benchmark.source(set.source).type;
-  if (set.classes.empty() && (type == SourceType::list || type == SourceType::folders || type == SourceType::cifar)) return;
+  if (set.classes.empty() && (type == SourceType::list || type == SourceType::folders || type == SourceType::cifar))
+    return;
   if (set.classes.size() != benchmark.classes.size()) {
-    fail_at(set.where, fmt::format("set '{}' keeps {} classes, but the benchmark has {}: list the source's label of each, in that order",
-                                   set.name, set.classes.size(), benchmark.classes.size()));
+    fail_at(set.where,
+            fmt::format(
+                "set '{}' keeps {} classes, but the benchmark has {}: list the source's label of each, in that order",
+                set.name, set.classes.size(), benchmark.classes.size()));
   }
 }
 
-bool is_listed(const SourceSpec& source) { return source.type == SourceType::list || source.type == SourceType::folders; }
+bool is_listed(const SourceSpec& source) {
+  return source.type == SourceType::list || source.type == SourceType::folders;
+}
 
 std::string plain(const std::string& path) { return std::filesystem::path(path).lexically_normal().string(); }
 
@@ -92,9 +99,11 @@ bool same_images(const SourceSpec& a, const SourceSpec& b) {
   return a.type == SourceType::folders && plain(a.folder) == plain(b.folder) && a.folders == b.folders;
 }
 
-/// Labels mean the same classes. Lists of one root do not share labels (OpenOOD's have -1 for all that is out of distribution): there
-/// `nearfar data check` compares contents.
-bool same_classes(const SourceSpec& a, const SourceSpec& b) { return is_listed(a) || is_listed(b) ? same_images(a, b) : a.root == b.root; }
+/// Labels mean the same classes. Lists of one root do not share labels (OpenOOD's have -1 for all that is out of
+/// distribution): there `nearfar data check` compares contents.
+bool same_classes(const SourceSpec& a, const SourceSpec& b) {
+  return is_listed(a) || is_listed(b) ? same_images(a, b) : a.root == b.root;
+}
 
 std::string described(const SourceSpec& source) {
   if (source.type == SourceType::list) return source.list_file;
@@ -106,19 +115,22 @@ void check_pair(const Benchmark& benchmark, const SetSpec& a, const SetSpec& b) 
   const std::string common = common_classes(a, b);
   if (common.empty()) return;
   const SourceSpec &a_source = benchmark.source(a.source), &b_source = benchmark.source(b.source);
-  if (same_classes(a_source, b_source) && ((has_benchmark_labels(a) && is_ood(b)) || (is_ood(a) && has_benchmark_labels(b)))) {
+  if (same_classes(a_source, b_source) &&
+      ((has_benchmark_labels(a) && is_ood(b)) || (is_ood(a) && has_benchmark_labels(b)))) {
     const SetSpec& ood = is_ood(a) ? a : b;
     const SetSpec& id = is_ood(a) ? b : a;
-    fail_at(ood.where,
-            fmt::format("set '{}' keeps classes of '{}' that are in-distribution in set '{}' ({}): a class is one or the other: {}",
-                        ood.name, described(benchmark.source(ood.source)), id.name, id.where, common));
+    fail_at(
+        ood.where,
+        fmt::format(
+            "set '{}' keeps classes of '{}' that are in-distribution in set '{}' ({}): a class is one or the other: {}",
+            ood.name, described(benchmark.source(ood.source)), id.name, id.where, common));
   }
   if (same_images(a_source, b_source) && ranges_meet(a, b)) {
-    fail_at(
-        b.where,
-        fmt::format("sets '{}' ({}) and '{}' would share images of '{}', classes: {}; set skip_per_class and first_per_class so that they "
-                    "do not meet",
-                    a.name, a.where, b.name, is_listed(b_source) ? described(b_source) : b.source, common));
+    fail_at(b.where,
+            fmt::format("sets '{}' ({}) and '{}' would share images of '{}', classes: {}; set skip_per_class and "
+                        "first_per_class so that they "
+                        "do not meet",
+                        a.name, a.where, b.name, is_listed(b_source) ? described(b_source) : b.source, common));
   }
 }
 
@@ -132,7 +144,8 @@ std::string group_of(std::string_view set_name) {
   const std::string_view group = set_name.substr(0, slash), rest = set_name.substr(slash + 1);
   const bool known = group == "near" || group == "far" || group == "csid" || group == "control";
   const bool plain = !rest.empty() && rest.front() != '.' && std::all_of(rest.begin(), rest.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
   return known && plain ? std::string(group) : "";
 }
@@ -142,7 +155,8 @@ void validate(const Benchmark& benchmark) {
   check_references(benchmark);
   for (const SetSpec& set : benchmark.sets) check_classes(benchmark, set);
   for (std::size_t second = 1; second < benchmark.sets.size(); ++second) {
-    for (std::size_t first = 0; first < second; ++first) check_pair(benchmark, benchmark.sets[first], benchmark.sets[second]);
+    for (std::size_t first = 0; first < second; ++first)
+      check_pair(benchmark, benchmark.sets[first], benchmark.sets[second]);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The seam to CUDA. libtorch_cuda must be loaded before anything asks LibTorch for CUDA hooks (a first backward() is enough: it caches
-/// "none" for good), so a child that was asked for CUDA calls require_cuda() before anything else.
+/// The seam to CUDA. libtorch_cuda must be loaded before anything asks LibTorch for CUDA hooks (a first backward() is
+/// enough: it caches "none" for good), so a child that was asked for CUDA calls require_cuda() before anything else.
 #include <string>
 
 namespace nearfar {

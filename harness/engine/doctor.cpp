@@ -1,13 +1,12 @@
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-#include <ATen/cpu/Utils.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "engine/cuda.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/cpu/Utils.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 

@@ -1,9 +1,3 @@
-#include <fmt/format.h>
-
-#include <exception>
-#include <nlohmann/json.hpp>
-#include <optional>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -16,6 +10,12 @@
 #include "engine/tuning.h"
 #include "engine/verbs.h"
 #include "features/folder.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <exception>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -36,7 +36,8 @@ struct Group {
 std::string relative_to(const fs::path& out, const fs::path& file) { return fs::relative(file, out).string(); }
 
 json artifact_json(const char* name, const fs::path& out, const fs::path& file) {
-  return {{"name", name}, {"path", relative_to(out, file)}, {"sha256", sha256_file(file)}, {"bytes", fs::file_size(file)}};
+  return {
+      {"name", name}, {"path", relative_to(out, file)}, {"sha256", sha256_file(file)}, {"bytes", fs::file_size(file)}};
 }
 
 /// The search of a cell: what its message says of it, and the trace as a file beside the scores.
@@ -61,7 +62,8 @@ void search(GroupCell& cell, const fs::path& out, const FeatureFolder& features,
 }
 
 /// One eval cell: what it sends when it is done.
-json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns, std::optional<Observation::Fitted> fitted) {
+json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns,
+                std::optional<Observation::Fitted> fitted) {
   json message{{"type", "scored"},
                {"cell", cell.job.at("cell")},
                {"scores", json::array()},
@@ -80,8 +82,10 @@ json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns
     message["artifacts"].push_back(cell.found.at("artifact"));
   }
   const std::string where =
-      cell.grid.empty() ? cell.plugin.label() : fmt::format("{} with the chosen {}", cell.plugin.label(), canonical_params(cell.params));
-  PostprocessorHandle postprocessor = fitted ? std::move(fitted->handle) : PostprocessorHandle(cell.plugin, cell.params, where);
+      cell.grid.empty() ? cell.plugin.label()
+                        : fmt::format("{} with the chosen {}", cell.plugin.label(), canonical_params(cell.params));
+  PostprocessorHandle postprocessor =
+      fitted ? std::move(fitted->handle) : PostprocessorHandle(cell.plugin, cell.params, where);
   const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
   if (!fitted) fit(postprocessor, group.features, own);
   message["seconds_fit"] = fitted ? fitted->seconds : whole.seconds();
@@ -90,8 +94,10 @@ json score_cell(GroupCell& cell, const Group& group, const PointColumns& columns
     const at::Tensor scores = score_set(postprocessor, group.features, set.name, own);
     const fs::path file = fs::path(cell.job.at("folder").get<std::string>()) / "scores" / (set.name + ".npy");
     save_scores(group.out / file, scores);
-    message["scores"].push_back(
-        {{"set", set.name}, {"path", file.string()}, {"sha256", sha256_file(group.out / file)}, {"count", scores.size(0)}});
+    message["scores"].push_back({{"set", set.name},
+                                 {"path", file.string()},
+                                 {"sha256", sha256_file(group.out / file)},
+                                 {"count", scores.size(0)}});
   }
   message["seconds_score"] = watch.seconds();
   return message;
@@ -146,7 +152,8 @@ void add_quality(const json& job, Group& group) {
 
 void eval_group(const json& job) {
   prepare_torch(job);
-  const std::vector<PlannedSet> fit_sets = planned_sets(job.at("fit_sets")), score_sets = planned_sets(job.at("score_sets"));
+  const std::vector<PlannedSet> fit_sets = planned_sets(job.at("fit_sets")),
+                                score_sets = planned_sets(job.at("score_sets"));
   std::vector<GroupCell> cells;
   for (const json& cell : job.at("cells")) {
     send({{"type", "begin"}, {"cell", cell.at("cell")}});  // loading a plugin may end the process
@@ -164,12 +171,13 @@ void eval_group(const json& job) {
     if (!cell.observing()) return {};
     return [&observation, &cell](const ParamMap& params) { return observation->columns(cell, params); };
   };
-  const Observation::Calls calls{.failed = [](GroupCell& cell, const std::exception_ptr& why) { send_failed(cell.job, why); },
-                                 .search = [&](GroupCell& cell) { search(cell, out, FeatureFolder(features.folder()), columns_of(cell)); },
-                                 .begin =
-                                     [](const GroupCell* cell) {
-                                       send({{"type", "begin"}, {"cell", cell == nullptr ? json("") : cell->job.at("cell")}});
-                                     }};
+  const Observation::Calls calls{
+      .failed = [](GroupCell& cell, const std::exception_ptr& why) { send_failed(cell.job, why); },
+      .search = [&](GroupCell& cell) { search(cell, out, FeatureFolder(features.folder()), columns_of(cell)); },
+      .begin =
+          [](const GroupCell* cell) {
+            send({{"type", "begin"}, {"cell", cell == nullptr ? json("") : cell->job.at("cell")}});
+          }};
   observation.emplace(features, fit_sets, score_sets, cells, calls);
   observation->run();
   send({{"type", "passes"}, {"passes", passes_json(features.passes())}});

@@ -1,17 +1,20 @@
-#include <nlohmann/json.hpp>
-
 #include "engine/job.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "host/plugin.h"
 #include "models/network.h"
 
+#include <nlohmann/json.hpp>
+
 namespace nearfar {
 using nlohmann::json;
 
 void inspect(const json& job) {
   const PluginRegistry registry(plugin_search(job));
-  json document{{"torch", NEARFAR_TORCH_VERSION}, {"plugins", json::array()}, {"refusals", json::array()}, {"with_maps", json::array()}};
+  json document{{"torch", NEARFAR_TORCH_VERSION},
+                {"plugins", json::array()},
+                {"refusals", json::array()},
+                {"with_maps", json::array()}};
   for (const auto& refusal : registry.refusals())
     document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
   for (const LoadedPlugin& plugin : registry.plugins()) {

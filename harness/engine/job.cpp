@@ -1,11 +1,11 @@
 #include "engine/job.h"
 
+#include "config/experiment.h"
+#include "engine/cuda.h"
+
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-
-#include "config/experiment.h"
-#include "engine/cuda.h"
 
 namespace nearfar {
 namespace {
@@ -32,9 +32,9 @@ LoadedPlugin plugin_of(const nlohmann::json& job) {
   LoadedPlugin plugin = load_plugin(job.at("path").get<std::string>());
   const std::string planned = job.at("source_hash");
   if (plugin.description().source_hash != planned) {
-    throw Error(ErrorKind::plugin,
-                fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, planned {}); run the same command again",
-                            plugin.label(), plugin.description().source_hash, planned));
+    throw Error(ErrorKind::plugin, fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, "
+                                               "planned {}); run the same command again",
+                                               plugin.label(), plugin.description().source_hash, planned));
   }
   return plugin;
 }
@@ -60,10 +60,9 @@ JobImages::JobImages(const nlohmann::json& job) : benchmark_(load_benchmark(job.
 
 void JobImages::check_planned(const PlannedSet& planned, const std::string& found) const {
   if (found == planned.hash) return;
-  throw Error(
-      ErrorKind::data,
-      fmt::format("image set '{}' of {}: contents have changed since the plan was made (found {}, planned {}); run the same command again",
-                  planned.name, benchmark_.file.string(), found, planned.hash));
+  throw Error(ErrorKind::data, fmt::format("image set '{}' of {}: contents have changed since the plan was made (found "
+                                           "{}, planned {}); run the same command again",
+                                           planned.name, benchmark_.file.string(), found, planned.hash));
 }
 
 std::vector<ImageSet> JobImages::load(const std::vector<PlannedSet>& sets) const {
@@ -81,7 +80,8 @@ std::unique_ptr<ImageStream> JobImages::open(const PlannedSet& set) const {
 }
 
 std::string JobImages::preprocess() const {
-  return fmt::format("uint8-normalize-2 mean {} std {}", fmt::join(benchmark_.mean, " "), fmt::join(benchmark_.std, " "));
+  return fmt::format("uint8-normalize-2 mean {} std {}", fmt::join(benchmark_.mean, " "),
+                     fmt::join(benchmark_.std, " "));
 }
 
 ImageView JobImages::view(const ImageSet& set) const {

@@ -7,6 +7,7 @@
 #include "models/images.h"
 
 #include <nearfar/params.h>
+
 #include <nlohmann/json.hpp>
 
 #include <memory>
@@ -31,8 +32,8 @@ struct PlannedSet {
 };
 std::vector<PlannedSet> planned_sets(const nlohmann::json& sets);
 
-/// The images of a job's benchmark. Sets are decoded when asked for; sets other than the plan's (files of other sizes, changed lists) are
-/// Error(data).
+/// The images of a job's benchmark. Sets are decoded when asked for; sets other than the plan's (files of other sizes,
+/// changed lists) are Error(data).
 class JobImages {
  public:
   explicit JobImages(const nlohmann::json& job);

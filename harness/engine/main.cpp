@@ -1,19 +1,20 @@
-// nearfar-engine VERB: the child process that links LibTorch. The job is JSON on stdin, messages are JSON lines on descriptor 3.
+// nearfar-engine VERB: the child process that links LibTorch. The job is JSON on stdin, messages are JSON lines on
+// descriptor 3.
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/messages.h"
+#include "engine/verbs.h"
+#include "train/trainer.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
-
-#include "base/error.h"
-#include "base/log.h"
-#include "engine/messages.h"
-#include "engine/verbs.h"
-#include "train/trainer.h"
 
 namespace {
 using nearfar::ErrorKind;
@@ -27,13 +28,15 @@ int report(const std::string& verb, ErrorKind kind, const std::string& message, 
 
 int run(const std::string& verb) {
   using Verb = void (*)(const nlohmann::json&);
-  static const std::map<std::string, Verb> verbs{
-      {"inspect", nearfar::inspect}, {"models", nearfar::models},    {"weights", nearfar::weights}, {"import", nearfar::import_file},
-      {"score", nearfar::score},     {"train", nearfar::train_cell}, {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
+  static const std::map<std::string, Verb> verbs{{"inspect", nearfar::inspect}, {"models", nearfar::models},
+                                                 {"weights", nearfar::weights}, {"import", nearfar::import_file},
+                                                 {"score", nearfar::score},     {"train", nearfar::train_cell},
+                                                 {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
   const auto found = verbs.find(verb);
   if (found == verbs.end())
-    throw nearfar::Error(ErrorKind::config,
-                         fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
+    throw nearfar::Error(
+        ErrorKind::config,
+        fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
   const std::string job(std::istreambuf_iterator<char>(std::cin), {});
   nearfar::watch_for_stop();
   found->second(nlohmann::json::parse(job));

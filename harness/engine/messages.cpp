@@ -1,13 +1,13 @@
 #include "engine/messages.h"
 
+#include "base/error.h"
+#include "base/stopwatch.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-
-#include "base/error.h"
-#include "base/stopwatch.h"
 
 namespace nearfar {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
-/// Messages to the parent: JSON lines on file descriptor 3 (docs/engine-protocol.md). One write a line, so lines never mix.
-/// Without that descriptor (a person runs the engine by hand) they go to stdout.
+/// Messages to the parent: JSON lines on file descriptor 3 (docs/engine-protocol.md). One write a line, so lines never
+/// mix. Without that descriptor (a person runs the engine by hand) they go to stdout.
 #include <nlohmann/json.hpp>
 
 #include <string_view>

@@ -1,11 +1,5 @@
 #include "engine/model.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
-#include <map>
-
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -15,6 +9,12 @@
 #include "features/quality.h"
 #include "models/checkpoint.h"
 #include "models/import.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace nearfar {
 namespace {
@@ -38,7 +38,8 @@ std::string weights_hash(const json& model) {
   const fs::path file = model.at("checkpoint").get<std::string>();
   const std::string found = sha256_file(file);
   if (model.contains("sha256") && model.at("sha256") != found) {
-    throw Error(ErrorKind::data, fmt::format("{}: has changed since the plan was made; run the same command again", file.string()));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: has changed since the plan was made; run the same command again", file.string()));
   }
   return found;
 }
@@ -54,7 +55,8 @@ Counts count(const Classification& result) {
 
 }  // namespace
 
-ModelFeatures::ModelFeatures(const json& job, std::size_t sets) : job_(job), sets_(static_cast<double>(std::max<std::size_t>(1, sets))) {
+ModelFeatures::ModelFeatures(const json& job, std::size_t sets)
+    : job_(job), sets_(static_cast<double>(std::max<std::size_t>(1, sets))) {
   const json& model = job.at("model");
   if (model.at("origin") == "features") {
     folder_ = model.at("folder").get<std::string>();
@@ -77,7 +79,8 @@ Network& ModelFeatures::network() {
 void ModelFeatures::ensure(const PlannedSet& set, const std::vector<Observer>& observers) {
   ++done_;
   if (!images_) {
-    if (!observers.empty()) throw Error(ErrorKind::data, fmt::format("{}: features alone have no network to look into", folder_.string()));
+    if (!observers.empty())
+      throw Error(ErrorKind::data, fmt::format("{}: features alone have no network to look into", folder_.string()));
     return;
   }
   if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between image sets");
@@ -94,8 +97,8 @@ void ModelFeatures::ensure(const PlannedSet& set, const std::vector<Observer>& o
       folder_ / set.name, key, [this]() -> Network& { return network(); }, images_->normalization(), open, observers,
       [&](std::int64_t done) {
         if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped within an image set; it begins again");
-        send_progress(done_ - 1 + static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total)), std::max(sets_, done_),
-                      fmt::format("{} features of {} {}/{}", label, set.name, done, total));
+        send_progress(done_ - 1 + static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, total)),
+                      std::max(sets_, done_), fmt::format("{} features of {} {}/{}", label, set.name, done, total));
       });
   if (counts.forward != 0) passes_.push_back({set.name, counts});
 }
@@ -111,8 +114,9 @@ ModelAccuracy model_accuracy(const json& job, const FeatureFolder& folder) {
     if (found != counts.end()) return found->second;
     const FeatureBatch batch = folder.set(name, linear ? kLogits : kFeatures);
     if (!batch.labels.defined()) return Counts{};
-    const Classification result = linear ? linear_accuracy(batch.logits, batch.labels)
-                                         : ncm_accuracy(train.features, train.labels, folder.classes(), batch.features, batch.labels);
+    const Classification result =
+        linear ? linear_accuracy(batch.logits, batch.labels)
+               : ncm_accuracy(train.features, train.labels, folder.classes(), batch.features, batch.labels);
     return counts[name] = count(result);
   };
   ModelAccuracy accuracy{.classifier = linear ? "linear" : "ncm", .rows = {}};
@@ -137,8 +141,9 @@ json classifier_quality(const FeatureFolder& folder, const ModelAccuracy& accura
   const FeatureBatch test = folder.set("test", linear ? kLogits : kFeatures);
   if (test.labels.numel() == 0) return nullptr;
   const FeatureBatch train = linear ? FeatureBatch{} : folder.set("train", kFeatures);
-  const Classification result = linear ? linear_accuracy(test.logits, test.labels)
-                                       : ncm_accuracy(train.features, train.labels, folder.classes(), test.features, test.labels);
+  const Classification result =
+      linear ? linear_accuracy(test.logits, test.labels)
+             : ncm_accuracy(train.features, train.labels, folder.classes(), test.features, test.labels);
   json quality{{"set", "test"},
                {"classifier", accuracy.classifier},
                {"images", test.labels.numel()},

@@ -1,5 +1,6 @@
 #pragma once
-/// The model of an eval job: a network that is loaded only if some image set has no features yet, and the folder of its features.
+/// The model of an eval job: a network that is loaded only if some image set has no features yet, and the folder of its
+/// features.
 #include "engine/job.h"
 #include "features/extract.h"
 #include "features/folder.h"
@@ -24,8 +25,8 @@ class ModelFeatures {
 
   /// The feature folder, the model's own for a model of features.
   const std::filesystem::path& folder() const { return folder_; }
-  /// One pass over the set's images for whatever is missing of its features and of the observers' columns. Of a model of features:
-  /// nothing, and an observer is Error(data).
+  /// One pass over the set's images for whatever is missing of its features and of the observers' columns. Of a model
+  /// of features: nothing, and an observer is Error(data).
   void ensure(const PlannedSet& set, const std::vector<Observer>& observers = {});
 
   struct Pass {
@@ -47,8 +48,9 @@ class ModelFeatures {
   std::vector<Pass> passes_;
 };
 
-/// One row of accuracy for each protocol of the job: `test`, or `test` and the protocol's shifted sets pooled, by the linear head or,
-/// without one, by nearest class mean. Empty if the folder has neither logits nor train features, or no labels.
+/// One row of accuracy for each protocol of the job: `test`, or `test` and the protocol's shifted sets pooled, by the
+/// linear head or, without one, by nearest class mean. Empty if the folder has neither logits nor train features, or no
+/// labels.
 struct AccuracyRow {
   std::string protocol, dataset;  ///< dataset: "test" or "test+csid"
   double value = 0;
@@ -59,8 +61,9 @@ struct ModelAccuracy {
 };
 ModelAccuracy model_accuracy(const nlohmann::json& job, const FeatureFolder& folder);
 
-/// The quality of the model's classifier on `test`, as JSON: {"set","classifier","images","accuracy","nll","ece","ece_bins",
-/// "classes":[{"class","images","correct"}]}; nll and ece are null without logits. null if there is no accuracy.
+/// The quality of the model's classifier on `test`, as JSON:
+/// {"set","classifier","images","accuracy","nll","ece","ece_bins", "classes":[{"class","images","correct"}]}; nll and
+/// ece are null without logits. null if there is no accuracy.
 nlohmann::json classifier_quality(const FeatureFolder& folder, const ModelAccuracy& accuracy);
 
 /// Images left out of the sets because they could not be read.

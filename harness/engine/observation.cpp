@@ -1,10 +1,10 @@
 #include "engine/observation.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "base/error.h"
 
 namespace nearfar {
 
@@ -31,10 +31,15 @@ struct Observation::Point {
 
 Observation::Observation(ModelFeatures& features, std::vector<PlannedSet> fit_sets, std::vector<PlannedSet> score_sets,
                          std::vector<GroupCell>& cells, Calls calls)
-    : features_(features), fit_sets_(std::move(fit_sets)), score_sets_(std::move(score_sets)), cells_(cells), calls_(std::move(calls)) {
+    : features_(features),
+      fit_sets_(std::move(fit_sets)),
+      score_sets_(std::move(score_sets)),
+      cells_(cells),
+      calls_(std::move(calls)) {
   // What is fitted on the train images looks at the validation images afterwards.
   const auto order = [](const PlannedSet& set) { return set.name == "train" ? 0 : set.name == "val" ? 1 : 2; };
-  std::stable_sort(fit_sets_.begin(), fit_sets_.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
+  std::stable_sort(fit_sets_.begin(), fit_sets_.end(),
+                   [&](const auto& a, const auto& b) { return order(a) < order(b); });
 }
 
 Observation::~Observation() = default;
@@ -61,7 +66,8 @@ void Observation::make_points() {
       for (std::size_t i = 0; i < std::max<std::size_t>(1, cell.grid.size()); ++i) {
         ParamMap params = cell.fixed;
         if (!cell.grid.empty()) params.merge(cell.grid.point(i));
-        points_.push_back(std::make_unique<Point>(Point{cell, PostprocessorHandle(cell.plugin, params, cell.plugin.label())}));
+        points_.push_back(
+            std::make_unique<Point>(Point{cell, PostprocessorHandle(cell.plugin, params, cell.plugin.label())}));
       }
     });
   }
@@ -72,15 +78,16 @@ std::string Observation::key(const GroupCell& cell, const ParamMap& params, bool
   const PluginDescription& plugin = cell.plugin.description();
   ParamMap those;
   for (const auto& [name, value] : params) {
-    const bool observed = std::find(plugin.observed_params.begin(), plugin.observed_params.end(), name) != plugin.observed_params.end();
+    const bool observed =
+        std::find(plugin.observed_params.begin(), plugin.observed_params.end(), name) != plugin.observed_params.end();
     if (fitted || observed) those.emplace(name, value);
   }
-  std::string text =
-      fmt::format("{} {} {} {}", plugin.name, plugin.source_hash, fitted ? "observe_fitted" : "observe", canonical_params(those));
+  std::string text = fmt::format("{} {} {} {}", plugin.name, plugin.source_hash, fitted ? "observe_fitted" : "observe",
+                                 canonical_params(those));
   if (!fitted) return text;
   for (const PlannedSet& set : fit_sets_) {
-    const bool looked_at =
-        (set.name == "train" && (cell.plugin.needs() & kTrain) != 0) || (set.name == "val" && (cell.plugin.needs() & kValidation) != 0);
+    const bool looked_at = (set.name == "train" && (cell.plugin.needs() & kTrain) != 0) ||
+                           (set.name == "val" && (cell.plugin.needs() & kValidation) != 0);
     if (looked_at) text += fmt::format(" {}={}", set.name, set.hash);
   }
   return text;
@@ -115,7 +122,8 @@ std::vector<Observer> Observation::observers(const PlannedSet& set) {
   for (const auto& point : points_) {
     const GroupCell& cell = point->cell;
     if (cell.failed || point->refused) continue;
-    const bool to_fit = (set.name == "train" && point->needs(kTrain)) || (set.name == "val" && point->needs(kValidation));
+    const bool to_fit =
+        (set.name == "train" && point->needs(kTrain)) || (set.name == "val" && point->needs(kValidation));
     const bool to_score = is_fit_set ? set.name != "train" && !cell.grid.empty() : point->is_chosen();
     const bool fitted_differ = point->handle.observes_fitted();
     if (to_fit || (to_score && !fitted_differ)) all.push_back(observer(*point, false));
@@ -127,7 +135,8 @@ std::vector<Observer> Observation::observers(const PlannedSet& set) {
 void Observation::pass(const PlannedSet& set) { features_.ensure(set, observers(set)); }
 
 void Observation::fit_points(bool with_validation) {
-  const bool any = std::any_of(points_.begin(), points_.end(), [](const auto& point) { return point->handle.observes_fitted(); });
+  const bool any =
+      std::any_of(points_.begin(), points_.end(), [](const auto& point) { return point->handle.observes_fitted(); });
   if (!any) return;  // the others are fitted where they are scored
   const FeatureFolder folder(features_.folder());
   for (const auto& point : points_) {
@@ -176,7 +185,8 @@ void Observation::run() {
 }
 
 std::optional<Observation::Fitted> Observation::take_fitted(const GroupCell& cell) {
-  const auto found = std::find_if(points_.begin(), points_.end(), [&](const auto& point) { return &point->cell == &cell; });
+  const auto found =
+      std::find_if(points_.begin(), points_.end(), [&](const auto& point) { return &point->cell == &cell; });
   if (found == points_.end()) return {};
   Fitted fitted{std::move((*found)->handle), (*found)->seconds_fit};
   points_.erase(found);

@@ -1,7 +1,7 @@
 #pragma once
-/// The plan of needs of a group of eval cells: which image set has to pass through the network, what is kept of it besides features and
-/// logits for the cells that look inside, and in which order: train, then what is fitted on it, validation, parameter searches, and last
-/// the scored sets, which are looked at with the chosen parameters only.
+/// The plan of needs of a group of eval cells: which image set has to pass through the network, what is kept of it
+/// besides features and logits for the cells that look inside, and in which order: train, then what is fitted on it,
+/// validation, parameter searches, and last the scored sets, which are looked at with the chosen parameters only.
 #include "engine/model.h"
 #include "engine/scoring.h"
 #include "host/call.h"
@@ -35,15 +35,15 @@ struct GroupCell {
 
 class Observation {
  public:
-  /// `failed` tells the parent of a cell that cannot go on. `search` chooses a cell's parameters. `begin` names the cell that works now;
-  /// nullptr: none in particular.
+  /// `failed` tells the parent of a cell that cannot go on. `search` chooses a cell's parameters. `begin` names the
+  /// cell that works now; nullptr: none in particular.
   struct Calls {
     std::function<void(GroupCell&, const std::exception_ptr&)> failed;
     std::function<void(GroupCell&)> search;
     std::function<void(const GroupCell*)> begin;
   };
-  Observation(ModelFeatures& features, std::vector<PlannedSet> fit_sets, std::vector<PlannedSet> score_sets, std::vector<GroupCell>& cells,
-              Calls calls);
+  Observation(ModelFeatures& features, std::vector<PlannedSet> fit_sets, std::vector<PlannedSet> score_sets,
+              std::vector<GroupCell>& cells, Calls calls);
 
   ~Observation();
   Observation(const Observation&) = delete;
@@ -55,8 +55,8 @@ class Observation {
   /// The columns of a cell with complete parameters.
   Columns columns(const GroupCell& cell, const ParamMap& params) const;
 
-  /// The postprocessor of a cell with its chosen parameters where run() had to fit it, and the seconds of that; nothing for the others,
-  /// which are fitted where they are scored. Given once.
+  /// The postprocessor of a cell with its chosen parameters where run() had to fit it, and the seconds of that; nothing
+  /// for the others, which are fitted where they are scored. Given once.
   struct Fitted {
     PostprocessorHandle handle;
     double seconds = 0;

@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/npy.h"
 #include "base/stopwatch.h"
 #include "engine/job.h"
@@ -11,6 +7,9 @@
 #include "features/folder.h"
 #include "host/call.h"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 namespace nearfar {
 using nlohmann::json;
 
@@ -18,7 +17,8 @@ void score(const json& job) {
   prepare_torch(job);
   const PluginRegistry registry(plugin_search(job));
   const LoadedPlugin& plugin = registry.find(PluginKind::postprocessor, job.at("name").get<std::string>());
-  const ParamMap given = params_from_text(plugin.params(), job.at("assignments").get<std::vector<std::string>>(), plugin.label());
+  const ParamMap given =
+      params_from_text(plugin.params(), job.at("assignments").get<std::vector<std::string>>(), plugin.label());
   const FeatureFolder folder(job.at("features").get<std::string>());
   PostprocessorHandle postprocessor(plugin, given, plugin.label());
   const double seconds_fit = fit(postprocessor, folder);

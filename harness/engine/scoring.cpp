@@ -1,16 +1,17 @@
 #include "engine/scoring.h"
 
+#include "base/npy.h"
+#include "base/stopwatch.h"
+
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/npy.h"
-#include "base/stopwatch.h"
-
 namespace nearfar {
 namespace {
-// Large enough that GEMMs run at full speed, small enough that an N x block intermediate stays in cache-friendly memory.
+// Large enough that GEMMs run at full speed, small enough that an N x block intermediate stays in cache-friendly
+// memory.
 constexpr std::int64_t kBlockRows = 4096;
 
 at::Tensor block_of(const at::Tensor& whole, std::int64_t first, std::int64_t rows) {

@@ -9,7 +9,8 @@
 
 namespace nearfar {
 
-/// Finds the columns that a postprocessor's observe() (or, `fitted`, observe_fitted()) kept of a set. Empty: there are none.
+/// Finds the columns that a postprocessor's observe() (or, `fitted`, observe_fitted()) kept of a set. Empty: there are
+/// none.
 using Columns = std::function<at::Tensor(const std::string& set, bool fitted)>;
 
 /// Hands the postprocessor what it declared. Returns wall seconds.

@@ -1,9 +1,3 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <functional>
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -16,6 +10,12 @@
 #include "features/folder.h"
 #include "host/call.h"
 #include "train/trainer.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <functional>
 
 namespace nearfar {
 namespace {
@@ -38,14 +38,19 @@ class GuardedLoss final : public Loss {
 json history_json(const std::vector<EpochRecord>& history) {
   json rows = json::array();
   for (const EpochRecord& epoch : history) {
-    rows.push_back({{"epoch", epoch.epoch}, {"loss", epoch.loss}, {"learning_rate", epoch.learning_rate}, {"val_accuracy", nullptr}});
+    rows.push_back({{"epoch", epoch.epoch},
+                    {"loss", epoch.loss},
+                    {"learning_rate", epoch.learning_rate},
+                    {"val_accuracy", nullptr}});
     if (epoch.val_accuracy) rows.back()["val_accuracy"] = *epoch.val_accuracy;
   }
   return rows;
 }
 
-/// Accuracy on `test` by the model's classifier; leaves the features of both sets in the cache, where the evaluation finds them.
-double test_accuracy(const json& job, const JobImages& images, const fs::path& checkpoint, const ImageSet& train, const ImageSet& test) {
+/// Accuracy on `test` by the model's classifier; leaves the features of both sets in the cache, where the evaluation
+/// finds them.
+double test_accuracy(const json& job, const JobImages& images, const fs::path& checkpoint, const ImageSet& train,
+                     const ImageSet& test) {
   const auto network = load_network(checkpoint);
   const fs::path folder = fs::path(job.at("out").get<std::string>()) / job.at("features").get<std::string>();
   const std::string weights = sha256_file(checkpoint);

@@ -1,14 +1,14 @@
 #include "engine/tuning.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <span>
-
 #include "base/error.h"
 #include "engine/messages.h"
 #include "engine/scoring.h"
 #include "metrics/ranking.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
 
 namespace nearfar {
 namespace {
@@ -60,8 +60,9 @@ TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGr
   }
   if (best == 0) {
     const std::string& why = result.trace.front().refused;
-    throw Error(ErrorKind::config, fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
-                                               why.empty() ? "every AUROC on the validation sets is 0" : why));
+    throw Error(ErrorKind::config,
+                fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
+                            why.empty() ? "every AUROC on the validation sets is 0" : why));
   }
   const auto tied = [&](const TunePoint& point) { return point.refused.empty() && point.auroc == best; };
   result.ties = static_cast<std::size_t>(std::count_if(result.trace.begin(), result.trace.end(), tied)) - 1;

@@ -1,10 +1,12 @@
 #pragma once
-/// One function per verb of nearfar-engine. Each reads its job, sends its messages and throws Error for what concerns the whole job.
+/// One function per verb of nearfar-engine. Each reads its job, sends its messages and throws Error for what concerns
+/// the whole job.
 #include <nlohmann/json_fwd.hpp>
 
 namespace nearfar {
 
-/// Every plugin on the search path: {"directories":[…],"installed":"…"} → {"torch","plugins":[…],"refusals":[{"path","message"}]}.
+/// Every plugin on the search path: {"directories":[…],"installed":"…"} →
+/// {"torch","plugins":[…],"refusals":[{"path","message"}]}.
 void inspect(const nlohmann::json& job);
 /// The architectures there are: [{"name","image_size","feature_dim","parameters"}], with 10 classes.
 void models(const nlohmann::json& job);

@@ -1,10 +1,9 @@
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "models/import.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 namespace {

@@ -9,8 +9,8 @@
 #include <ATen/ops/empty.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -22,8 +22,8 @@ namespace {
 
 constexpr const char* kFormat = "nearfar-features-2";
 
-// With observers, pixels a batch: all maps and the graph of a ResNet are about 7 KB a pixel, so 2 GB, and 4 more where a method asks for
-// float64.
+// With observers, pixels a batch: all maps and the graph of a ResNet are about 7 KB a pixel, so 2 GB, and 4 more where
+// a method asks for float64.
 constexpr std::int64_t kObservedPixels = std::int64_t{1} << 18;
 
 template <class T>
@@ -34,14 +34,18 @@ void write_tensor(const fs::path& file, const at::Tensor& tensor) {
 }
 
 nlohmann::ordered_json key_json(const FeatureKey& key) {
-  return {
-      {"format", kFormat}, {"checkpoint", key.checkpoint}, {"images", key.images}, {"preprocess", key.preprocess}, {"dtype", key.dtype}};
+  return {{"format", kFormat},
+          {"checkpoint", key.checkpoint},
+          {"images", key.images},
+          {"preprocess", key.preprocess},
+          {"dtype", key.dtype}};
 }
 
 /// Shape, size in bytes and content hash of one .npy file.
 nlohmann::ordered_json file_json(const fs::path& file) {
   const NpyArray array(file);
-  return {{"shape", array.shape()}, {"bytes", fs::file_size(file)}, {"xxh3", fmt::format("{:016x}", xxh3(array.bytes()))}};
+  return {
+      {"shape", array.shape()}, {"bytes", fs::file_size(file)}, {"xxh3", fmt::format("{:016x}", xxh3(array.bytes()))}};
 }
 
 bool file_matches(const fs::path& file, const nlohmann::json& expected, bool full) {
@@ -126,8 +130,9 @@ class ColumnWriter {
     try {
       at::Tensor rows = observer_.observe(batch);
       if (rows.size(1) != width_ && width_ != 0) {
-        throw Error(ErrorKind::plugin,
-                    fmt::format("observe() gave {} columns, then {}; expected the same for every batch", width_, rows.size(1)));
+        throw Error(
+            ErrorKind::plugin,
+            fmt::format("observe() gave {} columns, then {}; expected the same for every batch", width_, rows.size(1)));
       }
       width_ = rows.size(1);
       return rows;
@@ -165,8 +170,8 @@ class ColumnWriter {
 /// One pass over a stream into the .npy files of `folder`: the set's own unless it is there already, and columns.
 class Extraction {
  public:
-  Extraction(const fs::path& folder, bool whole, Network& network, const Normalization& normalization, const SetInfo& info,
-             const std::vector<const Observer*>& observers)
+  Extraction(const fs::path& folder, bool whole, Network& network, const Normalization& normalization,
+             const SetInfo& info, const std::vector<const Observer*>& observers)
       : network_(network), normalization_(normalization), info_(info) {
     if (whole) {
       features_.emplace(folder / "features.npy", NpyType::float32, std::vector<std::int64_t>{network.feature_dim()});
@@ -196,7 +201,8 @@ class Extraction {
     check_images(view);
     pixels_ = xxh3(std::as_bytes(slab.pixels), pixels_);
     const std::int64_t step =
-        columns_.empty() ? slab.count : std::clamp<std::int64_t>(kObservedPixels / (info_.height * info_.width), 1, slab.count);
+        columns_.empty() ? slab.count
+                         : std::clamp<std::int64_t>(kObservedPixels / (info_.height * info_.width), 1, slab.count);
     for (std::int64_t begin = 0; begin < slab.count; begin += step) {
       add_batch(view, begin, std::min(begin + step, slab.count), slab);
     }
@@ -221,7 +227,9 @@ class Extraction {
       const std::int64_t row = from - begin;
       if (features_) append(*features_, batch->features().narrow(0, row, count));
       if (logits_) append(*logits_, batch->logits().narrow(0, row, count));
-      if (labels_) labels_->append(std::as_bytes(view.labels.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(count))));
+      if (labels_)
+        labels_->append(
+            std::as_bytes(view.labels.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(count))));
       for (std::size_t i = 0; i < columns_.size(); ++i) {
         if (looks[i].defined()) columns_[i].append(looks[i].narrow(0, row, count));
       }
@@ -256,7 +264,8 @@ void put_columns(const fs::path& fresh, const fs::path& folder) {
   fs::remove_all(fresh);
 }
 
-/// Puts `fresh` where `folder` is or was; if another process put the same set there, only the columns, which are not in it.
+/// Puts `fresh` where `folder` is or was; if another process put the same set there, only the columns, which are not in
+/// it.
 void put_in_place(const fs::path& fresh, const fs::path& stale, const fs::path& folder, const FeatureKey& key) {
   if (fs::exists(folder) && !features_cached(folder, key)) {
     fs::remove_all(stale);
@@ -280,8 +289,11 @@ void write_manifest(const fs::path& folder, const FeatureKey& key, const Feature
   for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
     if (fs::exists(folder / name)) files[name] = file_json(folder / name);
   }
-  const nlohmann::ordered_json manifest{
-      {"key", key_json(key)}, {"images", facts.images}, {"unreadable", facts.unreadable}, {"pixels", facts.pixels}, {"files", files}};
+  const nlohmann::ordered_json manifest{{"key", key_json(key)},
+                                        {"images", facts.images},
+                                        {"unreadable", facts.unreadable},
+                                        {"pixels", facts.pixels},
+                                        {"files", files}};
   write_file_atomic(folder / "manifest.json", manifest.dump(2) + "\n");
 }
 
@@ -304,12 +316,15 @@ at::Tensor map_columns(const fs::path& folder, const std::string& columns) {
 }
 
 PassCounts ensure_features(const fs::path& folder, const FeatureKey& key, const std::function<Network&()>& network,
-                           const Normalization& normalization, const std::function<std::unique_ptr<ImageStream>()>& open,
-                           const std::vector<Observer>& observers, const std::function<void(std::int64_t)>& progress) try {
+                           const Normalization& normalization,
+                           const std::function<std::unique_ptr<ImageStream>()>& open,
+                           const std::vector<Observer>& observers,
+                           const std::function<void(std::int64_t)>& progress) try {
   const bool whole = !features_cached(folder, key);
   std::vector<const Observer*> missing;
   for (const Observer& observer : observers) {
-    const bool twice = std::any_of(missing.begin(), missing.end(), [&](const Observer* other) { return other->key == observer.key; });
+    const bool twice =
+        std::any_of(missing.begin(), missing.end(), [&](const Observer* other) { return other->key == observer.key; });
     if (!twice && (whole || !columns_cached(folder, key, observer.key))) missing.push_back(&observer);
   }
   if (!whole && missing.empty()) return {};

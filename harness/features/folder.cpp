@@ -22,7 +22,8 @@ constexpr const char* kGroups[] = {"near", "far", "csid", "control"};
 constexpr const char* kArrays[] = {"features.npy", "logits.npy", "labels.npy"};
 
 bool is_set(const fs::path& folder) {
-  return std::any_of(std::begin(kArrays), std::end(kArrays), [&](const char* name) { return fs::is_regular_file(folder / name); });
+  return std::any_of(std::begin(kArrays), std::end(kArrays),
+                     [&](const char* name) { return fs::is_regular_file(folder / name); });
 }
 
 std::vector<std::string> find_sets(const fs::path& folder) {
@@ -57,23 +58,27 @@ at::ScalarType scalar_type(const NpyArray& array) {
     case NpyType::boolean:
       return at::kBool;
     default:
-      throw Error(ErrorKind::data, fmt::format("{}: {} arrays are not read here", array.file().string(), npy_type_name(array.type())));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: {} arrays are not read here", array.file().string(), npy_type_name(array.type())));
   }
 }
 
 /// map_npy, and the element type must be `type`.
 at::Tensor map_typed(const fs::path& file, std::size_t dimensions, at::ScalarType type, const char* type_name) {
-  if (!fs::is_regular_file(file)) throw Error(ErrorKind::data, fmt::format("{}: missing, and asked for here", file.string()));
+  if (!fs::is_regular_file(file))
+    throw Error(ErrorKind::data, fmt::format("{}: missing, and asked for here", file.string()));
   at::Tensor tensor = map_npy(file, dimensions);
   if (tensor.scalar_type() != type) {
-    throw Error(ErrorKind::data, fmt::format("{}: is {}, expected {}", file.string(), c10::toString(tensor.scalar_type()), type_name));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: is {}, expected {}", file.string(), c10::toString(tensor.scalar_type()), type_name));
   }
   return tensor;
 }
 
 void check_same(const fs::path& folder, const char* what, std::int64_t found, const char* of, std::int64_t expected) {
   if (found != expected) {
-    throw Error(ErrorKind::data, fmt::format("{}: {} is {}, expected {} as in {}", folder.string(), what, found, expected, of));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: {} is {}, expected {} as in {}", folder.string(), what, found, expected, of));
   }
 }
 
@@ -83,7 +88,8 @@ at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
   // shared_ptr: the map lives as long as any tensor that views it.
   const auto array = std::make_shared<const NpyArray>(file);
   if (array->shape().size() != dimensions) {
-    throw Error(ErrorKind::data, fmt::format("{}: has {} axes, expected {}", file.string(), array->shape().size(), dimensions));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: has {} axes, expected {}", file.string(), array->shape().size(), dimensions));
   }
   const at::ScalarType type = scalar_type(*array);
   if (array->size() == 0) return at::empty(array->shape(), type);
@@ -92,21 +98,25 @@ at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
 }
 
 FeatureFolder::FeatureFolder(fs::path folder) : folder_(std::move(folder)) {
-  if (!fs::is_directory(folder_)) throw Error(ErrorKind::data, folder_.string() + ": no such folder; expected a feature folder");
+  if (!fs::is_directory(folder_))
+    throw Error(ErrorKind::data, folder_.string() + ": no such folder; expected a feature folder");
   sets_ = find_sets(folder_);
   if (sets_.empty()) {
-    throw Error(ErrorKind::data, folder_.string() +
-                                     ": holds no image set; expected SET/features.npy, SET/logits.npy or SET/labels.npy with SET = "
-                                     "train, val, test, ood_val, near/NAME, far/NAME or csid/NAME");
+    throw Error(ErrorKind::data,
+                folder_.string() +
+                    ": holds no image set; expected SET/features.npy, SET/logits.npy or SET/labels.npy with SET = "
+                    "train, val, test, ood_val, near/NAME, far/NAME or csid/NAME");
   }
 }
 
-bool FeatureFolder::has(std::string_view name) const { return std::find(sets_.begin(), sets_.end(), name) != sets_.end(); }
+bool FeatureFolder::has(std::string_view name) const {
+  return std::find(sets_.begin(), sets_.end(), name) != sets_.end();
+}
 
 FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
   if (!has(name)) {
-    throw Error(ErrorKind::data,
-                fmt::format("{}: no image set '{}'{}; there are: {}", folder_.string(), name, suggestion(name, sets_), join(sets_, ", ")));
+    throw Error(ErrorKind::data, fmt::format("{}: no image set '{}'{}; there are: {}", folder_.string(), name,
+                                             suggestion(name, sets_), join(sets_, ", ")));
   }
   const fs::path folder = folder_ / name;
   FeatureBatch batch;
@@ -132,7 +142,8 @@ FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
   if (has_head()) {
     const HeadWeights weights = head();
     if (batch.features.defined())
-      check_same(folder, "the width of features.npy", batch.features.size(1), "head/weight.npy", weights.weight.size(1));
+      check_same(folder, "the width of features.npy", batch.features.size(1), "head/weight.npy",
+                 weights.weight.size(1));
     if (batch.logits.defined())
       check_same(folder, "the width of logits.npy", batch.logits.size(1), "head/weight.npy", weights.weight.size(0));
   }
@@ -159,7 +170,8 @@ std::int64_t FeatureFolder::classes() const {
     const at::Tensor labels = set("train", 0).labels;
     if (labels.numel() > 0) return labels.max().item<std::int64_t>() + 1;
   }
-  throw Error(ErrorKind::data, folder_.string() + ": the number of classes is unknown: no head, no logits and no train labels");
+  throw Error(ErrorKind::data,
+              folder_.string() + ": the number of classes is unknown: no head, no logits and no train labels");
 }
 
 }  // namespace nearfar

@@ -1,7 +1,8 @@
 #pragma once
 /// A model's feature folder, made by nearfar or by anyone:
-///   head/weight.npy [C,D], head/bias.npy [C], and per image set SET/features.npy [N,D] float32, SET/logits.npy [N,C] float32,
-///   SET/labels.npy [N] int64, with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME, control/NAME.
+///   head/weight.npy [C,D], head/bias.npy [C], and per image set SET/features.npy [N,D] float32, SET/logits.npy [N,C]
+///   float32, SET/labels.npy [N] int64, with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME,
+///   control/NAME.
 /// Tensors map the files: read-only memory (writing into one ends the process), kept mapped as long as a tensor lives.
 #include <nearfar/features.h>
 
@@ -12,7 +13,8 @@
 
 namespace nearfar {
 
-/// A mapped array as a tensor: float32, float64, int64, int32, uint8 or bool. Error(data) unless it has `dimensions` axes.
+/// A mapped array as a tensor: float32, float64, int64, int32, uint8 or bool. Error(data) unless it has `dimensions`
+/// axes.
 at::Tensor map_npy(const std::filesystem::path& file, std::size_t dimensions);
 
 /// Const functions are safe from any thread.
@@ -26,15 +28,16 @@ class FeatureFolder {
   const std::vector<std::string>& sets() const { return sets_; }
   bool has(std::string_view name) const;
 
-  /// What `needs` asks for of kLogits, kFeatures and kNormalizedFeatures (computed here), and labels where there are any; the rest is
-  /// undefined. Error(data) naming the file: missing, another type or number of axes, or numbers of rows that differ within the set, or
-  /// widths that differ from the head's.
+  /// What `needs` asks for of kLogits, kFeatures and kNormalizedFeatures (computed here), and labels where there are
+  /// any; the rest is undefined. Error(data) naming the file: missing, another type or number of axes, or numbers of
+  /// rows that differ within the set, or widths that differ from the head's.
   FeatureBatch set(std::string_view name, Needs needs) const;
 
   bool has_head() const;
   /// Error(data) if missing or of shapes that do not fit each other.
   HeadWeights head() const;
-  /// From the head, else the columns of a set's logits, else the largest train label + 1. Error(data) if none of these is there.
+  /// From the head, else the columns of a set's logits, else the largest train label + 1. Error(data) if none of these
+  /// is there.
   std::int64_t classes() const;
 
  private:

@@ -10,7 +10,8 @@
 namespace nearfar {
 namespace {
 
-/// What was asked for and what came of it: methods often ask for the same (ODIN's and i-ODIN's gradient, AdaSCALE's changed images).
+/// What was asked for and what came of it: methods often ask for the same (ODIN's and i-ODIN's gradient, AdaSCALE's
+/// changed images).
 template <class Result>
 class Memory {
  public:
@@ -98,7 +99,8 @@ class NetworkPass::Batch final : public NetworkBatch {
 
   at::Tensor logit_gradient(const at::Tensor& direction) override {
     require(kInputGradients, "a gradient");
-    if (!graph_logits_.defined()) throw Error(ErrorKind::plugin, "asks for a gradient of logits of a network without a linear head");
+    if (!graph_logits_.defined())
+      throw Error(ErrorKind::plugin, "asks for a gradient of logits of a network without a linear head");
     return gradient(kLogitStage, graph_logits_, direction);
   }
   at::Tensor map_gradient(std::int64_t stage, const at::Tensor& direction) override {
@@ -110,7 +112,8 @@ class NetworkPass::Batch final : public NetworkBatch {
 
   NetworkBatch& in_float64() override {
     if (images_.scalar_type() == at::kDouble) return *this;
-    if (!float64_) float64_ = std::make_unique<Batch>(pass_, pass_.in_float64(), pass_.float64_counts_, images_.to(at::kDouble));
+    if (!float64_)
+      float64_ = std::make_unique<Batch>(pass_, pass_.in_float64(), pass_.float64_counts_, images_.to(at::kDouble));
     return *float64_;
   }
 
@@ -123,13 +126,15 @@ class NetworkPass::Batch final : public NetworkBatch {
   }
   void check_stage(std::int64_t stage) const {
     if (stage < 0 || stage >= stages()) {
-      throw Error(ErrorKind::plugin,
-                  "asks for stage " + std::to_string(stage) + " of a network with stages 0 to " + std::to_string(stages() - 1));
+      throw Error(ErrorKind::plugin, "asks for stage " + std::to_string(stage) + " of a network with stages 0 to " +
+                                         std::to_string(stages() - 1));
     }
   }
   static void check_shape(const at::Tensor& given, const at::Tensor& like, const char* what) {
-    if (!given.sizes().equals(like.sizes())) throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another shape");
-    if (given.scalar_type() != like.scalar_type()) throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another dtype");
+    if (!given.sizes().equals(like.sizes()))
+      throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another shape");
+    if (given.scalar_type() != like.scalar_type())
+      throw Error(ErrorKind::plugin, std::string("hands in ") + what + " of another dtype");
   }
 
   at::Tensor gradient(std::int64_t stage, const at::Tensor& output, const at::Tensor& direction) {

@@ -1,5 +1,6 @@
 #pragma once
-/// A network seen by methods that look inside it: one clean forward pass for a batch, shared by all of them, and what they ask for besides.
+/// A network seen by methods that look inside it: one clean forward pass for a batch, shared by all of them, and what
+/// they ask for besides.
 #include "models/network.h"
 
 #include <nearfar/features.h>
@@ -16,7 +17,8 @@ struct PassCounts {
   std::int64_t forward = 0;    ///< images through the whole network, unchanged
   std::int64_t gradients = 0;  ///< images through a backward pass
   std::int64_t changed = 0;    ///< changed images, or changed or partial maps, through (a part of) the network
-  std::int64_t float64 = 0;    ///< all of these through the float64 copy of the network, which the three above do not count
+  std::int64_t float64 =
+      0;  ///< all of these through the float64 copy of the network, which the three above do not count
 
   PassCounts& operator+=(const PassCounts& more) {
     forward += more.forward;
@@ -27,7 +29,8 @@ struct PassCounts {
   }
 };
 
-/// Owns nothing of the network. While it lives the network is in evaluation mode and its parameters want no gradients; both are restored.
+/// Owns nothing of the network. While it lives the network is in evaluation mode and its parameters want no gradients;
+/// both are restored.
 class NetworkPass {
  public:
   /// `needs`: kMapStatistics records maps, kInputGradients the graph of the clean pass.
@@ -36,7 +39,8 @@ class NetworkPass {
   NetworkPass(const NetworkPass&) = delete;
   NetworkPass& operator=(const NetworkPass&) = delete;
 
-  /// images [B,channels,H,W] float32, normalised: the clean forward pass. The batch refers to this pass and the network.
+  /// images [B,channels,H,W] float32, normalised: the clean forward pass. The batch refers to this pass and the
+  /// network.
   std::unique_ptr<NetworkBatch> run(const at::Tensor& images);
   PassCounts counts() const;
 

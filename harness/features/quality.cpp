@@ -15,7 +15,8 @@ Calibration calibration(const at::Tensor& logits, const at::Tensor& labels, std:
   const at::Tensor of_label = log_p.gather(1, labels.unsqueeze(1));
   const auto [best, predictions] = log_p.max(1);
   const at::Tensor confidence = best.exp(), correct = predictions.eq(labels).toType(at::kDouble);
-  const at::Tensor bin = confidence.mul(static_cast<double>(bins)).ceil().sub(1).clamp(0, static_cast<double>(bins - 1)).toType(at::kLong);
+  const at::Tensor bin =
+      confidence.mul(static_cast<double>(bins)).ceil().sub(1).clamp(0, static_cast<double>(bins - 1)).toType(at::kLong);
   // Share times the difference of means is the difference of sums, by N.
   at::Tensor gap = at::zeros({bins}, log_p.options());
   gap.index_add_(0, bin, correct.sub(confidence));

@@ -12,8 +12,9 @@ struct Calibration {
   double ece = 0;  ///< expected calibration error, 0 … 1
 };
 
-/// logits [N,C], labels [N] int64 in 0 … C-1, N >= 1. ECE as Guo et al. 2017 (arXiv:1706.04599, eq. 3): images are sorted into `bins`
-/// intervals (a, b] of equal width by their largest softmax probability; sum over bins of their share times |accuracy - mean probability|.
+/// logits [N,C], labels [N] int64 in 0 … C-1, N >= 1. ECE as Guo et al. 2017 (arXiv:1706.04599, eq. 3): images are
+/// sorted into `bins` intervals (a, b] of equal width by their largest softmax probability; sum over bins of their
+/// share times |accuracy - mean probability|.
 Calibration calibration(const at::Tensor& logits, const at::Tensor& labels, std::int64_t bins = 15);
 
 struct ClassCount {

@@ -1,12 +1,12 @@
 #include "host/call.h"
 
+#include "base/error.h"
+
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <exception>
 #include <new>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace {
@@ -24,13 +24,16 @@ constexpr Part kParts[] = {{kLogits, "logits", &FeatureBatch::logits},
 void require_parts(const std::string& label, Needs needs, const FeatureBatch& batch, std::string_view set) {
   for (const Part& part : kParts) {
     if ((needs & part.need) != 0 && !(batch.*part.tensor).defined()) {
-      throw Error(ErrorKind::data, fmt::format("{} needs {} of the {} images, which this model's features lack", label, part.name, set));
+      throw Error(ErrorKind::data,
+                  fmt::format("{} needs {} of the {} images, which this model's features lack", label, part.name, set));
     }
   }
   if (observes(needs) && !batch.observed.defined()) {
-    throw Error(ErrorKind::data, fmt::format("{} looks inside the network while images pass; features alone do not tell what it needs of "
-                                             "the {} images. Evaluate the checkpoint: nearfar run with model.checkpoint",
-                                             label, set));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{} looks inside the network while images pass; features alone do not tell what it needs of "
+                    "the {} images. Evaluate the checkpoint: nearfar run with model.checkpoint",
+                    label, set));
   }
   rows(batch);
 }
@@ -79,15 +82,16 @@ std::int64_t rows(const FeatureBatch& batch) {
   for (const at::Tensor* tensor : {&batch.features, &batch.normalized, &batch.logits, &batch.observed}) {
     if (!tensor->defined()) continue;
     if (tensor->dim() != 2 || (count >= 0 && tensor->size(0) != count)) {
-      throw Error(ErrorKind::data, fmt::format("a feature batch with a tensor {}; expected {}", shape_text(*tensor),
-                                               count < 0 ? "two dimensions" : fmt::format("two dimensions and {} rows", count)));
+      throw Error(ErrorKind::data,
+                  fmt::format("a feature batch with a tensor {}; expected {}", shape_text(*tensor),
+                              count < 0 ? "two dimensions" : fmt::format("two dimensions and {} rows", count)));
     }
     count = tensor->size(0);
   }
   if (count < 0) throw Error(ErrorKind::data, "a feature batch without features and logits");
   if (batch.labels.defined() && (batch.labels.dim() != 1 || batch.labels.size(0) != count)) {
-    throw Error(ErrorKind::data,
-                fmt::format("a feature batch of {} rows with labels {}; expected one label a row", count, shape_text(batch.labels)));
+    throw Error(ErrorKind::data, fmt::format("a feature batch of {} rows with labels {}; expected one label a row",
+                                             count, shape_text(batch.labels)));
   }
   return count;
 }
@@ -97,8 +101,8 @@ PostprocessorHandle::PostprocessorHandle(const LoadedPlugin& plugin, const Param
       needs_(plugin.needs()),
       observes_fitted_(plugin.description().observes_fitted),
       params_(validate(plugin.params(), params, where)),
-      made_(make<Postprocessor>(plugin, PluginKind::postprocessor, plugin.info().create_postprocessor, plugin.info().destroy_postprocessor,
-                                params_)) {}
+      made_(make<Postprocessor>(plugin, PluginKind::postprocessor, plugin.info().create_postprocessor,
+                                plugin.info().destroy_postprocessor, params_)) {}
 
 void PostprocessorHandle::fit(const FitContext& context) {
   if ((needs_ & kTrain) != 0) require_parts(label_, needs_, context.train, "train");
@@ -116,13 +120,15 @@ at::Tensor PostprocessorHandle::score(const FeatureBatch& batch) const {
   const NoGradScope scope;
   const at::Tensor scores = guard(label_, "score", [&] { return std::as_const(*made_).score(batch); });
   if (!scores.defined()) refuse(label_, "score", fmt::format("returned no tensor; expected [{}] Float", count));
-  if (scores.dim() != 1 || scores.size(0) != count || (scores.scalar_type() != at::kFloat && scores.scalar_type() != at::kDouble)) {
+  if (scores.dim() != 1 || scores.size(0) != count ||
+      (scores.scalar_type() != at::kFloat && scores.scalar_type() != at::kDouble)) {
     refuse(label_, "score", fmt::format("returned {}; expected [{}] Float", shape_text(scores), count));
   }
   const at::Tensor finite = scores.isfinite();
   if (!finite.all().item<bool>()) {
     const auto row = finite.logical_not().nonzero()[0].item<std::int64_t>();
-    refuse(label_, "score", fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<double>()));
+    refuse(label_, "score",
+           fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<double>()));
   }
   return scores.detach().contiguous();
 }
@@ -147,8 +153,10 @@ LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::
       params_(validate(plugin.params(), params, where)),
       made_(make<Loss>(plugin, PluginKind::loss, plugin.info().create_loss, plugin.info().destroy_loss, params_)),
       traits_(guard(label_, "traits", [&] { return made_->traits(); })) {
-  if (traits_.views != 1 && traits_.views != 2) refuse(label_, "traits", fmt::format("views is {}; expected 1 or 2", traits_.views));
-  if (traits_.head != HeadKind::linear && traits_.head != HeadKind::embedding) refuse(label_, "traits", "unknown head kind");
+  if (traits_.views != 1 && traits_.views != 2)
+    refuse(label_, "traits", fmt::format("views is {}; expected 1 or 2", traits_.views));
+  if (traits_.head != HeadKind::linear && traits_.head != HeadKind::embedding)
+    refuse(label_, "traits", "unknown head kind");
   if (traits_.normalized_embedding && traits_.head != HeadKind::embedding) {
     refuse(label_, "traits", "normalized_embedding with a linear head; expected head = embedding");
   }

@@ -1,10 +1,11 @@
 #pragma once
-/// The one place where plugin code is called: creation, the guard that names plugin and call in every failure, and the check of what comes
-/// back.
+/// The one place where plugin code is called: creation, the guard that names plugin and call in every failure, and the
+/// check of what comes back.
 #include "host/plugin.h"
 
-#include <ATen/core/grad_mode.h>
 #include <nearfar/plugin.h>
+
+#include <ATen/core/grad_mode.h>
 
 #include <concepts>
 #include <cstdint>
@@ -16,9 +17,9 @@
 
 namespace nearfar {
 
-/// Called inside a catch block: throws the exception in flight as an Error whose message begins with `plugin` and `call`. A nearfar::Error
-/// keeps its kind (internal becomes plugin); everything else (c10::Error without its backtrace, std::exception, others) becomes
-/// Error(plugin).
+/// Called inside a catch block: throws the exception in flight as an Error whose message begins with `plugin` and
+/// `call`. A nearfar::Error keeps its kind (internal becomes plugin); everything else (c10::Error without its
+/// backtrace, std::exception, others) becomes Error(plugin).
 [[noreturn]] void rethrow_plugin_error(std::string_view plugin, std::string_view call);
 
 /// Runs `body` under the guard: guard(plugin.label(), "score", [&] { … }).
@@ -45,23 +46,25 @@ class NoGradScope {
 /// Does a postprocessor with these needs look inside the network?
 inline bool observes(Needs needs) { return (needs & (kMapStatistics | kInputGradients)) != 0; }
 
-/// Number of rows: of the first defined of features, normalized, logits. Error(data) where the defined tensors disagree or none is defined.
+/// Number of rows: of the first defined of features, normalized, logits. Error(data) where the defined tensors disagree
+/// or none is defined.
 std::int64_t rows(const FeatureBatch& batch);
 
 /// Owns a postprocessor; destroyed by its plugin. score() may be called from several threads once fit() has returned.
 class PostprocessorHandle {
  public:
-  /// `params` are validated here. Error(config) for a bad parameter, Error(plugin) if the plugin is a loss or its constructor throws.
+  /// `params` are validated here. Error(config) for a bad parameter, Error(plugin) if the plugin is a loss or its
+  /// constructor throws.
   PostprocessorHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where);
 
   /// Under NoGradScope. Error(data) if something that the plugin needs is undefined.
   void fit(const FitContext& context);
-  /// [N] float32 or float64, contiguous, finite, under NoGradScope. Error(data) if something needed is undefined; Error(plugin) for
-  /// anything but that shape and type, and for a value that is not finite, naming the first such row.
+  /// [N] float32 or float64, contiguous, finite, under NoGradScope. Error(data) if something needed is undefined;
+  /// Error(plugin) for anything but that shape and type, and for a value that is not finite, naming the first such row.
   at::Tensor score(const FeatureBatch& batch) const;
 
-  /// [B,K] float32 contiguous, undefined gradients, under NoGradScope: observe() or, with `fitted`, observe_fitted(). Error(plugin) for
-  /// another shape or type.
+  /// [B,K] float32 contiguous, undefined gradients, under NoGradScope: observe() or, with `fitted`, observe_fitted().
+  /// Error(plugin) for another shape or type.
   at::Tensor observe(NetworkBatch& batch, bool fitted) const;
 
   const std::string& label() const { return label_; }
@@ -84,8 +87,9 @@ class LossHandle {
 
   const LossTraits& traits() const { return traits_; }  ///< read and checked once
   void prepare(std::int64_t classes, std::int64_t width);
-  /// The differentiable scalar (0-dimensional, floating). Error(plugin) for another shape or type, or where the input has a gradient and
-  /// the result does not. Whether the value is finite is the trainer's to see: it has it on the host anyway.
+  /// The differentiable scalar (0-dimensional, floating). Error(plugin) for another shape or type, or where the input
+  /// has a gradient and the result does not. Whether the value is finite is the trainer's to see: it has it on the host
+  /// anyway.
   at::Tensor forward(const LossInput& input);
   std::vector<LossTensor> state();
 

@@ -1,13 +1,13 @@
 #include "host/description.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace {
@@ -87,11 +87,12 @@ PluginDescription description_from(const Json& json) {
   description.source_hash = text(json, "source_hash");
   description.binary_hash = text(json, "binary_hash");
   const Json& tag = json.at("build_tag");
-  description.build_tag = {text(tag, "torch"), text(tag, "cxx_abi"), text(tag, "compiler"), text(tag, "standard"), text(tag, "sdk")};
+  description.build_tag = {text(tag, "torch"), text(tag, "cxx_abi"), text(tag, "compiler"), text(tag, "standard"),
+                           text(tag, "sdk")};
   description.path = text(json, "path");
   if (const auto traits = json.find("traits"); traits != json.end()) {
-    description.traits =
-        LossTraitsText{traits->at("views").get<int>(), text(*traits, "head"), traits->at("normalized_embedding").get<bool>()};
+    description.traits = LossTraitsText{traits->at("views").get<int>(), text(*traits, "head"),
+                                        traits->at("normalized_embedding").get<bool>()};
   }
   return description;
 }
@@ -118,10 +119,15 @@ std::string description_json(const PluginDescription& description) {
             {"source_hash", description.source_hash},
             {"binary_hash", description.binary_hash},
             {"build_tag",
-             {{"torch", tag.torch}, {"cxx_abi", tag.cxx_abi}, {"compiler", tag.compiler}, {"standard", tag.standard}, {"sdk", tag.sdk}}},
+             {{"torch", tag.torch},
+              {"cxx_abi", tag.cxx_abi},
+              {"compiler", tag.compiler},
+              {"standard", tag.standard},
+              {"sdk", tag.sdk}}},
             {"path", description.path}};
   if (const auto& traits = description.traits) {
-    json["traits"] = {{"views", traits->views}, {"head", traits->head}, {"normalized_embedding", traits->normalized_embedding}};
+    json["traits"] = {
+        {"views", traits->views}, {"head", traits->head}, {"normalized_embedding", traits->normalized_embedding}};
   }
   // A stranger's text may be in any encoding: replaced, not thrown at.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

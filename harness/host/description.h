@@ -1,6 +1,6 @@
 #pragma once
-/// What is known of a plugin without calling it, as plain data and as JSON. Torch-free (library nearfar::host_text): the engine loads the
-/// plugin and sends this text, the parent plans with it. Values; safe from any thread.
+/// What is known of a plugin without calling it, as plain data and as JSON. Torch-free (library nearfar::host_text):
+/// the engine loads the plugin and sends this text, the parent plans with it. Values; safe from any thread.
 #include "host/grid.h"
 #include "host/params.h"
 
@@ -27,8 +27,8 @@ struct PluginDescription {
   std::string path;
   std::string kind;  ///< "postprocessor" or "loss"
   std::string name, version, summary, reference;
-  std::vector<std::string>
-      needs;  ///< "logits", "features", "normalized-features", "head-weights", "map-statistics", "input-gradients", "train", "validation"
+  std::vector<std::string> needs;  ///< "logits", "features", "normalized-features", "head-weights", "map-statistics",
+                                   ///< "input-gradients", "train", "validation"
   ParamSchema params;
   ParamGrid sweep;                           ///< what `tune` searches by default; empty = nothing
   bool tuned = false;                        ///< the method's reference searches it by default
@@ -45,7 +45,8 @@ struct PluginDescription {
 /// {"kind","name","version","summary","reference","needs":[…],"params":[{"name","type","default","minimum","maximum","choices","help"}],
 ///  "sweep":"k=50,100","tuned","observed_params":[],"observes_fitted","source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
 ///  "traits":{"views","head","normalized_embedding"}}.
-/// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for losses. One line.
+/// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for
+/// losses. One line.
 std::string description_json(const PluginDescription& description);
 
 /// The reverse. Throws Error(plugin) where the text is not such a document.

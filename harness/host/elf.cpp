@@ -35,17 +35,20 @@ std::string elf_fault(const std::filesystem::path& file) {
   const bool whole = read_at(stream, 0, header);
   if (!whole || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return "is not an ELF library";
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN || header.e_machine != kMachine) {
-    return fmt::format("is not a 64-bit shared library of this machine (ELF type {}, machine {})", header.e_type, header.e_machine);
+    return fmt::format("is not a 64-bit shared library of this machine (ELF type {}, machine {})", header.e_type,
+                       header.e_machine);
   }
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return "has damaged ELF headers";
   for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment{};
-    if (!read_at(stream, header.e_phoff + i * sizeof segment, segment)) return fmt::format("is truncated at {} bytes", size);
+    if (!read_at(stream, header.e_phoff + i * sizeof segment, segment))
+      return fmt::format("is truncated at {} bytes", size);
     if (segment.p_type == PT_LOAD && (segment.p_offset > size || segment.p_filesz > size - segment.p_offset)) {
       return fmt::format("is truncated: {} bytes, its segments end at {}", size, segment.p_offset + segment.p_filesz);
     }
   }
-  // The section table comes last in a file; nothing needs it at run time, but where it is missing the copy was cut short.
+  // The section table comes last in a file; nothing needs it at run time, but where it is missing the copy was cut
+  // short.
   const std::uint64_t sections_end = header.e_shoff + std::uint64_t{header.e_shnum} * header.e_shentsize;
   if (header.e_shoff > size || sections_end > size)
     return fmt::format("is truncated: {} bytes, its section table ends at {}", size, sections_end);

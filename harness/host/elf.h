@@ -1,5 +1,6 @@
 #pragma once
-/// Is a file safe to hand to dlopen()? The dynamic linker maps what the headers say and dies by SIGBUS where a truncated file ends early.
+/// Is a file safe to hand to dlopen()? The dynamic linker maps what the headers say and dies by SIGBUS where a
+/// truncated file ends early.
 #include <filesystem>
 #include <string>
 

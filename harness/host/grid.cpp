@@ -1,17 +1,18 @@
 #include "host/grid.h"
 
+#include "base/error.h"
+#include "base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "base/error.h"
-#include "base/text.h"
 
 namespace nearfar {
 namespace {
 constexpr std::size_t kMostPoints = 100'000;
 
-std::vector<ParamGrid::Axis> converted(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes, std::string_view where) {
+std::vector<ParamGrid::Axis> converted(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes,
+                                       std::string_view where) {
   std::size_t points = 1;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     ParamGrid::Axis& axis = axes[i];
@@ -19,13 +20,14 @@ std::vector<ParamGrid::Axis> converted(const ParamSchema& schema, std::vector<Pa
     if (std::any_of(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(i), same)) {
       throw Error(ErrorKind::config, fmt::format("{}: parameter '{}' stands twice in the grid", where, axis.name));
     }
-    if (axis.values.empty()) throw Error(ErrorKind::config, fmt::format("{}: the grid has no value for '{}'", where, axis.name));
+    if (axis.values.empty())
+      throw Error(ErrorKind::config, fmt::format("{}: the grid has no value for '{}'", where, axis.name));
     std::vector<ParamValue> values;
     for (const ParamValue& value : axis.values) {
       const ParamValue checked = validate(schema, {{axis.name, value}}, where).values().at(axis.name);
       if (std::ranges::find(values, checked) != values.end()) {
-        throw Error(ErrorKind::config,
-                    fmt::format("{}: {} stands twice among the grid's values of '{}'", where, param_text(value), axis.name));
+        throw Error(ErrorKind::config, fmt::format("{}: {} stands twice among the grid's values of '{}'", where,
+                                                   param_text(value), axis.name));
       }
       values.push_back(checked);
     }
@@ -61,7 +63,8 @@ ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::
   for (const std::string& part : split(text, ';')) {
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos) {
-      throw Error(ErrorKind::config, fmt::format("{}: '{}' in the grid '{}' has no '='; expected key=value,value", where, part, text));
+      throw Error(ErrorKind::config,
+                  fmt::format("{}: '{}' in the grid '{}' has no '='; expected key=value,value", where, part, text));
     }
     ParamGrid::Axis axis{std::string(trim(std::string_view(part).substr(0, equals))), {}};
     for (const std::string& value : split(std::string_view(part).substr(equals + 1), ',')) {
@@ -75,7 +78,9 @@ ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::
 
 ParamGrid checked_grid(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes, std::string_view where) {
   ParamGrid grid{converted(schema, std::move(axes), where)};
-  const auto place = [&](const ParamGrid::Axis& axis) { return std::ranges::find(schema, axis.name, &ParamSpec::name) - schema.begin(); };
+  const auto place = [&](const ParamGrid::Axis& axis) {
+    return std::ranges::find(schema, axis.name, &ParamSpec::name) - schema.begin();
+  };
   std::ranges::stable_sort(grid.axes, [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return grid;
 }

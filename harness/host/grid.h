@@ -1,5 +1,6 @@
 #pragma once
-/// Grids of parameter values that a search tries. Torch-free (library nearfar::host_text). Values; safe from any thread.
+/// Grids of parameter values that a search tries. Torch-free (library nearfar::host_text). Values; safe from any
+/// thread.
 #include "host/params.h"
 
 #include <cstddef>
@@ -25,8 +26,9 @@ struct ParamGrid {
   bool operator==(const ParamGrid&) const = default;
 };
 
-/// "k=50,100;alpha=0.1,1" by the schema's types and ranges; "" is an empty grid. Error(config) that begins with `where`: an unknown or
-/// repeated parameter, a value that is not allowed or stands twice, an axis without values, more than 100,000 points.
+/// "k=50,100;alpha=0.1,1" by the schema's types and ranges; "" is an empty grid. Error(config) that begins with
+/// `where`: an unknown or repeated parameter, a value that is not allowed or stands twice, an axis without values, more
+/// than 100,000 points.
 ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::string_view where);
 
 /// The same checks for axes that come from a config, put into the schema's order.

@@ -1,13 +1,13 @@
 #include "host/params.h"
 
+#include "base/error.h"
+#include "base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include "base/error.h"
-#include "base/text.h"
 
 namespace nearfar {
 namespace {
@@ -25,11 +25,13 @@ const ParamSpec& find_spec(const ParamSchema& schema, std::string_view name, std
   const auto found = std::ranges::find(schema, name, &ParamSpec::name);
   if (found != schema.end()) return *found;
   const std::vector<std::string> known = names(schema);
-  throw Error(ErrorKind::config, fmt::format("{}: unknown parameter '{}'{}; {}", where, name, suggestion(name, known),
-                                             known.empty() ? "it has no parameters" : "its parameters are " + join(known, ", ")));
+  throw Error(ErrorKind::config,
+              fmt::format("{}: unknown parameter '{}'{}; {}", where, name, suggestion(name, known),
+                          known.empty() ? "it has no parameters" : "its parameters are " + join(known, ", ")));
 }
 
-[[noreturn]] void refuse(const ParamSpec& spec, std::string_view where, std::string_view found, std::string_view wanted) {
+[[noreturn]] void refuse(const ParamSpec& spec, std::string_view where, std::string_view found,
+                         std::string_view wanted) {
   throw Error(ErrorKind::config, fmt::format("{}: parameter '{}' is {}; expected {}", where, spec.name, found, wanted));
 }
 
@@ -53,7 +55,8 @@ ParamValue converted(const ParamSpec& spec, const ParamValue& value) {
     return static_cast<double>(*integer);
   }
   if (const auto* number = std::get_if<double>(&value); number != nullptr && spec.type == ParamType::integer) {
-    if (std::trunc(*number) == *number && std::abs(*number) <= kLargestInteger) return static_cast<std::int64_t>(*number);
+    if (std::trunc(*number) == *number && std::abs(*number) <= kLargestInteger)
+      return static_cast<std::int64_t>(*number);
   }
   return value;
 }

@@ -1,7 +1,7 @@
 #pragma once
 /// Parameters of plugins on the host's side: a schema that owns its text, validation, and the canonical text form.
-/// Torch-free (library nearfar::host_text), so that the parent process can plan with a description alone. Pure functions, safe from any
-/// thread.
+/// Torch-free (library nearfar::host_text), so that the parent process can plan with a description alone. Pure
+/// functions, safe from any thread.
 #include <nearfar/params.h>
 
 #include <span>
@@ -25,19 +25,22 @@ using ParamSchema = std::vector<ParamSpec>;
 /// "boolean", "integer", "number", "text".
 std::string_view param_type_name(ParamType type);
 
-/// The complete values a plugin is created with: types and ranges checked, defaults filled in. An integer is accepted for a number, and a
-/// number without fraction for an integer; names are matched exactly. Throws Error(config) that begins with `where`
-/// ("quickstart.toml:14: postprocessor 'knn'") and names the parameter, the value and what is allowed, with "did you mean" for a name.
+/// The complete values a plugin is created with: types and ranges checked, defaults filled in. An integer is accepted
+/// for a number, and a number without fraction for an integer; names are matched exactly. Throws Error(config) that
+/// begins with `where`
+/// ("quickstart.toml:14: postprocessor 'knn'") and names the parameter, the value and what is allowed, with "did you
+/// mean" for a name.
 Params validate(const ParamSchema& schema, const ParamMap& given, std::string_view where);
 
-/// `-p key=value` arguments read by the schema's types. Error(config) as validate(), also for a missing '=' and for a key given twice.
+/// `-p key=value` arguments read by the schema's types. Error(config) as validate(), also for a missing '=' and for a
+/// key given twice.
 ParamMap params_from_text(const ParamSchema& schema, std::span<const std::string> assignments, std::string_view where);
 
 /// One value as text: true/false, 50, 0.1 (number_text), or the text itself.
 std::string param_text(const ParamValue& value);
 
-/// "k=v;k=v", sorted by name; "" for none. What params_from_text() reads back after splitting at ';' (texts with ';' are refused by
-/// validate()).
+/// "k=v;k=v", sorted by name; "" for none. What params_from_text() reads back after splitting at ';' (texts with ';'
+/// are refused by validate()).
 std::string canonical_params(const ParamMap& values);
 
 /// Those of `values` that differ from the schema's defaults: what a leaderboard shows.

@@ -9,14 +9,16 @@
 #include <memory>
 #include <utility>
 
-#define BOOST_DLL_USE_STD_FS  // else Boost.DLL wants libboost_filesystem
-#include <boost/dll/shared_library.hpp>
+// For <boost/dll/…> below, which else wants libboost_filesystem.
+#define BOOST_DLL_USE_STD_FS
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "host/call.h"
 #include "host/elf.h"
+
+#include <boost/dll/shared_library.hpp>
 
 namespace nearfar {
 namespace {
@@ -65,8 +67,9 @@ const boost::dll::shared_library& open_library(const fs::path& file) {
 const NearfarPluginInfo& read_info(const fs::path& file) {
   const boost::dll::shared_library& library = open_library(file);
   if (!library.has(kEntry)) {
-    refuse(file, fmt::format("exports no symbol '{}'; expected a NEARFAR_POSTPROCESSOR or NEARFAR_LOSS line in its source; {}", kEntry,
-                             kRebuild));
+    refuse(file, fmt::format(
+                     "exports no symbol '{}'; expected a NEARFAR_POSTPROCESSOR or NEARFAR_LOSS line in its source; {}",
+                     kEntry, kRebuild));
   }
   const NearfarPluginInfo* info = library.get<const NearfarPluginInfo*()>(kEntry)();
   if (info == nullptr) refuse(file, fmt::format("'{}' returned nothing; expected a descriptor; {}", kEntry, kRebuild));
@@ -78,10 +81,12 @@ void check_agreement(const fs::path& file, const NearfarPluginInfo& info) {
     refuse(file, fmt::format("its descriptor does not begin with 'nearfar'; {}", kRebuild));
   }
   if (info.api != NEARFAR_API_VERSION) {
-    refuse(file, fmt::format("made for plugin API {}; this host has API {}; {}", info.api, NEARFAR_API_VERSION, kRebuild));
+    refuse(file,
+           fmt::format("made for plugin API {}; this host has API {}; {}", info.api, NEARFAR_API_VERSION, kRebuild));
   }
   if (info.size != sizeof(NearfarPluginInfo)) {
-    refuse(file, fmt::format("its descriptor has {} bytes; this host's has {}; {}", info.size, sizeof(NearfarPluginInfo), kRebuild));
+    refuse(file, fmt::format("its descriptor has {} bytes; this host's has {}; {}", info.size,
+                             sizeof(NearfarPluginInfo), kRebuild));
   }
   const BuildTag& wanted = kBuildTag;
   const auto same = [&](const char* field, const char* found, const char* want) {
@@ -104,15 +109,18 @@ bool spelled(std::string_view name, char joint) {
 
 void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
   if (info.kind != PluginKind::postprocessor && info.kind != PluginKind::loss) {
-    refuse(file, fmt::format("kind is {}; expected 1 (postprocessor) or 2 (loss); {}", static_cast<std::uint32_t>(info.kind), kRebuild));
+    refuse(file, fmt::format("kind is {}; expected 1 (postprocessor) or 2 (loss); {}",
+                             static_cast<std::uint32_t>(info.kind), kRebuild));
   }
   const bool complete = info.kind == PluginKind::postprocessor
                             ? info.create_postprocessor != nullptr && info.destroy_postprocessor != nullptr
                             : info.create_loss != nullptr && info.destroy_loss != nullptr;
   if (!complete)
-    refuse(file, fmt::format("a {} without its create and destroy functions; use the SDK's macros", plugin_kind_name(info.kind)));
+    refuse(file, fmt::format("a {} without its create and destroy functions; use the SDK's macros",
+                             plugin_kind_name(info.kind)));
   if (!spelled(text(info.text.name), '-')) {
-    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro", text(info.text.name)));
+    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
+                             text(info.text.name)));
   }
   if (text(info.text.version).empty()) refuse(file, "version is empty; set .version in the macro, such as \"1.0.0\"");
 }
@@ -125,23 +133,28 @@ std::string fault(const Param& row) {
     case ParamType::boolean:
       return row.default_number == 0 || row.default_number == 1 ? "" : "its default is neither 0 nor 1";
     case ParamType::integer:
-      if (!whole(row.default_number) || !whole(row.minimum) || !whole(row.maximum)) return "its default or range is not whole";
+      if (!whole(row.default_number) || !whole(row.minimum) || !whole(row.maximum))
+        return "its default or range is not whole";
       [[fallthrough]];
     case ParamType::number: {
-      if (std::isfinite(row.default_number) && row.minimum <= row.default_number && row.default_number <= row.maximum) return "";
+      if (std::isfinite(row.default_number) && row.minimum <= row.default_number && row.default_number <= row.maximum)
+        return "";
       return fmt::format("its default {} is outside {} to {}", row.default_number, row.minimum, row.maximum);
     }
     case ParamType::text: {
       const std::vector<std::string> choices = split(text(row.choices), '|');
       const bool any = text(row.choices).empty();
-      return any || std::ranges::find(choices, text(row.default_text)) != choices.end() ? "" : "its default is not one of its choices";
+      return any || std::ranges::find(choices, text(row.default_text)) != choices.end()
+                 ? ""
+                 : "its default is not one of its choices";
     }
   }
   return fmt::format("its type {} is unknown", static_cast<int>(row.type));
 }
 
 ParamSpec copy(const Param& row) {
-  ParamSpec spec{.name = text(row.name), .type = row.type, .minimum = row.minimum, .maximum = row.maximum, .help = text(row.help)};
+  ParamSpec spec{
+      .name = text(row.name), .type = row.type, .minimum = row.minimum, .maximum = row.maximum, .help = text(row.help)};
   switch (row.type) {
     case ParamType::boolean:
       spec.default_value = row.default_number != 0;
@@ -162,15 +175,19 @@ ParamSpec copy(const Param& row) {
 
 ParamSchema read_params(const fs::path& file, const ParamTable& table) {
   if (table.size > kMostParams || (table.rows == nullptr && table.size > 0)) {
-    refuse(file, fmt::format("parameter table with {} rows at {}; expected at most {}; set .params to an array of nearfar::Param",
-                             table.size, table.rows == nullptr ? "no address" : "an address", kMostParams));
+    refuse(file,
+           fmt::format(
+               "parameter table with {} rows at {}; expected at most {}; set .params to an array of nearfar::Param",
+               table.size, table.rows == nullptr ? "no address" : "an address", kMostParams));
   }
   ParamSchema schema;
   for (std::size_t i = 0; i < table.size; ++i) {
     const Param& row = table.rows[i];
     std::string wrong = fault(row);
-    if (wrong.empty() && std::ranges::find(schema, text(row.name), &ParamSpec::name) != schema.end()) wrong = "its name is there twice";
-    if (!wrong.empty()) refuse(file, fmt::format("parameter {} ('{}'): {}; correct the table", i + 1, text(row.name), wrong));
+    if (wrong.empty() && std::ranges::find(schema, text(row.name), &ParamSpec::name) != schema.end())
+      wrong = "its name is there twice";
+    if (!wrong.empty())
+      refuse(file, fmt::format("parameter {} ('{}'): {}; correct the table", i + 1, text(row.name), wrong));
     schema.push_back(copy(row));
   }
   return schema;
@@ -180,7 +197,9 @@ ParamSchema read_params(const fs::path& file, const ParamTable& table) {
 void check_observed(const fs::path& file, PluginDescription& description, const PluginText& plugin_text) {
   const bool observes = (plugin_text.needs & (kMapStatistics | kInputGradients)) != 0;
   if (!observes && (plugin_text.observes_fitted || !text(plugin_text.observed_params).empty())) {
-    refuse(file, "has .observed_params or .observes_fitted, but needs neither map-statistics nor input-gradients; correct the macro");
+    refuse(file,
+           "has .observed_params or .observes_fitted, but needs neither map-statistics nor input-gradients; correct "
+           "the macro");
   }
   for (const std::string& name : split(text(plugin_text.observed_params), ',')) {
     if (name.empty()) continue;
@@ -204,7 +223,9 @@ std::vector<std::string> need_names(Needs needs) {
   return names;
 }
 
-std::string LoadedPlugin::label() const { return fmt::format("{} '{}' ({})", description_.kind, description_.name, description_.path); }
+std::string LoadedPlugin::label() const {
+  return fmt::format("{} '{}' ({})", description_.kind, description_.name, description_.path);
+}
 
 LoadedPlugin load_plugin(const fs::path& file) {
   check_file(file);
@@ -227,7 +248,8 @@ LoadedPlugin load_plugin(const fs::path& file) {
     refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
   }
   description.tuned = info.text.tuned;
-  if (description.tuned && description.sweep.empty()) refuse(file, "is .tuned but has no .sweep; give it the values to search");
+  if (description.tuned && description.sweep.empty())
+    refuse(file, "is .tuned but has no .sweep; give it the values to search");
   check_observed(file, description, info.text);
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
@@ -239,8 +261,8 @@ PluginDescription describe(const LoadedPlugin& plugin) {
   PluginDescription description = plugin.description();
   if (plugin.kind() == PluginKind::loss) {
     const LossTraits traits = LossHandle(plugin, {}, plugin.label()).traits();
-    description.traits =
-        LossTraitsText{traits.views, traits.head == HeadKind::linear ? "linear" : "embedding", traits.normalized_embedding};
+    description.traits = LossTraitsText{traits.views, traits.head == HeadKind::linear ? "linear" : "embedding",
+                                        traits.normalized_embedding};
   }
   return description;
 }

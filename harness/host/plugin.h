@@ -1,6 +1,7 @@
 #pragma once
-/// Finding and loading plugins (Boost.DLL, rtld_now | rtld_local). A loaded library stays for the life of the process: a tensor's deleter
-/// or an exception's type may live in it. Load from one thread; a LoadedPlugin may then be used from any.
+/// Finding and loading plugins (Boost.DLL, rtld_now | rtld_local). A loaded library stays for the life of the process:
+/// a tensor's deleter or an exception's type may live in it. Load from one thread; a LoadedPlugin may then be used from
+/// any.
 #include "host/description.h"
 
 #include <nearfar/plugin.h>
@@ -20,7 +21,8 @@ std::vector<std::string> need_names(Needs needs);
 /// A plugin that passed every check of load_plugin(). A value; copies refer to the same library.
 class LoadedPlugin {
  public:
-  LoadedPlugin(const NearfarPluginInfo& info, PluginDescription description) : info_(&info), description_(std::move(description)) {}
+  LoadedPlugin(const NearfarPluginInfo& info, PluginDescription description)
+      : info_(&info), description_(std::move(description)) {}
 
   /// Everything that can be told about it; `traits` is filled only by describe().
   const PluginDescription& description() const { return description_; }
@@ -39,9 +41,9 @@ class LoadedPlugin {
   PluginDescription description_;
 };
 
-/// Checks, in this order: a readable ELF file, loadable, entry symbol, magic, API version, build tag (torch, cxx_abi, compiler, standard,
-/// sdk), kind and its functions, name and version, parameter table. Each refusal is Error(plugin) with the path, what was found, what is
-/// wanted and how to fix it; nothing but plain C data has been read by then.
+/// Checks, in this order: a readable ELF file, loadable, entry symbol, magic, API version, build tag (torch, cxx_abi,
+/// compiler, standard, sdk), kind and its functions, name and version, parameter table. Each refusal is Error(plugin)
+/// with the path, what was found, what is wanted and how to fix it; nothing but plain C data has been read by then.
 LoadedPlugin load_plugin(const std::filesystem::path& file);
 
 /// The description with a loss's traits (the loss is created with its defaults). Throws Error(plugin) where that fails.
@@ -52,11 +54,13 @@ std::string describe_json(const LoadedPlugin& plugin);
 /// Where plugins are looked for, first match first.
 struct PluginSearch {
   std::vector<std::filesystem::path> directories;  ///< --plugin-dir; Error(config) if one does not exist
-  bool environment = true;          ///< then the folders in NEARFAR_PLUGIN_PATH, separated by ':'; missing ones are noted in refusals
+  bool environment =
+      true;  ///< then the folders in NEARFAR_PLUGIN_PATH, separated by ':'; missing ones are noted in refusals
   std::filesystem::path installed;  ///< then the build's or installation's own folder; may be empty or missing
 };
 
-/// Every plugin found: *.so of each folder in name order. A library that is refused, or whose (kind, name) was found before, is kept aside.
+/// Every plugin found: *.so of each folder in name order. A library that is refused, or whose (kind, name) was found
+/// before, is kept aside.
 class PluginRegistry {
  public:
   struct Refusal {
@@ -69,8 +73,9 @@ class PluginRegistry {
   const std::vector<LoadedPlugin>& plugins() const { return plugins_; }
   const std::vector<Refusal>& refusals() const { return refusals_; }
 
-  /// `name` in either spelling (`temp_scaling`, `temp-scaling`). Error(plugin) with the refusal if a library of that file name was refused,
-  /// else Error(config) with a suggestion, the names there are, and the folders searched. The reference lives as long as the registry.
+  /// `name` in either spelling (`temp_scaling`, `temp-scaling`). Error(plugin) with the refusal if a library of that
+  /// file name was refused, else Error(config) with a suggestion, the names there are, and the folders searched. The
+  /// reference lives as long as the registry.
   const LoadedPlugin& find(PluginKind kind, std::string_view name) const;
 
  private:

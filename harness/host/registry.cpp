@@ -1,11 +1,11 @@
+#include "base/error.h"
+#include "base/text.h"
+#include "host/plugin.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "base/error.h"
-#include "base/text.h"
-#include "host/plugin.h"
 
 namespace nearfar {
 namespace {
@@ -32,7 +32,8 @@ std::vector<fs::path> libraries(const fs::path& directory) {
   for (fs::directory_iterator entry(directory, failure), end; !failure && entry != end; entry.increment(failure)) {
     if (entry->path().extension() == ".so") result.push_back(entry->path());
   }
-  if (failure) throw Error(ErrorKind::plugin, fmt::format("plugin folder {}: {}", directory.string(), failure.message()));
+  if (failure)
+    throw Error(ErrorKind::plugin, fmt::format("plugin folder {}: {}", directory.string(), failure.message()));
   std::ranges::sort(result);
   return result;
 }
@@ -42,7 +43,8 @@ std::vector<fs::path> libraries(const fs::path& directory) {
 PluginRegistry::PluginRegistry(const PluginSearch& search) {
   for (const fs::path& directory : search.directories) {
     if (!is_folder(directory)) {
-      throw Error(ErrorKind::config, fmt::format("plugin folder {} does not exist; correct --plugin-dir", directory.string()));
+      throw Error(ErrorKind::config,
+                  fmt::format("plugin folder {} does not exist; correct --plugin-dir", directory.string()));
     }
     scan(directory);
   }
@@ -51,7 +53,8 @@ PluginRegistry::PluginRegistry(const PluginSearch& search) {
       if (is_folder(directory)) {
         scan(directory);
       } else {
-        refusals_.push_back({directory, fmt::format("plugin folder {} does not exist; correct NEARFAR_PLUGIN_PATH", directory.string())});
+        refusals_.push_back({directory, fmt::format("plugin folder {} does not exist; correct NEARFAR_PLUGIN_PATH",
+                                                    directory.string())});
       }
     }
   }
@@ -59,7 +62,9 @@ PluginRegistry::PluginRegistry(const PluginSearch& search) {
 }
 
 void PluginRegistry::scan(const fs::path& directory) {
-  const auto same = [&](const fs::path& other) { return fs::weakly_canonical(other) == fs::weakly_canonical(directory); };
+  const auto same = [&](const fs::path& other) {
+    return fs::weakly_canonical(other) == fs::weakly_canonical(directory);
+  };
   if (std::ranges::any_of(searched_, same)) return;  // named twice: nothing new, and not a duplicate to complain of
   searched_.push_back(directory);
   for (const fs::path& file : libraries(directory)) {
@@ -67,8 +72,9 @@ void PluginRegistry::scan(const fs::path& directory) {
       LoadedPlugin plugin = load_plugin(file);
       if (const LoadedPlugin* earlier = look_up(plugin.kind(), plugin.name())) {
         refusals_.push_back(
-            {file, fmt::format("plugin {}: {} '{}' is already given by {}, which comes first in the search path", file.string(),
-                               plugin_kind_name(plugin.kind()), plugin.name(), earlier->description().path)});
+            {file,
+             fmt::format("plugin {}: {} '{}' is already given by {}, which comes first in the search path",
+                         file.string(), plugin_kind_name(plugin.kind()), plugin.name(), earlier->description().path)});
       } else {
         plugins_.push_back(std::move(plugin));
       }
@@ -79,14 +85,16 @@ void PluginRegistry::scan(const fs::path& directory) {
 }
 
 const LoadedPlugin* PluginRegistry::look_up(PluginKind kind, std::string_view name) const {
-  const auto found = std::ranges::find_if(plugins_, [&](const LoadedPlugin& p) { return p.kind() == kind && p.name() == name; });
+  const auto found =
+      std::ranges::find_if(plugins_, [&](const LoadedPlugin& p) { return p.kind() == kind && p.name() == name; });
   return found == plugins_.end() ? nullptr : &*found;
 }
 
 const LoadedPlugin& PluginRegistry::find(PluginKind kind, std::string_view name) const {
   const std::string key = plugin_key(name);
   if (const LoadedPlugin* found = look_up(kind, key)) return *found;
-  const auto refused = std::ranges::find_if(refusals_, [&](const Refusal& r) { return plugin_key(r.path.stem().string()) == key; });
+  const auto refused =
+      std::ranges::find_if(refusals_, [&](const Refusal& r) { return plugin_key(r.path.stem().string()) == key; });
   if (refused != refusals_.end()) throw Error(ErrorKind::plugin, refused->message);
   std::vector<std::string> names;
   for (const LoadedPlugin& plugin : plugins_) {
@@ -95,10 +103,11 @@ const LoadedPlugin& PluginRegistry::find(PluginKind kind, std::string_view name)
   std::ranges::sort(names);
   std::vector<std::string> folders;
   for (const fs::path& folder : searched_) folders.push_back(folder.string());
-  throw Error(ErrorKind::config,
-              fmt::format("no {} '{}'{}; there {}: {} (searched {})", plugin_kind_name(kind), name, suggestion(key, names),
-                          names.size() == 1 ? "is" : "are", names.empty() ? "none" : join(names, ", "),
-                          folders.empty() ? "no folder; give --plugin-dir or NEARFAR_PLUGIN_PATH" : join(folders, ", ")));
+  throw Error(
+      ErrorKind::config,
+      fmt::format("no {} '{}'{}; there {}: {} (searched {})", plugin_kind_name(kind), name, suggestion(key, names),
+                  names.size() == 1 ? "is" : "are", names.empty() ? "none" : join(names, ", "),
+                  folders.empty() ? "no folder; give --plugin-dir or NEARFAR_PLUGIN_PATH" : join(folders, ", ")));
 }
 
 }  // namespace nearfar

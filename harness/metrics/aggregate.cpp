@@ -23,10 +23,11 @@ OodMetrics mean_over_sets(std::span<const OodMetrics> sets) {
   OodMetrics mean{.n_id = sets.front().n_id};
   for (const OodMetrics& set : sets) {
     if (set.n_id != mean.n_id) {
-      throw Error(ErrorKind::data,
-                  fmt::format("mean over OOD sets: one set was compared with {} ID scores, another with {}; the same ID side "
-                              "is expected",
-                              mean.n_id, set.n_id));
+      throw Error(
+          ErrorKind::data,
+          fmt::format("mean over OOD sets: one set was compared with {} ID scores, another with {}; the same ID side "
+                      "is expected",
+                      mean.n_id, set.n_id));
     }
     mean.n_ood += set.n_ood;
     mean.auroc += set.auroc;

@@ -18,7 +18,8 @@ std::int64_t catch_at_least(std::int64_t n_ood) {
   return caught;
 }
 
-/// Where all scores of one value lie in the two sorted sides. A point of the ROC curve flags this value and all above it.
+/// Where all scores of one value lie in the two sorted sides. A point of the ROC curve flags this value and all above
+/// it.
 template <class Key>
 struct TieGroup {
   const Key *id_begin, *id_end, *ood_begin, *ood_end;
@@ -32,7 +33,8 @@ template <class Key>
 TieGroup<Key> group_of(Key key, std::span<const Key> id, std::span<const Key> ood) {
   const auto in_id = std::ranges::equal_range(id, key);
   const auto in_ood = std::ranges::equal_range(ood, key);
-  return {std::to_address(in_id.begin()), std::to_address(in_id.end()), std::to_address(in_ood.begin()), std::to_address(in_ood.end())};
+  return {std::to_address(in_id.begin()), std::to_address(in_id.end()), std::to_address(in_ood.begin()),
+          std::to_address(in_ood.end())};
 }
 
 /// The group of the next lower score. There must be one.
@@ -47,9 +49,10 @@ TieGroup<Key> group_below(const TieGroup<Key>& group, const Key* id, const Key* 
   return below;
 }
 
-/// roc_curve, which goes down from the highest score, keeps its first and its last point, and drops one between where the next step (ID and
-/// OOD scores added) equals the step that led to it. So a point that is not kept hands over to the lower end of its run of equal steps.
-/// That the first is kept needs no rule here: if it catches 95 %, too few OOD scores are left for a second step like it.
+/// roc_curve, which goes down from the highest score, keeps its first and its last point, and drops one between where
+/// the next step (ID and OOD scores added) equals the step that led to it. So a point that is not kept hands over to
+/// the lower end of its run of equal steps. That the first is kept needs no rule here: if it catches 95 %, too few OOD
+/// scores are left for a second step like it.
 template <class T>
 double fpr95(const SortedScores<T>& id_side, const SortedScores<T>& ood_side) {
   using Key = typename SortedScores<T>::Key;
@@ -69,7 +72,8 @@ double fpr95(const SortedScores<T>& id_side, const SortedScores<T>& ood_side) {
   return static_cast<double>(id_end - group.id_begin) / static_cast<double>(id_side.size());
 }
 
-/// One merge of the two sides from the lowest score up. Each turn of the outer loop is one tie group, that is one step of every curve.
+/// One merge of the two sides from the lowest score up. Each turn of the outer loop is one tie group, that is one step
+/// of every curve.
 template <class T>
 OodMetrics sweep(const SortedScores<T>& id_side, const SortedScores<T>& ood_side) {
   using Key = typename SortedScores<T>::Key;
@@ -79,10 +83,11 @@ OodMetrics sweep(const SortedScores<T>& id_side, const SortedScores<T>& ood_side
   const auto n_ood = static_cast<std::int64_t>(ood_side.size());
   const std::int64_t n = n_id + n_ood;
 
-  std::int64_t pairs_won_twice = 0;  // exact: twice the number of (ID, OOD) pairs with the OOD score above, ties counting once
+  std::int64_t pairs_won_twice =
+      0;  // exact: twice the number of (ID, OOD) pairs with the OOD score above, ties counting once
   double area_in = 0, area_out = 0;  // twice the areas, with recall in counts
-  // Precision of ID among what is below a boundary of two groups, and of OOD among what is above; 1 where nothing is, as scikit-learn has
-  // it.
+  // Precision of ID among what is below a boundary of two groups, and of OOD among what is above; 1 where nothing is,
+  // as scikit-learn has it.
   double precision_in = 1, precision_out = static_cast<double>(n_ood) / static_cast<double>(n);
   std::int64_t i = 0, j = 0;  // ID and OOD scores passed so far
   while (i + j < n) {
@@ -104,12 +109,13 @@ OodMetrics sweep(const SortedScores<T>& id_side, const SortedScores<T>& ood_side
     precision_out = precision_out_above;
   }
 
-  return {.n_id = id_side.size(),
-          .n_ood = ood_side.size(),
-          .auroc = static_cast<double>(pairs_won_twice) / (2.0 * static_cast<double>(n_id) * static_cast<double>(n_ood)),
-          .fpr95 = fpr95(id_side, ood_side),
-          .aupr_in = area_in / (2.0 * static_cast<double>(n_id)),
-          .aupr_out = area_out / (2.0 * static_cast<double>(n_ood))};
+  return {
+      .n_id = id_side.size(),
+      .n_ood = ood_side.size(),
+      .auroc = static_cast<double>(pairs_won_twice) / (2.0 * static_cast<double>(n_id) * static_cast<double>(n_ood)),
+      .fpr95 = fpr95(id_side, ood_side),
+      .aupr_in = area_in / (2.0 * static_cast<double>(n_id)),
+      .aupr_out = area_out / (2.0 * static_cast<double>(n_ood))};
 }
 
 }  // namespace
@@ -117,11 +123,19 @@ OodMetrics sweep(const SortedScores<T>& id_side, const SortedScores<T>& ood_side
 OodMetrics ood_metrics(const SortedScores<float>& id, const SortedScores<float>& ood) { return sweep(id, ood); }
 OodMetrics ood_metrics(const SortedScores<double>& id, const SortedScores<double>& ood) { return sweep(id, ood); }
 
-OodMetrics ood_metrics(const SortedScores<float>& id, std::span<const float> ood) { return sweep(id, {ood, Side::ood}); }
-OodMetrics ood_metrics(const SortedScores<double>& id, std::span<const double> ood) { return sweep(id, {ood, Side::ood}); }
+OodMetrics ood_metrics(const SortedScores<float>& id, std::span<const float> ood) {
+  return sweep(id, {ood, Side::ood});
+}
+OodMetrics ood_metrics(const SortedScores<double>& id, std::span<const double> ood) {
+  return sweep(id, {ood, Side::ood});
+}
 
-OodMetrics ood_metrics(std::span<const float> id, std::span<const float> ood) { return ood_metrics({id, Side::id}, ood); }
-OodMetrics ood_metrics(std::span<const double> id, std::span<const double> ood) { return ood_metrics({id, Side::id}, ood); }
+OodMetrics ood_metrics(std::span<const float> id, std::span<const float> ood) {
+  return ood_metrics({id, Side::id}, ood);
+}
+OodMetrics ood_metrics(std::span<const double> id, std::span<const double> ood) {
+  return ood_metrics({id, Side::id}, ood);
+}
 
 double auroc(std::span<const float> id, std::span<const float> ood) { return ood_metrics(id, ood).auroc; }
 double auroc(std::span<const double> id, std::span<const double> ood) { return ood_metrics(id, ood).auroc; }

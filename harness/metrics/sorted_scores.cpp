@@ -15,7 +15,8 @@
 namespace nearfar {
 namespace {
 
-constexpr int kDigitBits = 11;  // a histogram of 2048 counts fits the first-level cache, and 3 passes cover a float, 6 a double
+constexpr int kDigitBits =
+    11;  // a histogram of 2048 counts fits the first-level cache, and 3 passes cover a float, 6 a double
 constexpr std::size_t kBuckets = std::size_t{1} << kDigitBits;
 constexpr std::size_t kFewScores = 1024;  // below this, clearing and scanning the histograms costs more than std::sort
 
@@ -50,8 +51,9 @@ Key ordered(Key bits) {
 template <class T>
 [[noreturn]] void refuse_first_unordered(std::span<const T> scores, Side side) {
   const auto bad = std::find_if_not(scores.begin(), scores.end(), [](T score) { return std::isfinite(score); });
-  refuse(side, fmt::format("value {} at index {} of {}; every score must be finite, so that it has a place in the ranking", *bad,
-                           bad - scores.begin(), scores.size()));
+  refuse(side,
+         fmt::format("value {} at index {} of {}; every score must be finite, so that it has a place in the ranking",
+                     *bad, bad - scores.begin(), scores.size()));
 }
 
 /// Least significant digit first; passes in which all keys share the digit are skipped. Leaves the result in `keys`.

@@ -1,6 +1,6 @@
 #pragma once
-/// One side of a ranking (the ID scores, or one OOD set) checked and sorted once, so that many comparisons can share the sort.
-/// Scores: higher = more out-of-distribution. Immutable once made: safe to read from any thread.
+/// One side of a ranking (the ID scores, or one OOD set) checked and sorted once, so that many comparisons can share
+/// the sort. Scores: higher = more out-of-distribution. Immutable once made: safe to read from any thread.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,20 +11,21 @@ namespace nearfar {
 
 enum class Side { id, ood };
 
-/// T is float or double and is never narrowed. Owns a sorted copy; the span is not needed after construction. Movable, not copyable.
-/// O(n) time (radix sort), 2n keys of memory while sorting, n afterwards.
+/// T is float or double and is never narrowed. Owns a sorted copy; the span is not needed after construction. Movable,
+/// not copyable. O(n) time (radix sort), 2n keys of memory while sorting, n afterwards.
 template <class T>
 class SortedScores {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
 
  public:
-  /// An unsigned integer that orders as the score does; -0.0 and 0.0 have the same key, all other distinct scores have distinct keys.
+  /// An unsigned integer that orders as the score does; -0.0 and 0.0 have the same key, all other distinct scores have
+  /// distinct keys.
   using Key = std::conditional_t<std::is_same_v<T, float>, std::uint32_t, std::uint64_t>;
   /// Stands behind the last key. Above the key of every finite score.
   static constexpr Key kEnd = ~Key{0};
 
-  /// Throws Error(data), naming the side, and the index and the value where there is one, if `scores` is empty, or has a NaN or an
-  /// infinity.
+  /// Throws Error(data), naming the side, and the index and the value where there is one, if `scores` is empty, or has
+  /// a NaN or an infinity.
   SortedScores(std::span<const T> scores, Side side);
 
   std::size_t size() const { return size_; }

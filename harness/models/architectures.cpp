@@ -37,7 +37,8 @@ class BackboneAndHead final : public Network {
     const Scope head(state_, "head.");
     if (spec.head == HeadKind::linear) {
       const bool own = architecture.head_weight.has_value();
-      linear_ = Linear(head, width, spec.classes, own ? *architecture.head_weight : initial, own ? Fill::constant(0) : initial);
+      linear_ = Linear(head, width, spec.classes, own ? *architecture.head_weight : initial,
+                       own ? Fill::constant(0) : initial);
     } else if (spec.projection == "linear") {
       linear_ = Linear(head, width, spec.embedding_dim, initial, initial);
     } else {
@@ -53,7 +54,8 @@ class BackboneAndHead final : public Network {
   std::int64_t stages() const override { return backbone_->stages(); }
   at::Tensor features_seen(const at::Tensor& images, Activations& seen) override {
     require_maps();
-    return backbone_->pool(backbone_->run_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, stages(), &seen));
+    return backbone_->pool(
+        backbone_->run_stages(images.contiguous(at::MemoryFormat::ChannelsLast), 0, stages(), &seen));
   }
   at::Tensor map(const at::Tensor& images, std::int64_t stage) override {
     require_maps();
@@ -63,10 +65,13 @@ class BackboneAndHead final : public Network {
   at::Tensor features_from(const at::Tensor& map, std::int64_t stage) override {
     require_maps();
     NEARFAR_ASSERT(0 <= stage && stage < stages());
-    return backbone_->pool(backbone_->run_stages(map.contiguous(at::MemoryFormat::ChannelsLast), stage + 1, stages(), nullptr));
+    return backbone_->pool(
+        backbone_->run_stages(map.contiguous(at::MemoryFormat::ChannelsLast), stage + 1, stages(), nullptr));
   }
 
-  at::Tensor output(const at::Tensor& features) override { return linear_(hidden_ ? (*hidden_)(features).relu() : features); }
+  at::Tensor output(const at::Tensor& features) override {
+    return linear_(hidden_ ? (*hidden_)(features).relu() : features);
+  }
 
   std::vector<NamedTensor> named_tensors() override { return state_.named(); }
   void train(bool on) override { training_ = on; }
@@ -79,7 +84,8 @@ class BackboneAndHead final : public Network {
  private:
   void require_maps() const {
     NEARFAR_ASSERT(!training_);
-    if (stages() == 0) throw Error(ErrorKind::config, fmt::format("{} has no feature maps to show; ResNets have", spec_.architecture));
+    if (stages() == 0)
+      throw Error(ErrorKind::config, fmt::format("{} has no feature maps to show; ResNets have", spec_.architecture));
   }
 
   NetworkSpec spec_;
@@ -97,14 +103,15 @@ void check_images(const NetworkSpec& spec) {
     const std::string takes = architecture.minimum == architecture.maximum
                                   ? fmt::format("{0} x {0} only", architecture.size)
                                   : fmt::format("sides from {} to {}", architecture.minimum, architecture.maximum);
-    throw Error(ErrorKind::config, fmt::format("network: {} takes images of {}, these are {} x {} (height x width)", spec.architecture,
-                                               takes, spec.height, spec.width));
+    throw Error(ErrorKind::config, fmt::format("network: {} takes images of {}, these are {} x {} (height x width)",
+                                               spec.architecture, takes, spec.height, spec.width));
   }
 }
 
 void check_spec(const NetworkSpec& spec) {
   const auto in_range = [](const char* name, std::int64_t value, std::int64_t minimum) {
-    if (value < minimum) throw Error(ErrorKind::config, fmt::format("network: {} is {}, expected at least {}", name, value, minimum));
+    if (value < minimum)
+      throw Error(ErrorKind::config, fmt::format("network: {} is {}, expected at least {}", name, value, minimum));
     if (value > kMaxDimension) {
       throw Error(ErrorKind::config, fmt::format("network: {} is {}, expected at most {}", name, value, kMaxDimension));
     }
@@ -119,8 +126,8 @@ void check_spec(const NetworkSpec& spec) {
   in_range("embedding_dim", spec.embedding_dim, 1);
   if (spec.projection != "linear" && spec.projection != "mlp") {
     const std::vector<std::string> known{"linear", "mlp"};
-    throw Error(ErrorKind::config,
-                fmt::format("unknown projection '{}'{}; known: linear, mlp", spec.projection, suggestion(spec.projection, known)));
+    throw Error(ErrorKind::config, fmt::format("unknown projection '{}'{}; known: linear, mlp", spec.projection,
+                                               suggestion(spec.projection, known)));
   }
 }
 
@@ -134,7 +141,9 @@ std::unique_ptr<BackboneAndHead> build(const NetworkSpec& spec, at::Device devic
 at::Tensor Backbone::run_stages(const at::Tensor&, std::int64_t, std::int64_t, Activations*) const {
   throw Error(ErrorKind::internal, "a backbone without stages is asked for one");
 }
-at::Tensor Backbone::pool(const at::Tensor&) const { throw Error(ErrorKind::internal, "a backbone without stages is asked to pool one"); }
+at::Tensor Backbone::pool(const at::Tensor&) const {
+  throw Error(ErrorKind::internal, "a backbone without stages is asked to pool one");
+}
 
 std::span<const Architecture> architecture_table() { return kArchitectures; }
 
@@ -143,7 +152,8 @@ const Architecture& find_architecture(const std::string& name) {
     if (name == architecture.name) return architecture;
   }
   const std::vector<std::string> known = architectures();
-  throw Error(ErrorKind::config, fmt::format("unknown architecture '{}'{}; known: {}", name, suggestion(name, known), join(known, ", ")));
+  throw Error(ErrorKind::config,
+              fmt::format("unknown architecture '{}'{}; known: {}", name, suggestion(name, known), join(known, ", ")));
 }
 
 std::vector<std::string> architectures() {
@@ -156,7 +166,9 @@ std::int64_t native_image_size(const std::string& architecture) { return find_ar
 
 std::int64_t architecture_stages(const std::string& architecture) {
   const std::int64_t size = native_image_size(architecture);
-  return make_shape_network({.architecture = architecture, .in_channels = 1, .height = size, .width = size, .classes = 1})->stages();
+  return make_shape_network(
+             {.architecture = architecture, .in_channels = 1, .height = size, .width = size, .classes = 1})
+      ->stages();
 }
 
 std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed) {

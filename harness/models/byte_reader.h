@@ -15,7 +15,8 @@ static_assert(std::endian::native == std::endian::little, "weight files are litt
 /// A cursor that never leaves its bytes: what is not there is nullopt, and the cursor stays.
 class ByteReader {
  public:
-  explicit ByteReader(std::span<const std::byte> bytes, std::size_t at = 0) : bytes_(bytes), at_(at < bytes.size() ? at : bytes.size()) {}
+  explicit ByteReader(std::span<const std::byte> bytes, std::size_t at = 0)
+      : bytes_(bytes), at_(at < bytes.size() ? at : bytes.size()) {}
 
   std::size_t position() const { return at_; }
   std::size_t left() const { return bytes_.size() - at_; }

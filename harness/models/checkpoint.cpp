@@ -61,7 +61,8 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
 Checkpoint state_from_json(const nlohmann::json& json) {
   Checkpoint checkpoint;
   if (json.at("format").get<std::string>() != kFormat) {
-    throw Error(ErrorKind::data, fmt::format("checkpoint format {}, this program reads {}", json.at("format").dump(), kFormat));
+    throw Error(ErrorKind::data,
+                fmt::format("checkpoint format {}, this program reads {}", json.at("format").dump(), kFormat));
   }
   json.at("identity").get_to(checkpoint.identity);
   if (json.contains("origin")) json.at("origin").get_to(checkpoint.origin);
@@ -130,7 +131,8 @@ std::unique_ptr<Network> load_network(const std::filesystem::path& file) {
     check_tensors(checkpoint.spec, checkpoint.network, file.string());
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::data) throw;
-    throw Error(ErrorKind::data, fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));  // its spec, not a user's
+    throw Error(ErrorKind::data,
+                fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));  // its spec, not a user's
   }
   std::unique_ptr<Network> network = make_empty_network(checkpoint.spec);
   load_tensors(*network, checkpoint.network, file.string());

@@ -1,8 +1,9 @@
 #pragma once
-/// Everything that goes on after a kill: weights, buffers, optimiser momentum, the loss's state, and where training stood.
-/// One safetensors file holds it all (tensors by name; the rest as JSON in its metadata) and alone decides; a .json of the same stem is
-/// written beside it for people. Network tensors have their own names, so other programs can load the file; momentum is
-/// "optimizer.momentum.NAME", loss state "loss.NAME". The same training gives the same bytes: no times are stored.
+/// Everything that goes on after a kill: weights, buffers, optimiser momentum, the loss's state, and where training
+/// stood. One safetensors file holds it all (tensors by name; the rest as JSON in its metadata) and alone decides; a
+/// .json of the same stem is written beside it for people. Network tensors have their own names, so other programs can
+/// load the file; momentum is "optimizer.momentum.NAME", loss state "loss.NAME". The same training gives the same
+/// bytes: no times are stored.
 #include "models/network.h"
 
 #include <filesystem>
@@ -23,7 +24,8 @@ struct EpochRecord {
 };
 
 struct Checkpoint {
-  std::string identity;  ///< what was asked for; a checkpoint of another identity is not continued. "" = imported, never continued
+  std::string identity;  ///< what was asked for; a checkpoint of another identity is not continued. "" = imported,
+                         ///< never continued
   std::string origin;    ///< of imported weights: where they came from; not stored where it is empty
   NetworkSpec spec;
   std::int64_t step = 0;             ///< optimiser steps done

@@ -16,13 +16,15 @@ void check_images(const ImageView& images) {
     fail(fmt::format("{} images of {} x {} x {}", images.count, images.channels, images.height, images.width));
   }
   const auto expected = static_cast<std::size_t>(images.count * images.channels * images.height * images.width);
-  if (images.pixels.size() != expected) fail(fmt::format("{} bytes of pixels, expected {}", images.pixels.size(), expected));
+  if (images.pixels.size() != expected)
+    fail(fmt::format("{} bytes of pixels, expected {}", images.pixels.size(), expected));
   if (images.labels.size() != static_cast<std::size_t>(images.count)) {
     fail(fmt::format("{} labels for {} images", images.labels.size(), images.count));
   }
   const auto channels = static_cast<std::size_t>(images.channels);
   if (images.mean.size() != channels || images.std.size() != channels) {
-    fail(fmt::format("{} means and {} standard deviations for {} channels", images.mean.size(), images.std.size(), channels));
+    fail(fmt::format("{} means and {} standard deviations for {} channels", images.mean.size(), images.std.size(),
+                     channels));
   }
   for (std::size_t c = 0; c < channels; ++c) {
     if (!std::isfinite(images.mean[c]) || !std::isfinite(images.std[c]) || images.std[c] <= 0) {
@@ -43,7 +45,8 @@ std::vector<float> normalization_table(const ImageView& images) {
 at::Tensor test_batch(const ImageView& images, std::int64_t first, std::int64_t last) {
   NEARFAR_ASSERT(0 <= first && first <= last && last <= images.count);
   const std::int64_t channels = images.channels, area = images.height * images.width;
-  at::Tensor batch = at::empty({last - first, channels, images.height, images.width}, at::kFloat, at::MemoryFormat::ChannelsLast);
+  at::Tensor batch =
+      at::empty({last - first, channels, images.height, images.width}, at::kFloat, at::MemoryFormat::ChannelsLast);
   float* out = batch.mutable_data_ptr<float>();
   const std::vector<float> table = normalization_table(images);
   const std::uint8_t* in = images.pixels.data() + first * channels * area;

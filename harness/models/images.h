@@ -1,5 +1,6 @@
 #pragma once
-/// A borrowed set of decoded images, and the test transform: uint8 -> /255 -> normalised. Pure functions, safe from any thread.
+/// A borrowed set of decoded images, and the test transform: uint8 -> /255 -> normalised. Pure functions, safe from any
+/// thread.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -16,14 +17,16 @@ struct ImageView {
   std::vector<double> mean, std;  ///< one per channel, on the scale 0 to 1
 };
 
-/// Throws Error(data) unless sizes agree, no dimension is negative, and mean and std have one finite value per channel (std > 0).
+/// Throws Error(data) unless sizes agree, no dimension is negative, and mean and std have one finite value per channel
+/// (std > 0).
 void check_images(const ImageView& images);
 
-/// (v / 255 - mean) / std of all 256 pixel values of each channel: [channels * 256], every step in float32, as torchvision's ToTensor and
-/// Normalize do it, to the bit.
+/// (v / 255 - mean) / std of all 256 pixel values of each channel: [channels * 256], every step in float32, as
+/// torchvision's ToTensor and Normalize do it, to the bit.
 std::vector<float> normalization_table(const ImageView& images);
 
-/// Images first <= i < last, under the test transform: [last - first, channels, height, width] float32 in channels-last memory.
+/// Images first <= i < last, under the test transform: [last - first, channels, height, width] float32 in channels-last
+/// memory.
 at::Tensor test_batch(const ImageView& images, std::int64_t first, std::int64_t last);
 
 /// [count] int64, a copy.

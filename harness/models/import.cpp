@@ -41,7 +41,8 @@ std::vector<std::string> stripped(const std::vector<NamedTensor>& tensors, const
   for (bool again = true; again;) {
     again = false;
     for (const std::string& prefix : prefixes) {
-      if (prefix.empty() || !std::all_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); }))
+      if (prefix.empty() ||
+          !std::all_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); }))
         continue;
       for (std::string& name : names) name.erase(0, prefix.size());
       again = !names.empty();
@@ -75,13 +76,15 @@ Renamed apply(const Mapping& mapping, const std::vector<NamedTensor>& tensors) {
   return result;
 }
 
-/// Rows of the head's last layer: classes, or the width of the embedding. An absent head counts as one row and shows up as missing.
+/// Rows of the head's last layer: classes, or the width of the embedding. An absent head counts as one row and shows up
+/// as missing.
 NetworkSpec find_head(const Mapping& mapping, const std::vector<NamedTensor>& tensors) {
   NetworkSpec spec;
   const Mapping::Head* chosen = &mapping.head.front();
   std::int64_t rows = 1;
   for (const Mapping::Head& head : mapping.head) {
-    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& one) { return one.name == head.tensor; });
+    const auto found =
+        std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& one) { return one.name == head.tensor; });
     if (found == tensors.end()) continue;
     chosen = &head;
     constexpr std::int64_t kMost = 1 << 20;
@@ -118,47 +121,56 @@ void complete(Attempt& attempt, const std::vector<NamedTensor>& expected) {
     const at::ScalarType have = own.tensor.scalar_type(), want = named.tensor.scalar_type();
     const bool both_float = at::isFloatingType(have) && at::isFloatingType(want);
     const bool both_integer = at::isIntegralType(have, false) && at::isIntegralType(want, false);
-    if (have != want && own.tensor.sizes() == named.tensor.sizes() && (both_float || both_integer)) own.tensor = own.tensor.to(want);
+    if (have != want && own.tensor.sizes() == named.tensor.sizes() && (both_float || both_integer))
+      own.tensor = own.tensor.to(want);
   }
   attempt.tensors.insert(attempt.tensors.end(), added.begin(), added.end());
 }
 
-std::vector<Attempt> attempts(const std::vector<Mapping>& mappings, const std::vector<NamedTensor>& tensors, const ImportOptions& options) {
+std::vector<Attempt> attempts(const std::vector<Mapping>& mappings, const std::vector<NamedTensor>& tensors,
+                              const ImportOptions& options) {
   std::vector<Attempt> all;
   for (const Mapping& mapping : mappings) {
     const Renamed renamed = apply(mapping, tensors);
     for (const std::string& architecture : mapping.architectures) {
       if (!options.architecture.empty() && architecture != options.architecture) continue;
       const std::int64_t native = native_image_size(architecture);
-      Attempt attempt{
-          .mapping = &mapping, .spec = find_head(mapping, renamed.tensors), .tensors = renamed.tensors, .ignored = renamed.ignored};
+      Attempt attempt{.mapping = &mapping,
+                      .spec = find_head(mapping, renamed.tensors),
+                      .tensors = renamed.tensors,
+                      .ignored = renamed.ignored};
       attempt.spec.architecture = architecture;
       attempt.spec.in_channels = options.in_channels;
-      attempt.spec.height = attempt.spec.width = native;  // shapes of weights do not depend on it; the wanted size is checked at the end
+      attempt.spec.height = attempt.spec.width =
+          native;  // shapes of weights do not depend on it; the wanted size is checked at the end
       attempt.native_size = options.height == native && options.width == native;
       const std::vector<NamedTensor> expected = make_shape_network(attempt.spec)->named_tensors();
       complete(attempt, expected);
       attempt.mismatch = compare_tensors(expected, attempt.tensors);
-      attempt.mismatch.unexpected.insert(attempt.mismatch.unexpected.end(), renamed.unexpected.begin(), renamed.unexpected.end());
+      attempt.mismatch.unexpected.insert(attempt.mismatch.unexpected.end(), renamed.unexpected.begin(),
+                                         renamed.unexpected.end());
       all.push_back(std::move(attempt));
     }
   }
   return all;
 }
 
-[[noreturn]] void refuse(const Attempt& best, const std::vector<Mapping>& mappings, const std::vector<NamedTensor>& tensors,
-                         const std::string& source) {
+[[noreturn]] void refuse(const Attempt& best, const std::vector<Mapping>& mappings,
+                         const std::vector<NamedTensor>& tensors, const std::string& source) {
   for (const Mapping& mapping : mappings) {
     const std::vector<std::string> names = stripped(tensors, mapping.strip);
     for (const Mapping::Refusal& refusal : mapping.refuse) {
-      const auto found =
-          std::find_if(names.begin(), names.end(), [&](const auto& name) { return match_pattern(refusal.name, name).has_value(); });
-      if (found != names.end()) throw Error(ErrorKind::data, fmt::format("{}: '{}': {}", source, printable(*found), refusal.reason));
+      const auto found = std::find_if(names.begin(), names.end(),
+                                      [&](const auto& name) { return match_pattern(refusal.name, name).has_value(); });
+      if (found != names.end())
+        throw Error(ErrorKind::data, fmt::format("{}: '{}': {}", source, printable(*found), refusal.reason));
     }
   }
-  throw Error(ErrorKind::data, fmt::format("{}: fits no known network; the nearest is {} by the mapping {}: {} (names as nearfar has them; "
-                                           "`missing` and `wrong shape`, and `unexpected` where a rule renamed them)",
-                                           source, best.spec.architecture, best.mapping->name, best.mismatch.text()));
+  throw Error(
+      ErrorKind::data,
+      fmt::format("{}: fits no known network; the nearest is {} by the mapping {}: {} (names as nearfar has them; "
+                  "`missing` and `wrong shape`, and `unexpected` where a rule renamed them)",
+                  source, best.spec.architecture, best.mapping->name, best.mismatch.text()));
 }
 
 /// In the network's order, so that the same weights give the same bytes whatever order a file has.
@@ -181,8 +193,8 @@ NetworkSpec sized(NetworkSpec spec, const ImportOptions& options) {
 Imported of_checkpoint(const std::filesystem::path& file, const ImportOptions& options) {
   const Checkpoint checkpoint = read_checkpoint(file);
   if (!options.architecture.empty() && options.architecture != checkpoint.spec.architecture) {
-    throw Error(ErrorKind::data,
-                fmt::format("{}: a checkpoint of {}, expected {}", file.string(), checkpoint.spec.architecture, options.architecture));
+    throw Error(ErrorKind::data, fmt::format("{}: a checkpoint of {}, expected {}", file.string(),
+                                             checkpoint.spec.architecture, options.architecture));
   }
   load_network(file);  // its checks
   Imported imported;
@@ -214,7 +226,8 @@ Imported import_tensors(std::vector<NamedTensor> tensors, const std::string& sou
   const std::vector<Mapping> mappings = read_mappings(options.mappings);
   const std::vector<Attempt> all = attempts(mappings, tensors, options);
   if (all.empty()) {
-    throw Error(ErrorKind::config, fmt::format("{}: no mapping in {} is for {}", source, options.mappings.string(), options.architecture));
+    throw Error(ErrorKind::config,
+                fmt::format("{}: no mapping in {} is for {}", source, options.mappings.string(), options.architecture));
   }
   const Attempt& best = *std::min_element(all.begin(), all.end(), [](const Attempt& a, const Attempt& b) {
     return std::pair(a.mismatch.count(), !a.native_size) < std::pair(b.mismatch.count(), !b.native_size);
@@ -250,8 +263,8 @@ Imported import_weights(const std::filesystem::path& file, const ImportOptions& 
   }
   const bool tar = map.bytes().size() > 262 && std::memcmp(map.bytes().data() + 257, "ustar", 5) == 0;
   if (!ZipFile::looks_like(map.bytes()) && !pickle && !tar) {
-    throw Error(ErrorKind::data,
-                fmt::format("{}: neither a torch.save file (zip) nor safetensors; it begins '{}'", source, head_text(map.bytes())));
+    throw Error(ErrorKind::data, fmt::format("{}: neither a torch.save file (zip) nor safetensors; it begins '{}'",
+                                             source, head_text(map.bytes())));
   }
   Imported imported = import_tensors(parse_torch_file(map.bytes(), source), source, options);
   imported.format = "torch";
@@ -273,7 +286,8 @@ void write_imported(const std::filesystem::path& file, const Imported& imported)
   checkpoint.origin = imported.format;
   if (!imported.mapping.empty()) checkpoint.origin += ", mapping " + imported.mapping;
   if (!imported.ignored.empty()) checkpoint.origin += fmt::format("; {} not needed", imported.ignored.size());
-  if (!imported.converted.empty()) checkpoint.origin += fmt::format("; {} converted to float32", imported.converted.size());
+  if (!imported.converted.empty())
+    checkpoint.origin += fmt::format("; {} converted to float32", imported.converted.size());
   write_checkpoint(file, checkpoint);
 }
 

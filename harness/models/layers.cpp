@@ -11,7 +11,9 @@
 namespace nearfar {
 namespace {
 
-std::optional<at::Tensor> if_defined(const at::Tensor& tensor) { return tensor.defined() ? std::optional(tensor) : std::nullopt; }
+std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
 
 }  // namespace
 
@@ -20,7 +22,8 @@ Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight)
       stride_(shape.stride),
       padding_(shape.padding) {}
 
-Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight, Fill bias) : Convolution(scope, shape, weight) {
+Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight, Fill bias)
+    : Convolution(scope, shape, weight) {
   bias_ = scope.parameter("bias", {shape.out}, bias);
 }
 
@@ -43,7 +46,8 @@ at::Tensor BatchNorm::operator()(const at::Tensor& in, bool training) const {
 Linear::Linear(const Scope& scope, std::int64_t in, std::int64_t out, Fill weight)
     : weight_(scope.parameter("weight", {out, in}, weight)) {}
 
-Linear::Linear(const Scope& scope, std::int64_t in, std::int64_t out, Fill weight, Fill bias) : Linear(scope, in, out, weight) {
+Linear::Linear(const Scope& scope, std::int64_t in, std::int64_t out, Fill weight, Fill bias)
+    : Linear(scope, in, out, weight) {
   bias_ = scope.parameter("bias", {out}, bias);
 }
 
@@ -54,6 +58,8 @@ LayerNorm::LayerNorm(const Scope& scope, std::int64_t width, double epsilon)
       bias_(scope.parameter("bias", {width}, Fill::constant(0))),
       epsilon_(epsilon) {}
 
-at::Tensor LayerNorm::operator()(const at::Tensor& in) const { return at::layer_norm(in, {weight_.size(0)}, weight_, bias_, epsilon_); }
+at::Tensor LayerNorm::operator()(const at::Tensor& in) const {
+  return at::layer_norm(in, {weight_.size(0)}, weight_, bias_, epsilon_);
+}
 
 }  // namespace nearfar

@@ -1,6 +1,6 @@
 #pragma once
-/// The layers our networks are made of: handles into a State and one call each. They compute what PyTorch's layers of the same name
-/// compute.
+/// The layers our networks are made of: handles into a State and one call each. They compute what PyTorch's layers of
+/// the same name compute.
 #include "models/state.h"
 
 #include <ATen/core/Tensor.h>

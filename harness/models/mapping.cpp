@@ -16,7 +16,8 @@ template <class Read>
 void read_tables(Section& section, const char* key, const Read& read) {
   const Value* value = section.find(key);
   if (!value) return;
-  if (!value->list()) fail_at(value->where, fmt::format("{} is {}, expected [[{}]] tables", key, type_name(*value), key));
+  if (!value->list())
+    fail_at(value->where, fmt::format("{} is {}, expected [[{}]] tables", key, type_name(*value), key));
   for (const Value& one : *value->list()) {
     if (!one.table()) fail_at(one.where, fmt::format("{} holds {}, expected [[{}]] tables", key, type_name(one), key));
     Section table(&one, fmt::format("[[{}]]", key));
@@ -53,7 +54,8 @@ Mapping read_mapping(const std::filesystem::path& file) {
     require(section, table, "tensor", head.tensor);
     if (!section.read("kind", head.kind, {"linear", "embedding"})) fail_at(table.where, "[[head]] without 'kind'");
     section.read("projection", head.projection, {"linear", "mlp"});
-    if ((head.kind == "embedding") == head.projection.empty()) fail_at(table.where, "'projection' belongs to kind \"embedding\"");
+    if ((head.kind == "embedding") == head.projection.empty())
+      fail_at(table.where, "'projection' belongs to kind \"embedding\"");
     mapping.head.push_back(head);
   });
   read_tables(top, "refuse", [&](Section& section, const Value& table) {
@@ -97,8 +99,11 @@ std::vector<Mapping> read_mappings(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (entry.path().extension() == ".toml") files.push_back(entry.path());
   }
-  if (error) throw Error(ErrorKind::config, fmt::format("{}: key mappings cannot be read: {}", folder.string(), error.message()));
-  if (files.empty()) throw Error(ErrorKind::config, fmt::format("{}: no key mapping (*.toml) in this folder", folder.string()));
+  if (error)
+    throw Error(ErrorKind::config,
+                fmt::format("{}: key mappings cannot be read: {}", folder.string(), error.message()));
+  if (files.empty())
+    throw Error(ErrorKind::config, fmt::format("{}: no key mapping (*.toml) in this folder", folder.string()));
   std::sort(files.begin(), files.end());
   std::vector<Mapping> mappings;
   for (const std::filesystem::path& file : files) mappings.push_back(read_mapping(file));
@@ -111,7 +116,8 @@ std::optional<std::vector<std::string_view>> match_pattern(std::string_view patt
 }
 
 bool matches_any(const std::vector<std::string>& patterns, std::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& one) { return match_pattern(one, text).has_value(); });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& one) { return match_pattern(one, text).has_value(); });
 }
 
 std::optional<std::string> renamed(const Mapping& mapping, std::string_view name) {

@@ -52,7 +52,8 @@ Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::ve
     }
     const at::Tensor& tensor = *found->second;
     if (tensor.sizes() != named.tensor.sizes() || tensor.scalar_type() != named.tensor.scalar_type()) {
-      result.wrong.push_back(fmt::format("{} is {}, expected {}", named.name, shape_text(tensor), shape_text(named.tensor)));
+      result.wrong.push_back(
+          fmt::format("{} is {}, expected {}", named.name, shape_text(tensor), shape_text(named.tensor)));
     }
     by_name.erase(found);
   }

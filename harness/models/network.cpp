@@ -26,8 +26,8 @@ HeadWeights Network::head() {
 
 namespace {
 
-void require_fit(const std::string& architecture, const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given,
-                 const std::string& source) {
+void require_fit(const std::string& architecture, const std::vector<NamedTensor>& expected,
+                 const std::vector<NamedTensor>& given, const std::string& source) {
   const Mismatch mismatch = compare_tensors(expected, given);
   if (mismatch.count() > 0) {
     throw Error(ErrorKind::data, fmt::format("{}: does not fit a {}: {}", source, architecture, mismatch.text()));

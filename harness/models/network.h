@@ -1,6 +1,7 @@
 #pragma once
-/// Networks by name: a backbone that turns images into pooled features, and a head that is a linear classifier or a projection.
-/// Not thread-safe: one thread owns a network. Adding an architecture: a builder in backbone.h and a row in architectures.cpp's table.
+/// Networks by name: a backbone that turns images into pooled features, and a head that is a linear classifier or a
+/// projection. Not thread-safe: one thread owns a network. Adding an architecture: a builder in backbone.h and a row in
+/// architectures.cpp's table.
 #include "models/named_tensor.h"
 
 #include <nearfar/features.h>
@@ -16,15 +17,18 @@ namespace nearfar {
 struct NetworkSpec {
   std::string architecture = "resnet8";
   std::int64_t in_channels = 1, height = 28, width = 28;
-  std::int64_t classes = 0;  ///< at least 1 with a linear head; 0 with an embedding head = unknown (weights made elsewhere)
+  std::int64_t classes =
+      0;  ///< at least 1 with a linear head; 0 with an embedding head = unknown (weights made elsewhere)
   HeadKind head = HeadKind::linear;
-  std::string projection = "mlp";   ///< of an embedding head: "linear" = Linear(D,E); "mlp" = Linear(D,D), ReLU, Linear(D,E)
+  std::string projection =
+      "mlp";  ///< of an embedding head: "linear" = Linear(D,E); "mlp" = Linear(D,D), ReLU, Linear(D,E)
   std::int64_t embedding_dim = 32;  ///< E, of an embedding head
 
   bool operator==(const NetworkSpec&) const = default;
 };
 
-/// What passes through a network besides its result: the map after each stage, and the output of every layer that hooks would see.
+/// What passes through a network besides its result: the map after each stage, and the output of every layer that hooks
+/// would see.
 struct Activations {
   std::vector<at::Tensor> stages;  ///< [N,c,h,w] each
   std::vector<at::Tensor> layers;  ///< as NetworkBatch::layers()
@@ -37,13 +41,14 @@ class Network {
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
 
-  /// [N,in_channels,height,width] float32, normalised -> [N,D] float32: the raw pooled feature, never normalised. Any memory format.
+  /// [N,in_channels,height,width] float32, normalised -> [N,D] float32: the raw pooled feature, never normalised. Any
+  /// memory format.
   virtual at::Tensor features(const at::Tensor& images) = 0;
   /// features [N,D] -> [N,C] logits, or the raw [N,E] embedding (the caller normalises it where the loss asks).
   virtual at::Tensor output(const at::Tensor& features) = 0;
 
-  /// Stages of the backbone: 0 is the stem with its activation and its pooling, then one for each residual stage. 0 = this architecture has
-  /// no maps to show (transformers), and the three calls below are Error(config).
+  /// Stages of the backbone: 0 is the stem with its activation and its pooling, then one for each residual stage. 0 =
+  /// this architecture has no maps to show (transformers), and the three calls below are Error(config).
   virtual std::int64_t stages() const = 0;
   /// As features(), and what passed on the way.
   virtual at::Tensor features_seen(const at::Tensor& images, Activations& seen) = 0;
@@ -68,8 +73,9 @@ class Network {
   HeadWeights head();
 };
 
-/// Names that make_network knows: resnet8 · resnet18_32x32, resnet18_64x64 (OpenOOD's) · resnet18_224x224, resnet50, vit_b_16, swin_t
-/// (torchvision's). Below "backbone." tensors have the names they have there; torchvision's `fc`, `heads.head` and `head` are our "head".
+/// Names that make_network knows: resnet8 · resnet18_32x32, resnet18_64x64 (OpenOOD's) · resnet18_224x224, resnet50,
+/// vit_b_16, swin_t (torchvision's). Below "backbone." tensors have the names they have there; torchvision's `fc`,
+/// `heads.head` and `head` are our "head".
 std::vector<std::string> architectures();
 /// Height and width of the images an architecture was made for: 28, 32, 64 or 224. Error(config): unknown name.
 std::int64_t native_image_size(const std::string& architecture);
@@ -77,26 +83,28 @@ std::int64_t native_image_size(const std::string& architecture);
 /// Network::stages() of an architecture: 0 = it has no maps to show. Error(config): unknown name.
 std::int64_t architecture_stages(const std::string& architecture);
 
-/// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. resnet8, OpenOOD's nets and projections have
-/// PyTorch's default distributions (kaiming_uniform with a = sqrt(5), so uniform within 1/sqrt(fan_in), for weights and biases; batch norm
-/// 1 and 0), torchvision's nets those of torchvision (He's normal by fan out for ResNets; Xavier, 0.02 normal and zeros for transformers).
-/// Error(config): unknown architecture or projection (with a suggestion), a dimension that is not positive or beyond 2^20, or images of a
-/// size that the architecture does not take (vit_b_16: 224 only).
+/// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. resnet8, OpenOOD's nets and
+/// projections have PyTorch's default distributions (kaiming_uniform with a = sqrt(5), so uniform within
+/// 1/sqrt(fan_in), for weights and biases; batch norm 1 and 0), torchvision's nets those of torchvision (He's normal by
+/// fan out for ResNets; Xavier, 0.02 normal and zeros for transformers). Error(config): unknown architecture or
+/// projection (with a suggestion), a dimension that is not positive or beyond 2^20, or images of a size that the
+/// architecture does not take (vit_b_16: 224 only).
 std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed);
 /// The same without values: to be filled by load_tensors, which spares the draw.
 std::unique_ptr<Network> make_empty_network(const NetworkSpec& spec);
 /// The same without memory (its tensors are on the device "meta"): names, shapes, feature_dim. It cannot run.
 std::unique_ptr<Network> make_shape_network(const NetworkSpec& spec);
 
-/// Error(data) as load_tensors, before any memory for `spec` is taken: a file's claims about sizes are checked against what it holds.
+/// Error(data) as load_tensors, before any memory for `spec` is taken: a file's claims about sizes are checked against
+/// what it holds.
 void check_tensors(const NetworkSpec& spec, const std::vector<NamedTensor>& tensors, const std::string& source);
 
-/// Copies values into a network. Error(data) listing missing and unexpected names and wrong shapes (the first 10 of each and how many);
-/// `source` names the file.
+/// Copies values into a network. Error(data) listing missing and unexpected names and wrong shapes (the first 10 of
+/// each and how many); `source` names the file.
 void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, const std::string& source);
 
-/// A copy of a network with its values as they are now, in evaluation mode and float64 on the same device; its parameters want no
-/// gradients. It takes and gives float64.
+/// A copy of a network with its values as they are now, in evaluation mode and float64 on the same device; its
+/// parameters want no gradients. It takes and gives float64.
 std::unique_ptr<Network> copy_in_float64(Network& network);
 
 /// Evaluation mode and no gradients while it lives; both are restored.

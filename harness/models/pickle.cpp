@@ -115,7 +115,8 @@ class Machine {
         return extend(Kind::dict, since_mark());
       case 'b': {  // BUILD: an OrderedDict's attributes (_metadata), which hold no tensors we need
         pop();
-        if (value(top()).kind != Kind::dict) fail(fmt::format("BUILD on {}, expected a dict", kind_text(value(top()).kind)));
+        if (value(top()).kind != Kind::dict)
+          fail(fmt::format("BUILD on {}, expected a dict", kind_text(value(top()).kind)));
         return true;
       }
       case 'Q':  // BINPERSID
@@ -157,7 +158,8 @@ class Machine {
 
   bool long_integer(std::size_t size) {
     const std::string_view digits = text(size);
-    if (size > sizeof(std::int64_t)) return push({.kind = Kind::real});  // too large for any count of ours: only "some number"
+    if (size > sizeof(std::int64_t))
+      return push({.kind = Kind::real});  // too large for any count of ours: only "some number"
     std::uint64_t number = size > 0 && (static_cast<unsigned char>(digits.back()) & 0x80) ? ~std::uint64_t{0} : 0;
     std::memcpy(&number, digits.data(), size);
     return push_integer(std::bit_cast<std::int64_t>(number));
@@ -221,7 +223,8 @@ class Machine {
     const auto known = allowed_global(full);
     if (!known) {
       fail(
-          fmt::format("global '{}' is not one of a state dict of networks, and nothing in a file is ever run; keep the weights alone: "
+          fmt::format("global '{}' is not one of a state dict of networks, and nothing in a file is ever run; keep the "
+                      "weights alone: "
                       "torch.save(net.state_dict(), FILE)",
                       printable(full)));
     }
@@ -242,8 +245,10 @@ class Machine {
 
   bool extend(Kind kind, const std::vector<Index>& items) {
     PickleValue& target = value(top());
-    if (target.kind != kind) fail(fmt::format("an item is put into {}, expected {}", kind_text(target.kind), kind_text(kind)));
-    if (kind == Kind::dict && items.size() % 2 != 0) fail(fmt::format("SETITEMS with {} values: a key without a value", items.size()));
+    if (target.kind != kind)
+      fail(fmt::format("an item is put into {}, expected {}", kind_text(target.kind), kind_text(kind)));
+    if (kind == Kind::dict && items.size() % 2 != 0)
+      fail(fmt::format("SETITEMS with {} values: a key without a value", items.size()));
     target.depth = std::max(target.depth, depth_of(items));
     if (items_ + items.size() > 4 * kMaxValues) fail("too many items");
     items_ += items.size();
@@ -279,7 +284,8 @@ class Machine {
   bool reduce() {
     const Index arguments = pop(), callable = pop();
     const std::string_view name = expect(callable, Kind::global, "what is called").text;
-    if (expect(arguments, Kind::tuple, "the arguments of a call").items.size() > kMaxArguments) fail("a call with too many arguments");
+    if (expect(arguments, Kind::tuple, "the arguments of a call").items.size() > kMaxArguments)
+      fail("a call with too many arguments");
     const std::vector<Index> items = value(arguments).items;
     if (name == kOrderedDict) {
       if (!items.empty()) fail("an OrderedDict with arguments");
@@ -298,7 +304,8 @@ class Machine {
   std::vector<std::int64_t> integers(Index index, const char* what) {
     std::vector<std::int64_t> numbers;
     const std::vector<Index>& items = expect(index, Kind::tuple, what).items;
-    if (items.size() > kMaxDimensions) fail(fmt::format("a tensor of {} dimensions, at most {} are allowed", items.size(), kMaxDimensions));
+    if (items.size() > kMaxDimensions)
+      fail(fmt::format("a tensor of {} dimensions, at most {} are allowed", items.size(), kMaxDimensions));
     for (const Index item : items) {
       const std::int64_t number = expect(item, Kind::integer, what).integer;
       if (number < 0) fail(fmt::format("{}: {} is negative", what, number));
@@ -351,7 +358,8 @@ class Machine {
     if (empty ? tensor.offset > elements : last >= elements) {
       fail(fmt::format("a tensor's element {} lies outside {}", empty ? tensor.offset : last, where));
     }
-    if (!empty && count > elements) fail(fmt::format("a tensor of {} elements over {}: an expanded one; save .contiguous()", count, where));
+    if (!empty && count > elements)
+      fail(fmt::format("a tensor of {} elements over {}: an expanded one; save .contiguous()", count, where));
   }
 
   ByteReader reader_;

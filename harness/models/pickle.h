@@ -1,6 +1,6 @@
 #pragma once
-/// A reader of the pickles that torch.save writes for state dicts: protocol 2, and only the opcodes and globals that those use. Nothing is
-/// executed or looked up: a global is a word on a list, or the file is refused with its name.
+/// A reader of the pickles that torch.save writes for state dicts: protocol 2, and only the opcodes and globals that
+/// those use. Nothing is executed or looked up: a global is a word on a list, or the file is refused with its name.
 /// https://github.com/python/cpython/blob/main/Lib/pickletools.py describes the opcodes.
 #include <c10/core/ScalarType.h>
 
@@ -17,10 +17,10 @@ namespace nearfar {
 struct PickleValue {
   enum class Kind { none, boolean, integer, real, text, list, tuple, dict, global, storage, tensor };
   Kind kind = Kind::none;
-  std::uint32_t depth = 0;                ///< of the containers below it
-  std::int64_t integer = 0;               ///< boolean, integer; tensor: index into tensors; storage: its number of elements
-  at::ScalarType type{};                  ///< storage
-  std::string_view text = {};             ///< text; global: "module.name"; storage: its key. Points into the pickle or is static
+  std::uint32_t depth = 0;     ///< of the containers below it
+  std::int64_t integer = 0;    ///< boolean, integer; tensor: index into tensors; storage: its number of elements
+  at::ScalarType type{};       ///< storage
+  std::string_view text = {};  ///< text; global: "module.name"; storage: its key. Points into the pickle or is static
   std::vector<std::uint32_t> items = {};  ///< list, tuple; dict: key, value, key, value
 };
 
@@ -41,9 +41,10 @@ struct Pickle {
   const PickleValue& top() const { return values[root]; }
 };
 
-/// The bytes are borrowed and outlive the result. Error(data) naming `name`, the byte and the reason: an opcode or a global outside the
-/// list (by name), a truncated or inconsistent pickle, more than 16 MiB, a million values, 64 levels, or a tensor that leaves its storage,
-/// has more elements than it (an expanded one) or an element type that networks do not use.
+/// The bytes are borrowed and outlive the result. Error(data) naming `name`, the byte and the reason: an opcode or a
+/// global outside the list (by name), a truncated or inconsistent pickle, more than 16 MiB, a million values, 64
+/// levels, or a tensor that leaves its storage, has more elements than it (an expanded one) or an element type that
+/// networks do not use.
 Pickle read_pickle(std::span<const std::byte> bytes, const std::string& name);
 
 /// "a dict", "an integer", … for messages.

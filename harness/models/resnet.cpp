@@ -1,4 +1,5 @@
-/// Residual networks (He et al. 2016): ours for 28 x 28, OpenOOD's for 32 x 32 and 64 x 64, torchvision's for 224 x 224.
+/// Residual networks (He et al. 2016): ours for 28 x 28, OpenOOD's for 32 x 32 and 64 x 64, torchvision's for 224 x
+/// 224.
 #include "models/backbone.h"
 #include "models/layers.h"
 
@@ -12,13 +13,15 @@
 namespace nearfar {
 namespace {
 
-/// How convolutions start, and what the shortcut of a block is called: the two families differ in nothing else that a block sees.
+/// How convolutions start, and what the shortcut of a block is called: the two families differ in nothing else that a
+/// block sees.
 struct Family {
   const char* shortcut;
   bool kaiming_normal;
   bool relu_layers;  ///< activations are layers, not functions: hooks see them
 
-  Convolution convolution(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) const {
+  Convolution convolution(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t kernel,
+                          std::int64_t stride) const {
     const Convolution::Shape shape{in, out, kernel, stride, kernel / 2};
     return {scope, shape, kaiming_normal ? Fill::kaiming_normal(shape.fan_out()) : Fill::layer_default(shape.fan_in())};
   }
@@ -29,9 +32,10 @@ using Layers = std::vector<at::Tensor>;  // that are kept; null = none
 
 /// A convolution and its batch norm.
 struct Unit {
-  Unit(const Scope& scope, const char* convolution_name, const char* norm_name, const Family& family, std::int64_t in, std::int64_t out,
-       std::int64_t kernel, std::int64_t stride)
-      : convolution(family.convolution(scope / convolution_name, in, out, kernel, stride)), norm(scope / norm_name, out) {}
+  Unit(const Scope& scope, const char* convolution_name, const char* norm_name, const Family& family, std::int64_t in,
+       std::int64_t out, std::int64_t kernel, std::int64_t stride)
+      : convolution(family.convolution(scope / convolution_name, in, out, kernel, stride)),
+        norm(scope / norm_name, out) {}
 
   at::Tensor operator()(const at::Tensor& in, bool training, Layers* seen) const {
     const at::Tensor out = convolution(in);
@@ -43,11 +47,12 @@ struct Unit {
   BatchNorm norm;
 };
 
-/// Basic: two 3x3 convolutions. Bottleneck: 1x1, 3x3 (it has the stride, torchvision's "v1.5"), 1x1 to four times the width.
-/// The shortcut is a strided 1x1 convolution where the shape changes.
+/// Basic: two 3x3 convolutions. Bottleneck: 1x1, 3x3 (it has the stride, torchvision's "v1.5"), 1x1 to four times the
+/// width. The shortcut is a strided 1x1 convolution where the shape changes.
 class Block {
  public:
-  Block(const Scope& scope, const Family& family, bool bottleneck, std::int64_t in, std::int64_t width, std::int64_t stride)
+  Block(const Scope& scope, const Family& family, bool bottleneck, std::int64_t in, std::int64_t width,
+        std::int64_t stride)
       : relu_layers_(family.relu_layers) {
     const std::int64_t out = bottleneck ? 4 * width : width;
     if (bottleneck) {

@@ -55,8 +55,10 @@ class Reader {
     std::uint64_t length = 0;
     if (bytes.size() < sizeof length) fail("", fmt::format("{} bytes are too few for a header", bytes.size()));
     std::memcpy(&length, bytes.data(), sizeof length);
-    if (length > kMaxHeader) fail("", fmt::format("the header would be {} bytes, at most {} are allowed", length, kMaxHeader));
-    if (length > bytes.size() - sizeof length) fail("", fmt::format("the header of {} bytes is longer than the file", length));
+    if (length > kMaxHeader)
+      fail("", fmt::format("the header would be {} bytes, at most {} are allowed", length, kMaxHeader));
+    if (length > bytes.size() - sizeof length)
+      fail("", fmt::format("the header of {} bytes is longer than the file", length));
     const std::span<const std::byte> data = bytes.subspan(sizeof length + length);
     const nlohmann::json header = parse({reinterpret_cast<const char*>(bytes.data()) + sizeof length, length});
 
@@ -69,8 +71,9 @@ class Reader {
         entries.push_back(entry(name, value));
       }
     }
-    std::stable_sort(entries.begin(), entries.end(),
-                     [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+    std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
     check_cover(entries, data.size());
     for (const Entry& one : entries) result.tensors.push_back({one.name, tensor(one, data), false});
     return result;
@@ -90,9 +93,11 @@ class Reader {
     std::size_t count = 0;
     const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
       using Event = nlohmann::json::parse_event_t;
-      if (depth >= kMaxDepth && (event == Event::object_start || event == Event::array_start)) fail("", "the header is nested too deeply");
+      if (depth >= kMaxDepth && (event == Event::object_start || event == Event::array_start))
+        fail("", "the header is nested too deeply");
       if (++count > kMaxValues) fail("", fmt::format("the header has more than {} values", kMaxValues));
-      if (event == Event::object_start) keys.resize(std::max<std::size_t>(keys.size(), static_cast<std::size_t>(depth) + 1));
+      if (event == Event::object_start)
+        keys.resize(std::max<std::size_t>(keys.size(), static_cast<std::size_t>(depth) + 1));
       if (event == Event::object_start) keys[static_cast<std::size_t>(depth)].clear();
       if (event == Event::key && !keys[static_cast<std::size_t>(depth) - 1].insert(value.get<std::string>()).second) {
         repeated = value.get<std::string>();
@@ -120,7 +125,8 @@ class Reader {
   }
 
   std::uint64_t natural(const std::string& tensor, const nlohmann::json& value, const char* what) const {
-    if (!value.is_number_unsigned()) fail(tensor, fmt::format("{} is {}, expected a whole number from 0", what, printable(value.dump())));
+    if (!value.is_number_unsigned())
+      fail(tensor, fmt::format("{} is {}, expected a whole number from 0", what, printable(value.dump())));
     return value.get<std::uint64_t>();
   }
 
@@ -132,8 +138,9 @@ class Reader {
     Entry result;
     result.name = name;
     const nlohmann::json& type = value["dtype"];
-    const auto* known = std::find_if(std::begin(kElementTypes), std::end(kElementTypes),
-                                     [&](const ElementType& one) { return type.is_string() && type.get<std::string>() == one.name; });
+    const auto* known = std::find_if(std::begin(kElementTypes), std::end(kElementTypes), [&](const ElementType& one) {
+      return type.is_string() && type.get<std::string>() == one.name;
+    });
     if (known == std::end(kElementTypes)) fail(name, fmt::format("unknown dtype {}", printable(type.dump())));
     result.type = known->type;
 
@@ -156,7 +163,8 @@ class Reader {
     if (!offsets.is_array() || offsets.size() != 2) fail(name, "data_offsets is not a pair");
     result.begin = natural(name, offsets[0], "an offset");
     result.end = natural(name, offsets[1], "an offset");
-    if (result.end < result.begin) fail(name, fmt::format("data_offsets [{}, {}] are reversed", result.begin, result.end));
+    if (result.end < result.begin)
+      fail(name, fmt::format("data_offsets [{}, {}] are reversed", result.begin, result.end));
     if (result.end - result.begin != size) {
       fail(name, fmt::format("{} bytes of data, but shape x dtype is {}", result.end - result.begin, size));
     }
@@ -168,7 +176,8 @@ class Reader {
     std::uint64_t at = 0;
     for (const Entry& one : entries) {
       if (one.end > size) fail(one.name, fmt::format("data_offsets end at {}, the data at {}", one.end, size));
-      if (one.begin != at) fail(one.name, fmt::format("data_offsets begin at {}, the one before ends at {}", one.begin, at));
+      if (one.begin != at)
+        fail(one.name, fmt::format("data_offsets begin at {}, the one before ends at {}", one.begin, at));
       at = one.end;
     }
     if (at != size) fail("", fmt::format("{} bytes of data belong to no tensor", size - at));
@@ -178,7 +187,8 @@ class Reader {
     at::Tensor result = at::empty(one.shape, one.type);
     if (one.end == one.begin) return result;
     const std::span<const std::byte> range = data.subspan(one.begin, one.end - one.begin);
-    if (one.type == at::kBool && std::any_of(range.begin(), range.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
+    if (one.type == at::kBool &&
+        std::any_of(range.begin(), range.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
       fail(one.name, "a BOOL that is neither 0 nor 1");
     }
     std::memcpy(result.mutable_data_ptr(), range.data(), range.size());
@@ -191,23 +201,26 @@ class Reader {
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+void write_safetensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors,
+                       const Metadata& metadata) {
   std::vector<NamedTensor> sorted;
   std::set<std::string> names{"__metadata__"};
   for (const NamedTensor& named : tensors) {
     if (!names.insert(named.name).second) throw Error(ErrorKind::internal, "safetensors: repeated name " + named.name);
     sorted.push_back({named.name, named.tensor.detach().cpu().contiguous(), false});
   }
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const NamedTensor& a, const NamedTensor& b) { return a.tensor.element_size() > b.tensor.element_size(); });
+  std::stable_sort(sorted.begin(), sorted.end(), [](const NamedTensor& a, const NamedTensor& b) {
+    return a.tensor.element_size() > b.tensor.element_size();
+  });
 
   nlohmann::ordered_json header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t at = 0;
   for (const NamedTensor& named : sorted) {
     const std::size_t size = named.tensor.nbytes();
-    header[named.name] = {
-        {"dtype", element_name(named.tensor.scalar_type())}, {"shape", named.tensor.sizes().vec()}, {"data_offsets", {at, at + size}}};
+    header[named.name] = {{"dtype", element_name(named.tensor.scalar_type())},
+                          {"shape", named.tensor.sizes().vec()},
+                          {"data_offsets", {at, at + size}}};
     at += size;
   }
   std::string head = header.is_null() ? "{}" : header.dump();
@@ -218,7 +231,8 @@ void write_safetensors(const std::filesystem::path& file, const std::vector<Name
   content.reserve(sizeof length + head.size() + at);
   content += head;
   for (const NamedTensor& named : sorted) {
-    if (named.tensor.nbytes() > 0) content.append(static_cast<const char*>(named.tensor.const_data_ptr()), named.tensor.nbytes());
+    if (named.tensor.nbytes() > 0)
+      content.append(static_cast<const char*>(named.tensor.const_data_ptr()), named.tensor.nbytes());
   }
   write_file_atomic(file, content);
 }
@@ -228,6 +242,8 @@ TensorFile read_safetensors(const std::filesystem::path& file) {
   return parse_safetensors(map.bytes(), file.string());
 }
 
-TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) { return Reader(bytes, name).read(); }
+TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
+  return Reader(bytes, name).read();
+}
 
 }  // namespace nearfar

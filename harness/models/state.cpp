@@ -16,7 +16,8 @@ Fill Fill::xavier_uniform(std::int64_t fan_in, std::int64_t fan_out) {
 
 Fill Fill::kaiming_normal(std::int64_t fan_out) { return normal(std::sqrt(2 / static_cast<double>(fan_out))); }
 
-at::Tensor State::add(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType type, bool parameter, Fill fill) {
+at::Tensor State::add(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType type,
+                      bool parameter, Fill fill) {
   const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type).device(device_));
   if (parameter) tensor.set_requires_grad(true);
   rows_.push_back({{name, tensor, parameter}, fill});
@@ -27,7 +28,8 @@ at::Tensor State::parameter(const std::string& name, const std::vector<std::int6
   return add(name, shape, at::kFloat, true, fill);
 }
 
-at::Tensor State::buffer(const std::string& name, const std::vector<std::int64_t>& shape, double value, at::ScalarType type) {
+at::Tensor State::buffer(const std::string& name, const std::vector<std::int64_t>& shape, double value,
+                         at::ScalarType type) {
   return add(name, shape, type, false, Fill::constant(value));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-/// The tensors of a network while it is built: named, shaped, and with the distribution each starts from. Layers register what they need
-/// and keep the handles; nothing is drawn or even allocated for good until draw() or the caller's own values fill them.
+/// The tensors of a network while it is built: named, shaped, and with the distribution each starts from. Layers
+/// register what they need and keep the handles; nothing is drawn or even allocated for good until draw() or the
+/// caller's own values fill them.
 #include "models/named_tensor.h"
 
 #include <ATen/core/Generator.h>
@@ -34,12 +35,14 @@ class State {
   /// `device` meta: shapes only, no memory.
   explicit State(at::Device device) : device_(device) {}
 
-  at::Tensor parameter(const std::string& name, const std::vector<std::int64_t>& shape, Fill fill);  ///< float32, wants a gradient
+  at::Tensor parameter(const std::string& name, const std::vector<std::int64_t>& shape,
+                       Fill fill);  ///< float32, wants a gradient
   at::Tensor buffer(const std::string& name, const std::vector<std::int64_t>& shape, double value, at::ScalarType type);
 
   /// Fills every tensor, those with a distribution from `generator` in the order of registration.
   void draw(const at::Generator& generator);
-  /// Convolution kernels into channels-last memory, where CPU kernels are fastest; their values may be lost where they do not matter yet.
+  /// Convolution kernels into channels-last memory, where CPU kernels are fastest; their values may be lost where they
+  /// do not matter yet.
   void channels_last(bool keep_values);
   /// Parameters, then buffers, each in the order of registration.
   std::vector<NamedTensor> named() const;
@@ -49,7 +52,8 @@ class State {
     NamedTensor named;
     Fill fill;
   };
-  at::Tensor add(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType type, bool parameter, Fill fill);
+  at::Tensor add(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType type, bool parameter,
+                 Fill fill);
 
   at::Device device_;
   std::vector<Row> rows_;
@@ -65,7 +69,8 @@ class Scope {
   at::Tensor parameter(const char* name, const std::vector<std::int64_t>& shape, Fill fill) const {
     return state_->parameter(prefix_ + name, shape, fill);
   }
-  at::Tensor buffer(const char* name, const std::vector<std::int64_t>& shape, double value, at::ScalarType type = at::kFloat) const {
+  at::Tensor buffer(const char* name, const std::vector<std::int64_t>& shape, double value,
+                    at::ScalarType type = at::kFloat) const {
     return state_->buffer(prefix_ + name, shape, value, type);
   }
 

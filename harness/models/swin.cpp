@@ -1,5 +1,6 @@
-/// Swin-T (Liu et al. 2021) with torchvision's names: attention within windows of 7 x 7, shifted by 3 in every second block. Tensors are
-/// [N,H,W,C] inside. Training leaves out torchvision's stochastic depth: a step must depend on its batch and weights alone.
+/// Swin-T (Liu et al. 2021) with torchvision's names: attention within windows of 7 x 7, shifted by 3 in every second
+/// block. Tensors are [N,H,W,C] inside. Training leaves out torchvision's stochastic depth: a step must depend on its
+/// batch and weights alone.
 #include "models/backbone.h"
 #include "models/layers.h"
 
@@ -27,7 +28,8 @@ Linear linear(const Scope& scope, std::int64_t in, std::int64_t out) {
   return {scope, in, out, Fill::normal(kDeviation), Fill::constant(0)};
 }
 
-/// Row of the bias table for each pair of pixels of a window: their offset (dy, dx), each from -6 to 6. [49 * 49] int64.
+/// Row of the bias table for each pair of pixels of a window: their offset (dy, dx), each from -6 to 6. [49 * 49]
+/// int64.
 at::Tensor bias_rows() {
   at::Tensor rows = at::empty({kArea * kArea}, at::kLong);
   std::int64_t* out = rows.mutable_data_ptr<std::int64_t>();
@@ -43,7 +45,9 @@ at::Tensor bias_rows() {
 /// [N,H,W,C] -> [N * windows, 49, C].
 at::Tensor to_windows(const at::Tensor& x) {
   const std::int64_t rows = x.size(1) / kWindow, columns = x.size(2) / kWindow;
-  return x.reshape({x.size(0), rows, kWindow, columns, kWindow, x.size(3)}).permute({0, 1, 3, 2, 4, 5}).reshape({-1, kArea, x.size(3)});
+  return x.reshape({x.size(0), rows, kWindow, columns, kWindow, x.size(3)})
+      .permute({0, 1, 3, 2, 4, 5})
+      .reshape({-1, kArea, x.size(3)});
 }
 
 /// The reverse.
@@ -53,7 +57,8 @@ at::Tensor from_windows(const at::Tensor& windows, std::int64_t count, std::int6
       .reshape({count, height, width, windows.size(2)});
 }
 
-/// After a cyclic shift, windows at the border hold pixels of up to four regions. [windows, 49, 49]: 0 within a region, else kForbidden.
+/// After a cyclic shift, windows at the border hold pixels of up to four regions. [windows, 49, 49]: 0 within a region,
+/// else kForbidden.
 at::Tensor shift_mask(std::int64_t height, std::int64_t width, std::int64_t shift_y, std::int64_t shift_x) {
   at::Tensor region = at::zeros({height, width});
   const auto part = [](std::int64_t at, std::int64_t size, std::int64_t shift) {
@@ -62,7 +67,8 @@ at::Tensor shift_mask(std::int64_t height, std::int64_t width, std::int64_t shif
   float* out = region.mutable_data_ptr<float>();
   for (std::int64_t y = 0; y < height; ++y) {
     for (std::int64_t x = 0; x < width; ++x) {
-      *out++ = static_cast<float>(3 * (shift_y > 0 ? part(y, height, shift_y) : 0) + (shift_x > 0 ? part(x, width, shift_x) : 0));
+      *out++ = static_cast<float>(3 * (shift_y > 0 ? part(y, height, shift_y) : 0) +
+                                  (shift_x > 0 ? part(x, width, shift_x) : 0));
     }
   }
   const at::Tensor windows = to_windows(region.view({1, height, width, 1})).squeeze(2);
@@ -72,7 +78,8 @@ at::Tensor shift_mask(std::int64_t height, std::int64_t width, std::int64_t shif
 class WindowAttention {
  public:
   WindowAttention(const Scope& scope, std::int64_t width, std::int64_t heads, std::int64_t shift)
-      : table_(scope.parameter("relative_position_bias_table", {(2 * kWindow - 1) * (2 * kWindow - 1), heads}, Fill::normal(kDeviation))),
+      : table_(scope.parameter("relative_position_bias_table", {(2 * kWindow - 1) * (2 * kWindow - 1), heads},
+                               Fill::normal(kDeviation))),
         qkv_(linear(scope / "qkv", width, 3 * width)),
         out_(linear(scope / "proj", width, width)),
         heads_(heads),
@@ -87,7 +94,8 @@ class WindowAttention {
     const std::int64_t shift_y = kWindow >= padded_height ? 0 : shift_, shift_x = kWindow >= padded_width ? 0 : shift_;
     const bool shifted = shift_y + shift_x > 0;
     if (shifted) x = x.roll({-shift_y, -shift_x}, {1, 2});
-    const at::Tensor mask = shifted ? shift_mask(padded_height, padded_width, shift_y, shift_x).to(in.device()) : at::Tensor();
+    const at::Tensor mask =
+        shifted ? shift_mask(padded_height, padded_width, shift_y, shift_x).to(in.device()) : at::Tensor();
     x = attend(to_windows(x), mask);
     x = from_windows(x, count, padded_height, padded_width);
     if (shifted) x = x.roll({shift_y, shift_x}, {1, 2});
@@ -99,7 +107,8 @@ class WindowAttention {
     const std::int64_t count = windows.size(0), width = windows.size(2), head = width / heads_;
     const at::Tensor qkv = qkv_(windows).view({count, kArea, 3, heads_, head}).permute({2, 0, 3, 1, 4});
     const at::Tensor query = qkv.select(0, 0).mul(1 / std::sqrt(static_cast<double>(head)));
-    const at::Tensor bias = table_.index_select(0, bias_rows().to(table_.device())).view({kArea, kArea, heads_}).permute({2, 0, 1});
+    const at::Tensor bias =
+        table_.index_select(0, bias_rows().to(table_.device())).view({kArea, kArea, heads_}).permute({2, 0, 1});
     at::Tensor weights = query.matmul(qkv.select(0, 1).transpose(2, 3)).add(bias.unsqueeze(0));  // [B,heads,49,49]
     if (mask.defined()) {
       const std::int64_t per_image = mask.size(0);
@@ -139,12 +148,16 @@ class SwinBlock {
 class PatchMerging {
  public:
   PatchMerging(const Scope& scope, std::int64_t width)
-      : reduction_(scope / "reduction", 4 * width, 2 * width, Fill::normal(kDeviation)), norm_(scope / "norm", 4 * width, kEpsilon) {}
+      : reduction_(scope / "reduction", 4 * width, 2 * width, Fill::normal(kDeviation)),
+        norm_(scope / "norm", 4 * width, kEpsilon) {}
 
   at::Tensor operator()(const at::Tensor& in) const {
     const at::Tensor x = at::constant_pad_nd(in, {0, 0, 0, in.size(2) % 2, 0, in.size(1) % 2});
-    const auto every_second = [&](std::int64_t y, std::int64_t xx) { return x.slice(1, y, std::nullopt, 2).slice(2, xx, std::nullopt, 2); };
-    return reduction_(norm_(at::cat({every_second(0, 0), every_second(1, 0), every_second(0, 1), every_second(1, 1)}, -1)));
+    const auto every_second = [&](std::int64_t y, std::int64_t xx) {
+      return x.slice(1, y, std::nullopt, 2).slice(2, xx, std::nullopt, 2);
+    };
+    return reduction_(
+        norm_(at::cat({every_second(0, 0), every_second(1, 0), every_second(0, 1), every_second(1, 1)}, -1)));
   }
 
  private:

@@ -23,11 +23,13 @@ using Kind = PickleValue::Kind;
 /// Tensors may share a storage (tied weights), but a small file must not become a large network.
 constexpr std::uint64_t kMaxSharing = 4;
 constexpr std::size_t kMaxNameLength = 512;
-constexpr const char* kConvert = "convert it once with PyTorch: torch.save(torch.load(OLD, map_location='cpu', weights_only=True), NEW)";
+constexpr const char* kConvert =
+    "convert it once with PyTorch: torch.save(torch.load(OLD, map_location='cpu', weights_only=True), NEW)";
 
 class Reader {
  public:
-  Reader(std::span<const std::byte> bytes, const std::string& name) : file_(name), size_(bytes.size()), zip_(open(bytes, name)) {}
+  Reader(std::span<const std::byte> bytes, const std::string& name)
+      : file_(name), size_(bytes.size()), zip_(open(bytes, name)) {}
 
   std::vector<NamedTensor> read() {
     prefix_ = find_prefix();
@@ -40,7 +42,9 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::data, fmt::format("{}: {}", file_, what)); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw Error(ErrorKind::data, fmt::format("{}: {}", file_, what));
+  }
 
   static ZipFile open(std::span<const std::byte> bytes, const std::string& name) {
     if (!ZipFile::looks_like(bytes)) throw Error(ErrorKind::data, fmt::format("{}: {}", name, what_it_is(bytes)));
@@ -50,7 +54,8 @@ class Reader {
   static std::string what_it_is(std::span<const std::byte> bytes) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.starts_with("\x80\x02\x8a\x0a")) {
-      return fmt::format("a torch.save file in the legacy format (before PyTorch 1.6), which is not read; {}", kConvert);
+      return fmt::format("a torch.save file in the legacy format (before PyTorch 1.6), which is not read; {}",
+                         kConvert);
     }
     if (text.size() > 262 && text.substr(257, 5) == "ustar") {
       return fmt::format("a tar archive: the oldest torch.save format, or one to unpack first; {}", kConvert);
@@ -64,7 +69,8 @@ class Reader {
     constexpr std::string_view kPickle = "/data.pkl";
     std::string prefix;
     for (const ZipEntry& entry : zip_.entries()) {
-      if (entry.name.ends_with("/constants.pkl")) fail("a TorchScript archive, which holds code; save net.state_dict() instead");
+      if (entry.name.ends_with("/constants.pkl"))
+        fail("a TorchScript archive, which holds code; save net.state_dict() instead");
       if (!entry.name.ends_with(kPickle)) continue;
       if (!prefix.empty()) fail("two entries data.pkl");
       prefix = entry.name.substr(0, entry.name.size() - kPickle.size() + 1);
@@ -92,16 +98,20 @@ class Reader {
     for (std::size_t i = 0; i < dict.items.size(); i += 2) {
       const PickleValue& name = pickle.values[dict.items[i]];
       const PickleValue& value = pickle.values[dict.items[i + 1]];
-      if (name.kind != Kind::text) fail(fmt::format("a key of its dict is {}, expected the name of a tensor", kind_text(name.kind)));
-      if (name.text.empty() || name.text.size() > kMaxNameLength) fail(fmt::format("a tensor's name is {} bytes long", name.text.size()));
+      if (name.kind != Kind::text)
+        fail(fmt::format("a key of its dict is {}, expected the name of a tensor", kind_text(name.kind)));
+      if (name.text.empty() || name.text.size() > kMaxNameLength)
+        fail(fmt::format("a tensor's name is {} bytes long", name.text.size()));
       if (value.kind != Kind::tensor) {
         fail(
-            fmt::format("entry '{}' is {}, expected a tensor; a state dict may lie under 'state_dict', 'model_state_dict', 'model', 'net' "
+            fmt::format("entry '{}' is {}, expected a tensor; a state dict may lie under 'state_dict', "
+                        "'model_state_dict', 'model', 'net' "
                         "or 'network'",
                         printable(name.text), kind_text(value.kind)));
       }
       if (!names.insert(name.text).second) fail(fmt::format("tensor '{}' is there twice", printable(name.text)));
-      result.push_back({std::string(name.text), tensor(name.text, pickle.tensors[static_cast<std::size_t>(value.integer)]), false});
+      result.push_back(
+          {std::string(name.text), tensor(name.text, pickle.tensors[static_cast<std::size_t>(value.integer)]), false});
     }
     if (result.empty()) fail("its dict is empty");
     return result;
@@ -109,12 +119,15 @@ class Reader {
 
   at::Tensor tensor(std::string_view name, const PickledTensor& pickled) {
     const ZipEntry* entry = zip_.find(fmt::format("{}data/{}", prefix_, pickled.storage));
-    const std::string where = fmt::format("tensor '{}': storage 'data/{}'", printable(name), printable(pickled.storage));
+    const std::string where =
+        fmt::format("tensor '{}': storage 'data/{}'", printable(name), printable(pickled.storage));
     if (!entry) fail(where + " is missing");
     const auto expected = static_cast<std::uint64_t>(pickled.storage_bytes);
-    if (entry->data.size() != expected) fail(fmt::format("{} has {} bytes, expected {}", where, entry->data.size(), expected));
+    if (entry->data.size() != expected)
+      fail(fmt::format("{} has {} bytes, expected {}", where, entry->data.size(), expected));
 
-    if (std::find(pickled.sizes.begin(), pickled.sizes.end(), 0) != pickled.sizes.end()) return at::empty(pickled.sizes, pickled.type);
+    if (std::find(pickled.sizes.begin(), pickled.sizes.end(), 0) != pickled.sizes.end())
+      return at::empty(pickled.sizes, pickled.type);
     std::int64_t contiguous = 1, last = 0;
     bool in_order = true;  // C order without gaps
     for (std::size_t i = pickled.sizes.size(); i-- > 0;) {
@@ -127,13 +140,16 @@ class Reader {
     if (bytes_ > kMaxSharing * size_)
       fail(fmt::format("its tensors share storages and would need more than {} times its size", kMaxSharing));
     // Data in the file may lie at any address: copied first, put in order afterwards.
-    const auto span = entry->data.subspan(static_cast<std::size_t>(pickled.offset) * item, static_cast<std::size_t>(last + 1) * item);
-    if (pickled.type == at::kBool && std::any_of(span.begin(), span.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
+    const auto span =
+        entry->data.subspan(static_cast<std::size_t>(pickled.offset) * item, static_cast<std::size_t>(last + 1) * item);
+    if (pickled.type == at::kBool &&
+        std::any_of(span.begin(), span.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
       fail(fmt::format("tensor '{}': a boolean that is neither 0 nor 1", printable(name)));
     }
     at::Tensor flat = at::empty({last + 1}, pickled.type);
     std::memcpy(flat.mutable_data_ptr(), span.data(), span.size());
-    return in_order ? flat.view(pickled.sizes) : flat.as_strided(pickled.sizes, pickled.strides).clone(at::MemoryFormat::Contiguous);
+    return in_order ? flat.view(pickled.sizes)
+                    : flat.as_strided(pickled.sizes, pickled.strides).clone(at::MemoryFormat::Contiguous);
   }
 
   const std::string& file_;
@@ -150,6 +166,8 @@ std::vector<NamedTensor> read_torch_file(const std::filesystem::path& file) {
   return parse_torch_file(map.bytes(), file.string());
 }
 
-std::vector<NamedTensor> parse_torch_file(std::span<const std::byte> bytes, const std::string& name) { return Reader(bytes, name).read(); }
+std::vector<NamedTensor> parse_torch_file(std::span<const std::byte> bytes, const std::string& name) {
+  return Reader(bytes, name).read();
+}
 
 }  // namespace nearfar

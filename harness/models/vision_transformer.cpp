@@ -47,8 +47,10 @@ class EncoderBlock {
       : norm1_(scope / "ln_1", kWidth, kEpsilon),
         attention_(scope / "self_attention"),
         norm2_(scope / "ln_2", kWidth, kEpsilon),
-        widen_(scope / "mlp" / 0, kWidth, kHidden, Fill::xavier_uniform(kWidth, kHidden), Fill::normal(kMlpBiasDeviation)),
-        narrow_(scope / "mlp" / 3, kHidden, kWidth, Fill::xavier_uniform(kHidden, kWidth), Fill::normal(kMlpBiasDeviation)) {}
+        widen_(scope / "mlp" / 0, kWidth, kHidden, Fill::xavier_uniform(kWidth, kHidden),
+               Fill::normal(kMlpBiasDeviation)),
+        narrow_(scope / "mlp" / 3, kHidden, kWidth, Fill::xavier_uniform(kHidden, kWidth),
+                Fill::normal(kMlpBiasDeviation)) {}
 
   at::Tensor operator()(const at::Tensor& in) const {
     const at::Tensor x = attention_(norm1_(in)).add(in);
@@ -67,11 +69,12 @@ class VisionTransformer final : public Backbone {
   VisionTransformer(const Scope& scope, std::int64_t in_channels) {
     class_token_ = scope.parameter("class_token", {1, 1, kWidth}, Fill::constant(0));
     const Convolution::Shape patches{in_channels, kWidth, kPatch, kPatch, 0};
-    patches_ =
-        Convolution(scope / "conv_proj", patches, Fill::normal(std::sqrt(1 / static_cast<double>(patches.fan_in()))), Fill::constant(0));
+    patches_ = Convolution(scope / "conv_proj", patches,
+                           Fill::normal(std::sqrt(1 / static_cast<double>(patches.fan_in()))), Fill::constant(0));
     const std::int64_t tokens = 1 + (kImage / kPatch) * (kImage / kPatch);
     positions_ = (scope / "encoder").parameter("pos_embedding", {1, tokens, kWidth}, Fill::normal(0.02));
-    for (std::int64_t i = 0; i < kLayers; ++i) blocks_.emplace_back(scope / "encoder" / "layers" / fmt::format("encoder_layer_{}", i));
+    for (std::int64_t i = 0; i < kLayers; ++i)
+      blocks_.emplace_back(scope / "encoder" / "layers" / fmt::format("encoder_layer_{}", i));
     norm_ = LayerNorm(scope / "encoder" / "ln", kWidth, kEpsilon);
   }
 

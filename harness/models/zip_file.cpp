@@ -53,7 +53,8 @@ struct Locator64 {
   std::uint32_t disks;
 };
 #pragma pack(pop)
-static_assert(sizeof(LocalHeader) == kLocalSize && sizeof(CentralHeader) == kCentralSize && sizeof(EndRecord) == kEndSize);
+static_assert(sizeof(LocalHeader) == kLocalSize && sizeof(CentralHeader) == kCentralSize &&
+              sizeof(EndRecord) == kEndSize);
 static_assert(sizeof(EndRecord64) == kEnd64Size && sizeof(Locator64) == kLocatorSize);
 
 /// What the directory says of one entry, and the bytes of the file it occupies.
@@ -99,13 +100,15 @@ class Parser {
       if (end->signature == kEnd && at + kEndSize + end->comment == bytes_.size()) break;
       if (at == first) fail("no end-of-directory record: the file is cut off, or not a zip archive");
     }
-    if (end->disk != 0 || end->directory_disk != 0 || end->entries_here != end->entries) fail("it is one of several disks");
+    if (end->disk != 0 || end->directory_disk != 0 || end->entries_here != end->entries)
+      fail("it is one of several disks");
     entries_ = end->entries;
     size_ = end->directory_size;
     offset_ = end->directory_offset;
     limit_ = at;
     const bool full = end->entries == kFull16 || end->directory_size == kFull32 || end->directory_offset == kFull32;
-    const bool has_locator = at >= kLocatorSize && ByteReader(bytes_, at - kLocatorSize).number<std::uint32_t>() == kLocator64;
+    const bool has_locator =
+        at >= kLocatorSize && ByteReader(bytes_, at - kLocatorSize).number<std::uint32_t>() == kLocator64;
     if (has_locator) {
       read_end64(at - kLocatorSize, *end);
     } else if (full) {
@@ -114,7 +117,8 @@ class Parser {
     if (offset_ > limit_ || size_ != limit_ - offset_) {
       fail(fmt::format("the directory should be {} bytes at {}, the end record is at {}", size_, offset_, limit_));
     }
-    if (entries_ > size_ / kCentralSize) fail(fmt::format("{} entries do not fit a directory of {} bytes", entries_, size_));
+    if (entries_ > size_ / kCentralSize)
+      fail(fmt::format("{} entries do not fit a directory of {} bytes", entries_, size_));
   }
 
   void read_end64(std::size_t at, const EndRecord& end) {
@@ -123,10 +127,15 @@ class Parser {
     if (locator->offset > at || at - locator->offset < kEnd64Size) fail("the zip64 end record lies outside the file");
     const auto record = ByteReader(bytes_, locator->offset).number<EndRecord64>();
     if (record->signature != kEnd64) fail("no zip64 end record where the locator points");
-    if (record->record_size != at - locator->offset - 12) fail("the zip64 end record has another size than its place allows");
-    if (record->disk != 0 || record->directory_disk != 0 || record->entries_here != record->entries) fail("it is one of several disks");
-    const auto agrees = [](std::uint64_t small, std::uint64_t full, std::uint64_t value) { return small == full || small == value; };
-    if (!agrees(end.entries, kFull16, record->entries) || !agrees(end.directory_size, kFull32, record->directory_size) ||
+    if (record->record_size != at - locator->offset - 12)
+      fail("the zip64 end record has another size than its place allows");
+    if (record->disk != 0 || record->directory_disk != 0 || record->entries_here != record->entries)
+      fail("it is one of several disks");
+    const auto agrees = [](std::uint64_t small, std::uint64_t full, std::uint64_t value) {
+      return small == full || small == value;
+    };
+    if (!agrees(end.entries, kFull16, record->entries) ||
+        !agrees(end.directory_size, kFull32, record->directory_size) ||
         !agrees(end.directory_offset, kFull32, record->directory_offset)) {
       fail("its two end records disagree");
     }
@@ -158,7 +167,8 @@ class Parser {
       entry.offset = header->offset;
       read_zip64(entry, *extra, {{&entry.size, kFull32}, {&packed, kFull32}, {&entry.offset, kFull32}});
       if (packed != entry.size) fail(entry, fmt::format("{} bytes stored as {}", entry.size, packed));
-      if (entry.name.empty() || entry.name.find('\0') != std::string_view::npos) fail(entry, "a name that is empty or holds a NUL");
+      if (entry.name.empty() || entry.name.find('\0') != std::string_view::npos)
+        fail(entry, "a name that is empty or holds a NUL");
       if (!seen.emplace(entry.name, true).second) fail(entry, "it is there twice");
       entries.push_back(entry);
     }
@@ -168,8 +178,10 @@ class Parser {
 
   void check_kind(const Entry& entry, std::uint16_t flags, std::uint16_t method) const {
     if (flags & kEncrypted) fail(entry, "it is encrypted");
-    if (method != 0) fail(entry, fmt::format("it is compressed (method {}); torch.save stores without compression", method));
-    if (flags & ~(kHasDescriptor | kUtf8)) fail(entry, fmt::format("flags {:#x} are not those of a stored entry", flags));
+    if (method != 0)
+      fail(entry, fmt::format("it is compressed (method {}); torch.save stores without compression", method));
+    if (flags & ~(kHasDescriptor | kUtf8))
+      fail(entry, fmt::format("flags {:#x} are not those of a stored entry", flags));
   }
 
   struct Wide {
@@ -178,7 +190,8 @@ class Parser {
   };
   /// Values that say "full" come from the zip64 field, in this order.
   void read_zip64(const Entry& entry, std::span<const std::byte> extra, std::initializer_list<Wide> values) const {
-    const bool needed = std::any_of(values.begin(), values.end(), [](const Wide& wide) { return *wide.value == wide.full; });
+    const bool needed =
+        std::any_of(values.begin(), values.end(), [](const Wide& wide) { return *wide.value == wide.full; });
     if (!needed) return;
     ByteReader reader(extra);
     while (reader.left() > 0) {
@@ -201,7 +214,8 @@ class Parser {
 
   /// The local header must say what the directory says; then the data and, where announced, the descriptor follow.
   void place(Entry& entry) const {
-    if (entry.offset >= offset_) fail(entry, fmt::format("it begins at {}, the directory at {}", entry.offset, offset_));
+    if (entry.offset >= offset_)
+      fail(entry, fmt::format("it begins at {}, the directory at {}", entry.offset, offset_));
     ByteReader reader(bytes_.first(offset_), entry.offset);
     const auto header = reader.number<LocalHeader>();
     if (!header || header->signature != kLocal) fail(entry, fmt::format("no local header at {}", entry.offset));
@@ -214,7 +228,9 @@ class Parser {
     const bool later = header->flags & kHasDescriptor;
     std::uint64_t size = header->size, packed = header->packed;
     read_zip64(entry, *extra, {{&size, kFull32}, {&packed, kFull32}});
-    const auto agrees = [&](std::uint64_t local, std::uint64_t directory) { return local == directory || (later && local == 0); };
+    const auto agrees = [&](std::uint64_t local, std::uint64_t directory) {
+      return local == directory || (later && local == 0);
+    };
     if (!agrees(size, entry.size) || !agrees(packed, entry.size) || !agrees(header->crc, entry.crc)) {
       fail(entry, "its local header has another size or CRC than the directory");
     }
@@ -248,13 +264,16 @@ class Parser {
     for (const Entry& entry : entries) sorted.push_back(&entry);
     std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->offset < b->offset; });
     for (std::size_t i = 1; i < sorted.size(); ++i) {
-      if (sorted[i]->offset < sorted[i - 1]->end) fail(*sorted[i], fmt::format("it overlaps '{}'", printable(sorted[i - 1]->name)));
+      if (sorted[i]->offset < sorted[i - 1]->end)
+        fail(*sorted[i], fmt::format("it overlaps '{}'", printable(sorted[i - 1]->name)));
     }
   }
 
   void check_crc(const Entry& entry) const {
-    const uLong crc = crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(entry.data.data()), entry.data.size());
-    if (crc != entry.crc) fail(entry, fmt::format("CRC-32 is {:08x}, the archive says {:08x}: the file is damaged", crc, entry.crc));
+    const uLong crc =
+        crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(entry.data.data()), entry.data.size());
+    if (crc != entry.crc)
+      fail(entry, fmt::format("CRC-32 is {:08x}, the archive says {:08x}: the file is damaged", crc, entry.crc));
   }
 
   std::span<const std::byte> bytes_;
@@ -277,6 +296,8 @@ const ZipEntry* ZipFile::find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : &entries_[found->second];
 }
 
-bool ZipFile::looks_like(std::span<const std::byte> bytes) { return ByteReader(bytes).number<std::uint32_t>() == kLocal; }
+bool ZipFile::looks_like(std::span<const std::byte> bytes) {
+  return ByteReader(bytes).number<std::uint32_t>() == kLocal;
+}
 
 }  // namespace nearfar

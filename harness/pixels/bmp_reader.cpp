@@ -1,6 +1,9 @@
-/// BMP: 1 to 32 bits a pixel, palettes, bit fields, run-length codes, bottom-up or top-down. Alpha is dropped. Rows that a truncated file
-/// lacks are colour 0 of the palette, or black, as Pillow leaves them. Format: Windows GDI, BITMAPINFOHEADER; what is read of damaged or
-/// odd files follows Pillow's BmpImagePlugin.
+/// BMP: 1 to 32 bits a pixel, palettes, bit fields, run-length codes, bottom-up or top-down. Alpha is dropped. Rows
+/// that a truncated file lacks are colour 0 of the palette, or black, as Pillow leaves them. Format: Windows GDI,
+/// BITMAPINFOHEADER; what is read of damaged or odd files follows Pillow's BmpImagePlugin.
+#include "base/error.h"
+#include "pixels/row_reader.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,9 +11,6 @@
 #include <bit>
 #include <cstring>
 #include <vector>
-
-#include "base/error.h"
-#include "pixels/row_reader.h"
 
 namespace nearfar {
 namespace {
@@ -35,7 +35,9 @@ struct Channel {
   std::uint32_t mask = 0;
   int shift = 0;
   std::uint32_t most = 1;  ///< mask shifted down
-  std::uint8_t of(std::uint32_t pixel) const { return static_cast<std::uint8_t>(((pixel & mask) >> shift) * 255U / most); }
+  std::uint8_t of(std::uint32_t pixel) const {
+    return static_cast<std::uint8_t>(((pixel & mask) >> shift) * 255U / most);
+  }
 };
 
 Channel channel(std::uint32_t mask) { return {mask, std::countr_zero(mask), mask >> std::countr_zero(mask)}; }
@@ -86,9 +88,11 @@ Header read_header(std::span<const std::uint8_t> file) {
   check_size(h.width, h.height);
   if (h.bits != 1 && h.bits != 4 && h.bits != 8 && h.bits != 16 && h.bits != 24 && h.bits != 32)
     fail(fmt::format("{} bits a pixel", h.bits));
-  if (h.compression > kFields) fail(fmt::format("compression {}; 0 to 3 are read: none, run-length codes and bit fields", h.compression));
+  if (h.compression > kFields)
+    fail(fmt::format("compression {}; 0 to 3 are read: none, run-length codes and bit fields", h.compression));
   if (h.compression == kFields && h.bits <= 8) fail(fmt::format("bit fields with {} bits a pixel", h.bits));
-  if ((h.compression == kRuns8 || h.compression == kRuns4) && h.bits > 8) fail(fmt::format("run-length codes of {} bits a pixel", h.bits));
+  if ((h.compression == kRuns8 || h.compression == kRuns4) && h.bits > 8)
+    fail(fmt::format("run-length codes of {} bits a pixel", h.bits));
   if (h.colours == 0 && h.bits <= 8) h.colours = 1U << h.bits;
   return h;
 }
@@ -100,8 +104,9 @@ class BmpReader final : public RowReader {
     header_ = read_header(file);
     raw_bits_ = header_.bits;
     palette_.fill({});
-    std::size_t end = 14 + header_.bytes;                                                           // of what comes before the pixels
-    if (header_.data == end && header_.bits <= 8) header_.data += header_.entry * header_.colours;  // some writers forget the palette
+    std::size_t end = 14 + header_.bytes;  // of what comes before the pixels
+    if (header_.data == end && header_.bits <= 8)
+      header_.data += header_.entry * header_.colours;  // some writers forget the palette
     if (header_.bits <= 8) end = read_palette(end);
     if (header_.bits >= 16) end = read_masks(end);
     data_ = header_.data != 0 ? header_.data : end;
@@ -145,7 +150,8 @@ class BmpReader final : public RowReader {
       const std::uint8_t* from = file_.data() + at + i * header_.entry;
       return Colour{from[2], from[1], from[0]};
     };
-    bool gray = true;  // as Pillow has it: a palette that says nothing, then forgotten, and the pixels taken for 1 or 8 bits
+    bool gray =
+        true;  // as Pillow has it: a palette that says nothing, then forgotten, and the pixels taken for 1 or 8 bits
     for (std::size_t i = 0; gray && i < header_.colours; ++i) {
       const auto value = static_cast<std::uint8_t>(header_.colours == 2 ? i * 255 : i);
       gray = given >= i * header_.entry + 3 && colour(i) == Colour{value, value, value};
@@ -153,7 +159,8 @@ class BmpReader final : public RowReader {
     if (gray) {
       const bool two = header_.colours <= 2;
       raw_bits_ = two ? 1 : 8;
-      for (std::size_t i = 0; i < palette_.size(); ++i) palette_[i].fill(static_cast<std::uint8_t>(two && i > 0 ? 255 : i));
+      for (std::size_t i = 0; i < palette_.size(); ++i)
+        palette_[i].fill(static_cast<std::uint8_t>(two && i > 0 ? 255 : i));
     } else {
       if (given / header_.entry > palette_.size()) fail(fmt::format("a palette of {} colours", given / header_.entry));
       for (std::size_t i = 0; i < given / header_.entry; ++i) palette_[i] = colour(i);
@@ -168,10 +175,12 @@ class BmpReader final : public RowReader {
       masks = {little(file_, 54, 4), little(file_, 58, 4), little(file_, 62, 4), 0};
       if (header_.bytes >= 56) masks[3] = little(file_, 66, 4);
       if (header_.bytes == 40) end += 12;
-      const bool known = header_.bits == 32 ? masks == Masks{} || std::find(k32.begin(), k32.end(), masks) != k32.end()
-                                            : std::equal(masks.begin(), masks.end() - 1, (header_.bits == 24 ? k888 : k565).begin()) ||
-                                                  (header_.bits == 16 && std::equal(masks.begin(), masks.end() - 1, k555.begin()));
-      if (!known) fail(fmt::format("bit fields {:#x} of {} bits; not a layout in use", fmt::join(masks, " "), header_.bits));
+      const bool known = header_.bits == 32
+                             ? masks == Masks{} || std::find(k32.begin(), k32.end(), masks) != k32.end()
+                             : std::equal(masks.begin(), masks.end() - 1, (header_.bits == 24 ? k888 : k565).begin()) ||
+                                   (header_.bits == 16 && std::equal(masks.begin(), masks.end() - 1, k555.begin()));
+      if (!known)
+        fail(fmt::format("bit fields {:#x} of {} bits; not a layout in use", fmt::join(masks, " "), header_.bits));
       if (masks == Masks{}) masks = k888;
     }
     red_ = channel(masks[0]);
@@ -180,7 +189,8 @@ class BmpReader final : public RowReader {
     return end;
   }
 
-  /// Colour numbers of the whole image, in the order of the file. Runs that leave pixels open are an error, as in Pillow.
+  /// Colour numbers of the whole image, in the order of the file. Runs that leave pixels open are an error, as in
+  /// Pillow.
   void read_runs(bool four) {
     const auto width = static_cast<std::size_t>(header_.width), all = width * static_cast<std::size_t>(header_.height);
     std::size_t at = std::min(data_, file_.size()), x = 0;
@@ -208,14 +218,16 @@ class BmpReader final : public RowReader {
       } else {  // as they are, padded to an even place in the file
         const std::size_t wanted = std::min(all - indices_.size(), code), bytes = four ? (wanted + 1) / 2 : wanted;
         const std::size_t given = std::min(bytes, file_.size() - at);
-        for (std::size_t i = 0; i < std::min(wanted, four ? given * 2 : given); ++i) indices_.push_back(pixel(&file_[at], i));
+        for (std::size_t i = 0; i < std::min(wanted, four ? given * 2 : given); ++i)
+          indices_.push_back(pixel(&file_[at], i));
         if (given < bytes || indices_.size() == all) break;
         at += given;
         at = std::min(at + at % 2, file_.size());
         x += code;
       }
     }
-    if (indices_.size() < all) fail(fmt::format("the run-length codes end after {} of {} pixels", indices_.size(), all));
+    if (indices_.size() < all)
+      fail(fmt::format("the run-length codes end after {} of {} pixels", indices_.size(), all));
   }
 
   /// The window's columns into row_, `colour` of each.

@@ -1,12 +1,12 @@
 #include "pixels/decode.h"
 
+#include "base/error.h"
+#include "pixels/row_reader.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-
-#include "base/error.h"
-#include "pixels/row_reader.h"
 
 namespace nearfar {
 namespace {
@@ -52,11 +52,13 @@ std::string_view format_name(ImageFormat format) {
 }
 
 void check_size(std::int64_t width, std::int64_t height) {
-  if (width <= 0 || height <= 0) throw Error(ErrorKind::data, fmt::format("the header declares {} x {} pixels", width, height));
+  if (width <= 0 || height <= 0)
+    throw Error(ErrorKind::data, fmt::format("the header declares {} x {} pixels", width, height));
   if (width > kMaxSide || height > kMaxSide || width * height > kMaxPixels) {
-    throw Error(ErrorKind::data, fmt::format("the header declares {} x {} pixels; more than {} in all or {} a side are taken for a "
-                                             "decompression bomb",
-                                             width, height, kMaxPixels, kMaxSide));
+    throw Error(ErrorKind::data,
+                fmt::format("the header declares {} x {} pixels; more than {} in all or {} a side are taken for a "
+                            "decompression bomb",
+                            width, height, kMaxPixels, kMaxSide));
   }
 }
 
@@ -80,7 +82,8 @@ RowReader& AnyReader::of(std::span<const std::uint8_t> file) {
       break;
   }
   if (file.empty()) throw Error(ErrorKind::data, "the file is empty");
-  throw Error(ErrorKind::data, fmt::format("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with {}", first_bytes(file)));
+  throw Error(ErrorKind::data,
+              fmt::format("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with {}", first_bytes(file)));
 }
 
 void decode_image(std::span<const std::uint8_t> file, RgbImage& image) {

@@ -1,13 +1,15 @@
 #pragma once
-/// JPEG (libjpeg-turbo), GIF (giflib, first frame), BMP, PNG (zlib; libspng writes) and WebP (libwebp, where built in) to
-/// 8-bit RGB, equal to Pillow 13's Image.open(f).convert("RGB") with LOAD_TRUNCATED_IMAGES: grayscale, palette, alpha (dropped, no
-/// compositing), CMYK (Pillow's naive conversion), 16-bit gray clipped at 255 and 16-bit colour by its high byte, EXIF orientation ignored.
-/// Of damaged image data Pillow keeps what it could read, and so do we; a damaged header is an Error. The format is told by content, never
-/// by a suffix. Files are untrusted. Safe from any thread, each with its own image.
+/// JPEG (libjpeg-turbo), GIF (giflib, first frame), BMP, PNG (zlib; libspng writes) and WebP (libwebp, where built in)
+/// to 8-bit RGB, equal to Pillow 13's Image.open(f).convert("RGB") with LOAD_TRUNCATED_IMAGES: grayscale, palette,
+/// alpha (dropped, no compositing), CMYK (Pillow's naive conversion), 16-bit gray clipped at 255 and 16-bit colour by
+/// its high byte, EXIF orientation ignored. Of damaged image data Pillow keeps what it could read, and so do we; a
+/// damaged header is an Error. The format is told by content, never by a suffix. Files are untrusted. Safe from any
+/// thread, each with its own image.
 ///
-/// Where we differ: other formats are errors; wrong codes in the pixels of a damaged GIF give giflib's pixels; more than kMaxSide pixels a
-/// side, a JPEG of over 500 scans or of over 1 GiB of coefficients, and animated WebP or PNG without a whole first frame are errors; an
-/// unfinished progressive JPEG whose chroma is subsampled vertically is smoothed a little differently by libjpeg-turbo before 3.0.1.
+/// Where we differ: other formats are errors; wrong codes in the pixels of a damaged GIF give giflib's pixels; more
+/// than kMaxSide pixels a side, a JPEG of over 500 scans or of over 1 GiB of coefficients, and animated WebP or PNG
+/// without a whole first frame are errors; an unfinished progressive JPEG whose chroma is subsampled vertically is
+/// smoothed a little differently by libjpeg-turbo before 3.0.1.
 #include <cstdint>
 #include <span>
 #include <string_view>

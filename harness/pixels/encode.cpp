@@ -1,6 +1,9 @@
 #include <csetjmp>
 #include <cstdio>
 // after cstdio, which it needs
+#include "base/error.h"
+#include "pixels/decode.h"
+
 #include <fmt/format.h>
 #include <jpeglib.h>
 #include <spng.h>
@@ -8,18 +11,16 @@
 #include <cstdlib>
 #include <memory>
 
-#include "base/error.h"
-#include "pixels/decode.h"
-
 namespace nearfar {
 namespace {
 
 void check(const RgbImage& image, std::int64_t most) {
-  const bool good = image.width > 0 && image.height > 0 && image.width <= most && image.height <= most &&
-                    image.bytes.size() == static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3;
+  const bool good =
+      image.width > 0 && image.height > 0 && image.width <= most && image.height <= most &&
+      image.bytes.size() == static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3;
   if (!good) {
-    throw Error(ErrorKind::internal,
-                fmt::format("an image of {} x {} with {} bytes cannot be encoded", image.width, image.height, image.bytes.size()));
+    throw Error(ErrorKind::internal, fmt::format("an image of {} x {} with {} bytes cannot be encoded", image.width,
+                                                 image.height, image.bytes.size()));
   }
 }
 
@@ -71,11 +72,14 @@ std::vector<std::uint8_t> encode_png(const RgbImage& image) {
   header.color_type = SPNG_COLOR_TYPE_TRUECOLOR;
   int result = spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1);
   if (result == 0) result = spng_set_ihdr(context.get(), &header);
-  if (result == 0) result = spng_encode_image(context.get(), image.bytes.data(), image.bytes.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+  if (result == 0)
+    result =
+        spng_encode_image(context.get(), image.bytes.data(), image.bytes.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
   std::size_t size = 0;
-  const std::unique_ptr<void, void (*)(void*)> buffer(result == 0 ? spng_get_png_buffer(context.get(), &size, &result) : nullptr,
-                                                      std::free);
-  if (buffer == nullptr) throw Error(ErrorKind::internal, fmt::format("PNG encoding failed: {}", spng_strerror(result)));
+  const std::unique_ptr<void, void (*)(void*)> buffer(
+      result == 0 ? spng_get_png_buffer(context.get(), &size, &result) : nullptr, std::free);
+  if (buffer == nullptr)
+    throw Error(ErrorKind::internal, fmt::format("PNG encoding failed: {}", spng_strerror(result)));
   const auto* bytes = static_cast<const std::uint8_t*>(buffer.get());
   return {bytes, bytes + size};
 }

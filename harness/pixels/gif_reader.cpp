@@ -1,6 +1,10 @@
-/// GIF: the first frame on its screen, transparency dropped, as Pillow's convert("RGB") has it. Where the frame leaves the screen
-/// uncovered, or the data end, is the transparent colour if there is one, else colour 0. The blocks before the pixels are read as Pillow's
-/// GifImagePlugin reads damaged ones; giflib decodes the pixels. Format: CompuServe GIF89a.
+/// GIF: the first frame on its screen, transparency dropped, as Pillow's convert("RGB") has it. Where the frame leaves
+/// the screen uncovered, or the data end, is the transparent colour if there is one, else colour 0. The blocks before
+/// the pixels are read as Pillow's GifImagePlugin reads damaged ones; giflib decodes the pixels. Format: CompuServe
+/// GIF89a.
+#include "base/error.h"
+#include "pixels/row_reader.h"
+
 #include <fmt/format.h>
 #include <gif_lib.h>
 
@@ -8,9 +12,6 @@
 #include <array>
 #include <cstring>
 #include <vector>
-
-#include "base/error.h"
-#include "pixels/row_reader.h"
 
 namespace nearfar {
 namespace {
@@ -86,11 +87,13 @@ class Blocks {
       return;
     }
     if (kind == GRAPHICS_EXT_FUNC_CODE && !block.empty()) {
-      if (block.size() < 3 || ((block[0] & 1U) != 0 && block.size() < 4)) fail("a graphics control extension is too short");
+      if (block.size() < 3 || ((block[0] & 1U) != 0 && block.size() < 4))
+        fail("a graphics control extension is too short");
       if ((block[0] & 1U) != 0) frame.transparent = block[3];
     }
     constexpr std::string_view kLoops = "NETSCAPE2.0";
-    if (kind == APPLICATION_EXT_FUNC_CODE && block.size() >= kLoops.size() && std::equal(kLoops.begin(), kLoops.end(), block.begin()))
+    if (kind == APPLICATION_EXT_FUNC_CODE && block.size() >= kLoops.size() &&
+        std::equal(kLoops.begin(), kLoops.end(), block.begin()))
       sub_block();
     while (!sub_block().empty()) {
     }
@@ -113,8 +116,8 @@ class Blocks {
   Bytes rest_;
 };
 
-/// What giflib reads: a header of our own and the frame's sub-blocks. The frame it declares is larger than any, since giflib takes data
-/// that end with the last pixel for damaged.
+/// What giflib reads: a header of our own and the frame's sub-blocks. The frame it declares is larger than any, since
+/// giflib takes data that end with the last pixel for damaged.
 class Source {
  public:
   explicit Source(const Frame& frame) : rest_(frame.data) { header_.back() = frame.code_size; }
@@ -126,8 +129,9 @@ class Source {
  private:
   int read(GifByteType* out, std::size_t count) {
     Bytes& from = header_left_.empty() ? rest_ : header_left_;
-    if (header_left_.empty() && pending_ == 0) {                         // the length of a sub-block is asked for
-      while (!rest_.empty() && rest_[0] == 0) rest_ = rest_.subspan(1);  // Pillow's decoder reads on behind the end of the sequence
+    if (header_left_.empty() && pending_ == 0) {  // the length of a sub-block is asked for
+      while (!rest_.empty() && rest_[0] == 0)
+        rest_ = rest_.subspan(1);  // Pillow's decoder reads on behind the end of the sequence
       if (!rest_.empty()) pending_ = rest_[0];
     } else if (header_left_.empty()) {
       pending_ = 0;
@@ -139,7 +143,7 @@ class Source {
   }
 
   std::array<std::uint8_t, 24> header_{'G', 'I', 'F', '8', '9', 'a',  1,    0,    1,    0, 0, 0, 0,  // screen
-                                       ',', 0,   0,   0,   0,   0xFF, 0xFF, 0xFF, 0xFF, 0, 0};       // frame and code size
+                                       ',', 0,   0,   0,   0,   0xFF, 0xFF, 0xFF, 0xFF, 0, 0};  // frame and code size
   Bytes header_left_{header_};
   Bytes rest_;
   std::size_t pending_ = 0;
@@ -175,7 +179,8 @@ class GifReader final : public RowReader {
   ImageSize open(Bytes file) override {
     frame_ = Blocks(file).first_frame();
     check_size(frame_.screen.width, frame_.screen.height);
-    if (frame_.width == 0 || frame_.height == 0) fail(fmt::format("the first frame has {} x {} pixels", frame_.width, frame_.height));
+    if (frame_.width == 0 || frame_.height == 0)
+      fail(fmt::format("the first frame has {} x {} pixels", frame_.width, frame_.height));
     return frame_.screen;
   }
 
@@ -197,7 +202,8 @@ class GifReader final : public RowReader {
   const std::uint8_t* next_row() override {
     const std::uint8_t* in = indices_.data() + y_++ * frame_.screen.width;
     std::uint8_t* out = row_.data();
-    for (std::int64_t x = window_.left; x < window_.right; ++x, out += 3) std::memcpy(out, frame_.colours[in[x]].data(), 3);
+    for (std::int64_t x = window_.left; x < window_.right; ++x, out += 3)
+      std::memcpy(out, frame_.colours[in[x]].data(), 3);
     return row_.data();
   }
 

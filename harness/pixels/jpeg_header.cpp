@@ -1,10 +1,10 @@
 #include "pixels/jpeg_header.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
 
 #include <string>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace {
@@ -15,7 +15,8 @@ using Bytes = std::span<const std::uint8_t>;
 
 int big_endian16(Bytes bytes, std::size_t at) { return bytes[at] << 8 | bytes[at + 1]; }
 
-/// The content of the segment whose length field is at `at`, which then moves behind it. Pillow takes a length below 2 for an empty one.
+/// The content of the segment whose length field is at `at`, which then moves behind it. Pillow takes a length below 2
+/// for an empty one.
 Bytes segment(Bytes file, std::size_t& at, int marker) {
   if (at + 2 > file.size()) refuse(fmt::format("ends in the length of marker FF{:02X}", marker));
   const int length = big_endian16(file, at) - 2;
@@ -34,7 +35,8 @@ JpegHeader frame_header(Bytes content) {
   if (header.components != 1 && header.components != 3 && header.components != 4) {
     refuse(fmt::format("{} components; 1, 3 or 4 are read", header.components));
   }
-  if ((content.size() - 6) % 3 == 1 || (content.size() - 6) % 3 == 2) refuse("frame header with an incomplete component");
+  if ((content.size() - 6) % 3 == 1 || (content.size() - 6) % 3 == 2)
+    refuse("frame header with an incomplete component");
   return header;
 }
 
@@ -49,7 +51,9 @@ void check_quantization_tables(Bytes content) {
 bool is_frame(int marker) {
   return (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) || marker == 0xDE;
 }
-bool is_bare(int marker) { return marker == 0xC8 || (marker >= 0xD0 && marker <= 0xD9) || (marker >= 0xF0 && marker <= 0xFD); }
+bool is_bare(int marker) {
+  return marker == 0xC8 || (marker >= 0xD0 && marker <= 0xD9) || (marker >= 0xF0 && marker <= 0xFD);
+}
 
 }  // namespace
 

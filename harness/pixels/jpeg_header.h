@@ -10,7 +10,8 @@ struct JpegHeader {
   int components = 0;  ///< 1 gray, 3 colour, 4 CMYK
 };
 
-/// Walks the markers up to the first scan. Error(data) where Pillow refuses the file: no scan, a segment past the end, not 8 bits, …
+/// Walks the markers up to the first scan. Error(data) where Pillow refuses the file: no scan, a segment past the end,
+/// not 8 bits, …
 JpegHeader read_jpeg_header(std::span<const std::uint8_t> file);
 
 }  // namespace nearfar

@@ -1,12 +1,16 @@
-/// JPEG through libjpeg-turbo with Pillow's settings (slow integer DCT, fancy upsampling) and Pillow's way with damaged files: the end of
-/// the file is taken for an EOI marker, which leaves gray; after an error of libjpeg the rest stays as Pillow's fresh image, 0 in every
-/// channel.
+/// JPEG through libjpeg-turbo with Pillow's settings (slow integer DCT, fancy upsampling) and Pillow's way with damaged
+/// files: the end of the file is taken for an EOI marker, which leaves gray; after an error of libjpeg the rest stays
+/// as Pillow's fresh image, 0 in every channel.
 #include <csetjmp>
 #include <cstdio>
 // after cstdio, which it needs
 #include <fmt/format.h>
 #include <jpeglib.h>
 // after jpeglib.h
+#include "base/error.h"
+#include "pixels/jpeg_header.h"
+#include "pixels/row_reader.h"
+
 #include <jerror.h>
 
 #include <algorithm>
@@ -14,15 +18,12 @@
 #include <cstring>
 #include <vector>
 
-#include "base/error.h"
-#include "pixels/jpeg_header.h"
-#include "pixels/row_reader.h"
-
 namespace nearfar {
 namespace {
 
-constexpr int kMaxScans = 500;         // real files have about 10; each costs a pass over the whole image
-constexpr long kMaxMemory = 1L << 30;  // coefficients of a progressive file; more than any real image of kMaxPixels / 3 needs
+constexpr int kMaxScans = 500;  // real files have about 10; each costs a pass over the whole image
+constexpr long kMaxMemory =
+    1L << 30;  // coefficients of a progressive file; more than any real image of kMaxPixels / 3 needs
 constexpr std::size_t kAlignment = 64, kOffAlignment = 4;
 constexpr std::array<JOCTET, 2> kEndOfImage{0xFF, JPEG_EOI};
 
@@ -99,8 +100,8 @@ class JpegReader final : public RowReader {
     calls();
     return true;
   }
-  /// Where a row is decoded to. Not aligned, on purpose: libjpeg-turbo writes an aligned row past the caches, and reading it back then
-  /// costs a third of the whole pipeline's time.
+  /// Where a row is decoded to. Not aligned, on purpose: libjpeg-turbo writes an aligned row past the caches, and
+  /// reading it back then costs a third of the whole pipeline's time.
   std::uint8_t* decoded() {
     const auto address = reinterpret_cast<std::uintptr_t>(row_.data());
     return row_.data() + (kAlignment - address % kAlignment) % kAlignment + kOffAlignment;
@@ -126,7 +127,8 @@ ImageSize JpegReader::open(std::span<const std::uint8_t> file) {
   return {header_.width, header_.height};
 }
 
-/// A fresh libjpeg object: one used again keeps the tables of the file before, and would lend them to a file that lacks its own.
+/// A fresh libjpeg object: one used again keeps the tables of the file before, and would lend them to a file that lacks
+/// its own.
 void JpegReader::create() {
   jpeg_decompress_struct& info = decoder_.info;
   jpeg_destroy_decompress(&info);
@@ -155,7 +157,8 @@ void JpegReader::begin() {
   create();
   jpeg_decompress_struct& info = decoder_.info;
   jpeg_read_header(&info, TRUE);
-  if (info.image_width != header_.width || info.image_height != header_.height || info.num_components != header_.components) {
+  if (info.image_width != header_.width || info.image_height != header_.height ||
+      info.num_components != header_.components) {
     ERREXIT(&info, JERR_BAD_STATE);
   }
   info.out_color_space = header_.components == 4 ? JCS_CMYK : JCS_RGB;
@@ -163,7 +166,8 @@ void JpegReader::begin() {
   info.do_fancy_upsampling = TRUE;
   jpeg_start_decompress(&info);
 
-  // The columns at the border of libjpeg's crop are upsampled without their neighbours, so one block more on each side is decoded.
+  // The columns at the border of libjpeg's crop are upsampled without their neighbours, so one block more on each side
+  // is decoded.
   const auto block = static_cast<JDIMENSION>(info.max_h_samp_factor * DCTSIZE);
   const auto left = static_cast<JDIMENSION>(window_.left), right = static_cast<JDIMENSION>(window_.right);
   JDIMENSION first = left > block ? left - block : 0;
@@ -196,8 +200,8 @@ void JpegReader::give_up() {
   jpeg_destroy_decompress(&decoder_.info);
   if (scans) throw Error(ErrorKind::data, fmt::format("JPEG: more than {} scans", kMaxScans));
   if (memory) {
-    throw Error(ErrorKind::data,
-                fmt::format("JPEG: decoding {} x {} pixels needs more than {} MiB", header_.width, header_.height, kMaxMemory >> 20));
+    throw Error(ErrorKind::data, fmt::format("JPEG: decoding {} x {} pixels needs more than {} MiB", header_.width,
+                                             header_.height, kMaxMemory >> 20));
   }
 }
 
@@ -214,7 +218,9 @@ const std::uint8_t* JpegReader::next_row() {
     std::fill(row_.begin(), row_.end(), cmyk ? std::uint8_t{255} : std::uint8_t{0});  // no ink is white
     return row_.data();
   }
-  if (cmyk) cmyk_to_rgb(cmyk_.data() + offset_ * 4, decoded() + offset_ * 3, static_cast<std::size_t>(window_.right - window_.left));
+  if (cmyk)
+    cmyk_to_rgb(cmyk_.data() + offset_ * 4, decoded() + offset_ * 3,
+                static_cast<std::size_t>(window_.right - window_.left));
   return decoded() + offset_ * 3;
 }
 

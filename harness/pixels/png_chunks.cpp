@@ -1,5 +1,8 @@
 #include "pixels/png_chunks.h"
 
+#include "base/error.h"
+#include "pixels/row_reader.h"
+
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -9,9 +12,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
-#include "pixels/row_reader.h"
-
 namespace nearfar {
 namespace {
 
@@ -20,7 +20,8 @@ using Bytes = std::span<const std::uint8_t>;
 [[noreturn]] void refuse(const std::string& why) { throw Error(ErrorKind::data, "PNG: " + why); }
 
 std::uint32_t big_endian32(Bytes bytes, std::size_t at) {
-  return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 | std::uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
+  return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 | std::uint32_t{bytes[at + 2]} << 8 |
+         bytes[at + 3];
 }
 
 struct Chunk {
@@ -73,7 +74,8 @@ void read_header(Bytes content, PngHeader& header) {
 }
 
 void read_palette(Bytes content, PngHeader& header) {
-  if (content.size() > header.palette.size()) refuse(fmt::format("a palette of {} bytes; at most 768 are possible", content.size()));
+  if (content.size() > header.palette.size())
+    refuse(fmt::format("a palette of {} bytes; at most 768 are possible", content.size()));
   std::copy(content.begin(), content.end(), header.palette.begin());
 }
 

@@ -15,14 +15,16 @@ struct PngHeader {
   std::array<std::uint8_t, 256 * 3> palette{};  ///< for color 3; entries the file lacks are Pillow's
 };
 
-/// What read_png_chunks() finds. `data` is the zlib stream of the pixels, as much as there is of it: in the file, or in `joined`.
+/// What read_png_chunks() finds. `data` is the zlib stream of the pixels, as much as there is of it: in the file, or in
+/// `joined`.
 struct PngChunks {
   PngHeader header;
   std::span<const std::uint8_t> data;
 };
 
-/// `joined` is scratch memory for files of several IDAT chunks. Error(data) where Pillow refuses the file: a chunk before the image data
-/// past the end, a wrong checksum of a critical one, no image data, more than 256 colours, … and by check_size().
+/// `joined` is scratch memory for files of several IDAT chunks. Error(data) where Pillow refuses the file: a chunk
+/// before the image data past the end, a wrong checksum of a critical one, no image data, more than 256 colours, … and
+/// by check_size().
 PngChunks read_png_chunks(std::span<const std::uint8_t> file, std::vector<std::uint8_t>& joined);
 
 }  // namespace nearfar

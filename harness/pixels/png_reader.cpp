@@ -1,6 +1,11 @@
-/// PNG by zlib and the five row filters, stopping where Pillow's decoder does on damaged data, which no library's row interface tells: a
-/// row is kept if inflate filled it without an error while input was left. Samples become RGB as by Pillow's unpackers and convert("RGB").
-/// Missing rows stay as in Pillow's fresh image: 0, which for a palette is its first colour.
+/// PNG by zlib and the five row filters, stopping where Pillow's decoder does on damaged data, which no library's row
+/// interface tells: a row is kept if inflate filled it without an error while input was left. Samples become RGB as by
+/// Pillow's unpackers and convert("RGB"). Missing rows stay as in Pillow's fresh image: 0, which for a palette is its
+/// first colour.
+#include "base/error.h"
+#include "pixels/png_chunks.h"
+#include "pixels/row_reader.h"
+
 #include <zlib.h>
 
 #include <algorithm>
@@ -10,10 +15,6 @@
 #include <new>
 #include <vector>
 
-#include "base/error.h"
-#include "pixels/png_chunks.h"
-#include "pixels/row_reader.h"
-
 namespace nearfar {
 namespace {
 
@@ -22,17 +23,20 @@ struct Pass {
   std::int64_t left = 0, across = 1, top = 0, down = 1;
 };
 constexpr Pass kNotInterlaced{};
-constexpr std::array<Pass, 7> kAdam7{{{0, 8, 0, 8}, {4, 8, 0, 8}, {0, 4, 4, 8}, {2, 4, 0, 4}, {0, 2, 2, 4}, {1, 2, 0, 2}, {0, 1, 1, 2}}};
+constexpr std::array<Pass, 7> kAdam7{
+    {{0, 8, 0, 8}, {4, 8, 0, 8}, {0, 4, 4, 8}, {2, 4, 0, 4}, {0, 2, 2, 4}, {1, 2, 0, 2}, {0, 1, 1, 2}}};
 
 int channels_of(int color) { return color == 2 ? 3 : color == 4 ? 2 : color == 6 ? 4 : 1; }
 
 std::uint8_t paeth(int left, int above, int corner) {
-  const int to_left = std::abs(above - corner), to_above = std::abs(left - corner), to_corner = std::abs(left + above - 2 * corner);
+  const int to_left = std::abs(above - corner), to_above = std::abs(left - corner),
+            to_corner = std::abs(left + above - 2 * corner);
   if (to_left <= to_above && to_left <= to_corner) return static_cast<std::uint8_t>(left);
   return static_cast<std::uint8_t>(to_above <= to_corner ? above : corner);
 }
 
-/// Undoes filter `type` of a row in place; `above` is the row before, `step` a pixel's bytes. False if there is no such filter.
+/// Undoes filter `type` of a row in place; `above` is the row before, `step` a pixel's bytes. False if there is no such
+/// filter.
 bool unfilter(int type, std::uint8_t* row, const std::uint8_t* above, std::size_t size, std::size_t step) {
   const auto add = [](std::uint8_t& byte, int value) { byte = static_cast<std::uint8_t>(byte + value); };
   const std::size_t first = std::min(step, size);  // bytes that have nothing on their left
@@ -75,7 +79,9 @@ class PngReader final : public RowReader {
   void to_rgb(const Pass& pass, std::uint8_t* rgb) const;
   void fill_missing(std::uint8_t* rgb, std::size_t pixels) const;
   std::size_t bytes_of(std::int64_t pixels) const {
-    return (static_cast<std::size_t>(pixels) * static_cast<std::size_t>(channels_of(header_.color) * header_.depth) + 7) / 8;
+    return (static_cast<std::size_t>(pixels) * static_cast<std::size_t>(channels_of(header_.color) * header_.depth) +
+            7) /
+           8;
   }
 
   z_stream stream_{};
@@ -143,7 +149,8 @@ void PngReader::decode_interlaced() {
     std::fill(row_.begin(), row_.end(), std::uint8_t{0});  // what the first row takes for the row above
     for (std::int64_t y = pass.top; y < header_.height; y += pass.down) {
       if (!inflate_row(bytes_of(width))) return;
-      if (y >= window_.top && y < window_.bottom) to_rgb(pass, rgb_.data() + static_cast<std::size_t>(y - window_.top) * pixels * 3);
+      if (y >= window_.top && y < window_.bottom)
+        to_rgb(pass, rgb_.data() + static_cast<std::size_t>(y - window_.top) * pixels * 3);
     }
   }
 }
@@ -171,12 +178,14 @@ void PngReader::fill_missing(std::uint8_t* rgb, std::size_t pixels) const {
 
 /// The pixels of row_ that lie in the window, to where their pass wants them in the row `rgb`.
 void PngReader::to_rgb(const Pass& pass, std::uint8_t* rgb) const {
-  const std::int64_t begin = (std::max<std::int64_t>(0, window_.left - pass.left) + pass.across - 1) / pass.across;  // in the pass
+  const std::int64_t begin =
+      (std::max<std::int64_t>(0, window_.left - pass.left) + pass.across - 1) / pass.across;  // in the pass
   const std::uint8_t* in = row_.data() + 1;
   const auto depth = static_cast<std::size_t>(header_.depth);
   const auto each = [&](auto pixel) {
     std::int64_t x = pass.left + begin * pass.across;
-    for (auto i = static_cast<std::size_t>(begin); x < window_.right; ++i, x += pass.across) pixel(i, rgb + (x - window_.left) * 3);
+    for (auto i = static_cast<std::size_t>(begin); x < window_.right; ++i, x += pass.across)
+      pixel(i, rgb + (x - window_.left) * 3);
   };
   const auto gray = [](std::uint8_t* out, std::uint8_t value) { out[0] = out[1] = out[2] = value; };
   const auto bits = [in, depth](std::size_t i) {  // a sample of less than 8 bits
@@ -198,7 +207,9 @@ void PngReader::to_rgb(const Pass& pass, std::uint8_t* rgb) const {
       }
       break;
     case 3:
-      each([&](std::size_t i, std::uint8_t* out) { std::copy_n(header_.palette.data() + (depth == 8 ? in[i] : bits(i)) * 3, 3, out); });
+      each([&](std::size_t i, std::uint8_t* out) {
+        std::copy_n(header_.palette.data() + (depth == 8 ? in[i] : bits(i)) * 3, 3, out);
+      });
       break;
     case 4:
       each([&](std::size_t i, std::uint8_t* out) { gray(out, in[i * 2 * bytes]); });

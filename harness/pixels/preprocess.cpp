@@ -1,14 +1,14 @@
 #include "pixels/preprocess.h"
 
+#include "base/error.h"
+#include "pixels/resize.h"
+#include "pixels/row_reader.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
-
-#include "base/error.h"
-#include "pixels/resize.h"
-#include "pixels/row_reader.h"
 
 namespace nearfar {
 namespace {
@@ -43,14 +43,16 @@ std::int64_t last_input(const ResizeAxis& axis, std::size_t output) {
 void check(const Preprocess& p) {
   const auto good = [](std::int64_t pixels) { return pixels > 0 && pixels <= 16384; };
   if (!good(p.width) || !good(p.height)) {
-    throw Error(ErrorKind::config, fmt::format("preprocessing to {} x {} pixels: 1 to 16384 a side are possible", p.width, p.height));
+    throw Error(ErrorKind::config,
+                fmt::format("preprocessing to {} x {} pixels: 1 to 16384 a side are possible", p.width, p.height));
   }
   if (p.resize == Preprocess::Resize::shorter_side && !good(p.side)) {
-    throw Error(ErrorKind::config, fmt::format("resizing the shorter side to {} pixels: 1 to 16384 are possible", p.side));
+    throw Error(ErrorKind::config,
+                fmt::format("resizing the shorter side to {} pixels: 1 to 16384 are possible", p.side));
   }
   if (p.resize == Preprocess::Resize::exact && (!good(p.resize_width) || !good(p.resize_height))) {
-    throw Error(ErrorKind::config,
-                fmt::format("resizing to {} x {} pixels: 1 to 16384 a side are possible", p.resize_width, p.resize_height));
+    throw Error(ErrorKind::config, fmt::format("resizing to {} x {} pixels: 1 to 16384 a side are possible",
+                                               p.resize_width, p.resize_height));
   }
 }
 
@@ -80,10 +82,11 @@ struct ImagePipeline::State {
   AnyReader readers;
   ResizeAxes axes;
   bool vertical_first = false;
-  std::size_t slots = 0, stride = 0, ring_bytes = 0;  // of the ring: rows, bytes from one to the next, bytes of a row that are used
-  std::vector<std::uint8_t> ring;                     // the last rows, as read or after the horizontal pass
-  std::vector<const std::uint8_t*> rows;              // those of one output row
-  std::vector<std::uint8_t> tall, narrow;             // vertical pass first: its row, and the horizontal pass's
+  std::size_t slots = 0, stride = 0,
+              ring_bytes = 0;             // of the ring: rows, bytes from one to the next, bytes of a row that are used
+  std::vector<std::uint8_t> ring;         // the last rows, as read or after the horizontal pass
+  std::vector<const std::uint8_t*> rows;  // those of one output row
+  std::vector<std::uint8_t> tall, narrow;  // vertical pass first: its row, and the horizontal pass's
 };
 
 ImageSize ImagePipeline::State::resized(ImageSize in) const {
@@ -91,8 +94,8 @@ ImageSize ImagePipeline::State::resized(ImageSize in) const {
   switch (p.resize) {
     case Preprocess::Resize::none:
       if (in.width != p.width || in.height != p.height) {
-        throw Error(ErrorKind::data, fmt::format("the image is {} x {} pixels; {} x {} are wanted, and resizing is off", in.width,
-                                                 in.height, p.width, p.height));
+        throw Error(ErrorKind::data, fmt::format("the image is {} x {} pixels; {} x {} are wanted, and resizing is off",
+                                                 in.width, in.height, p.width, p.height));
       }
       return in;
     case Preprocess::Resize::exact:
@@ -109,22 +112,27 @@ void ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std
   RowReader& reader = readers.of(file);
   const ImageSize in = reader.open(file);
   const ImageSize to = resized(in);
-  const Span across = centred(in.width, to.width, preprocess.width), down = centred(in.height, to.height, preprocess.height);
+  const Span across = centred(in.width, to.width, preprocess.width),
+             down = centred(in.height, to.height, preprocess.height);
   const ResizeAxis& horizontal = axes.get(across.in, across.resized, across.crop, across.count);
   const ResizeAxis& vertical = axes.get(down.in, down.resized, down.crop, down.count);
 
-  vertical_first = !horizontal.copy && !vertical.copy && resizes_vertically_first(in.width, in.height, to.width, to.height);
+  vertical_first =
+      !horizontal.copy && !vertical.copy && resizes_vertically_first(in.width, in.height, to.width, to.height);
   ring_bytes = static_cast<std::size_t>(vertical_first ? horizontal.end - horizontal.begin : across.count) * 3;
   slots = vertical.copy ? 1 : *std::max_element(vertical.size.begin(), vertical.size.end());
   stride = (ring_bytes + 2 * kRowSlack - 1) / kRowSlack * kRowSlack;
   if (slots > kMaxRing / stride) {
-    throw Error(ErrorKind::data, fmt::format("{} x {} pixels are too far from {} x {}", in.width, in.height, to.width, to.height));
+    throw Error(ErrorKind::data,
+                fmt::format("{} x {} pixels are too far from {} x {}", in.width, in.height, to.width, to.height));
   }
   ring.resize(std::max(ring.size(), slots * stride));
-  if (across.count < preprocess.width || down.count < preprocess.height) std::fill(out.begin(), out.end(), std::uint8_t{0});
+  if (across.count < preprocess.width || down.count < preprocess.height)
+    std::fill(out.begin(), out.end(), std::uint8_t{0});
 
   const auto out_stride = static_cast<std::size_t>(preprocess.width) * 3;
-  std::uint8_t* out_row = out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3;
+  std::uint8_t* out_row =
+      out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3;
   reader.start({horizontal.begin, horizontal.end, vertical.begin, vertical.end});
   std::size_t output = 0;
   for (std::int64_t y = vertical.begin; y < vertical.end; ++y) {
@@ -142,7 +150,8 @@ void ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std
 }
 
 /// Output row `output`, whose input rows are all in the ring.
-void ImagePipeline::State::emit(const ResizeAxis& horizontal, const ResizeAxis& vertical, std::size_t output, std::uint8_t* out) {
+void ImagePipeline::State::emit(const ResizeAxis& horizontal, const ResizeAxis& vertical, std::size_t output,
+                                std::uint8_t* out) {
   if (vertical.copy) {
     std::memcpy(out, ring.data(), ring_bytes);
     return;

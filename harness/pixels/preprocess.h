@@ -1,7 +1,7 @@
 #pragma once
-/// The evaluation pipeline of an image file: decode → RGB → bilinear resize → centre crop, to the byte what Pillow 13 and torchvision give.
-/// Only the rows and columns that the crop needs are decoded and resized.
-/// Normalisation is the model side's work (models/images.h). Torch-free.
+/// The evaluation pipeline of an image file: decode → RGB → bilinear resize → centre crop, to the byte what Pillow 13
+/// and torchvision give. Only the rows and columns that the crop needs are decoded and resized. Normalisation is the
+/// model side's work (models/images.h). Torch-free.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -24,12 +24,13 @@ struct Preprocess {
   bool operator==(const Preprocess&) const = default;
 };
 
-/// Names the pixels: two equal texts give equal bytes for any file. "rgb-1/short256/crop224x224", "rgb-1/stored224x224", …; the number
-/// after rgb- is raised when decoding or resizing changes.
+/// Names the pixels: two equal texts give equal bytes for any file. "rgb-1/short256/crop224x224",
+/// "rgb-1/stored224x224", …; the number after rgb- is raised when decoding or resizing changes.
 std::string preprocess_id(const Preprocess& preprocess);
 
-/// One pipeline with its scratch memory: one a thread, not thread-safe. Once it has seen images as large as those to come, it takes nothing
-/// from the heap itself (libjpeg and libwebp do, for their own tables). After an Error it can be used for the next file.
+/// One pipeline with its scratch memory: one a thread, not thread-safe. Once it has seen images as large as those to
+/// come, it takes nothing from the heap itself (libjpeg and libwebp do, for their own tables). After an Error it can be
+/// used for the next file.
 class ImagePipeline {
  public:
   explicit ImagePipeline(const Preprocess& preprocess);
@@ -38,8 +39,9 @@ class ImagePipeline {
   ImagePipeline& operator=(ImagePipeline&&) noexcept;
 
   /// `file`: the bytes of a JPEG, PNG or WebP file, told by content. `out`: height * width * 3 bytes, [H,W,3].
-  /// Error(data) without a file name (the caller has it): format unknown or not built in, damaged beyond what Pillow with
-  /// LOAD_TRUNCATED_IMAGES accepts, more pixels than Pillow's limit, wrong size for Resize::none. `out` is then undefined.
+  /// Error(data) without a file name (the caller has it): format unknown or not built in, damaged beyond what Pillow
+  /// with LOAD_TRUNCATED_IMAGES accepts, more pixels than Pillow's limit, wrong size for Resize::none. `out` is then
+  /// undefined.
   void run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
 
  private:

@@ -25,7 +25,8 @@ void pack(ResizeAxis& axis) {
 
 }  // namespace
 
-/// Triangle filter over the inputs, widened when shrinking; the order of operations is Pillow's, so that each double is the same.
+/// Triangle filter over the inputs, widened when shrinking; the order of operations is Pillow's, so that each double is
+/// the same.
 void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std::int64_t count, ResizeAxis& axis) {
   axis.copy = in == out;
   axis.count = static_cast<std::size_t>(count);
@@ -37,12 +38,15 @@ void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double support = std::max(scale, 1.0);
   const double inverse = 1.0 / support;
-  const auto centre = [&](std::size_t i) { return (static_cast<double>(first) + static_cast<double>(i) + 0.5) * scale; };
+  const auto centre = [&](std::size_t i) {
+    return (static_cast<double>(first) + static_cast<double>(i) + 0.5) * scale;
+  };
   axis.first.resize(axis.count);
   axis.size.resize(axis.count);
   for (std::size_t i = 0; i < axis.count; ++i) {
     axis.first[i] = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre(i) - support + 0.5));
-    axis.size[i] = static_cast<std::size_t>(std::min(in, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
+    axis.size[i] =
+        static_cast<std::size_t>(std::min(in, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
   }
   axis.taps = (*std::max_element(axis.size.begin(), axis.size.end()) + 3) / 4 * 4;
   axis.weights.assign(axis.count * axis.taps, 0);
@@ -50,7 +54,9 @@ void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std
   for (std::size_t i = 0; i < axis.count; ++i) {
     double sum = 0;
     for (std::size_t k = 0; k < axis.size[i]; ++k) {
-      raw[k] = std::max(0.0, 1.0 - std::abs((static_cast<double>(axis.first[i]) + static_cast<double>(k) - centre(i) + 0.5) * inverse));
+      raw[k] = std::max(
+          0.0,
+          1.0 - std::abs((static_cast<double>(axis.first[i]) + static_cast<double>(k) - centre(i) + 0.5) * inverse));
       sum += raw[k];
     }
     for (std::size_t k = 0; k < axis.size[i]; ++k) {
@@ -62,7 +68,8 @@ void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std
   if (has_row_kernel()) pack(axis);
 }
 
-bool resizes_vertically_first(std::int64_t in_width, std::int64_t in_height, std::int64_t out_width, std::int64_t out_height) {
+bool resizes_vertically_first(std::int64_t in_width, std::int64_t in_height, std::int64_t out_width,
+                              std::int64_t out_height) {
   return out_height < in_height && in_height - out_height > 2 * (in_width - out_width);
 }
 

@@ -1,7 +1,7 @@
+#include "pixels/resize.h"
+
 #include <algorithm>
 #include <cstring>
-
-#include "pixels/resize.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -13,14 +13,16 @@ namespace {
 constexpr int kBits = 22;
 constexpr std::int32_t kHalf = 1 << (kBits - 1);
 
-std::uint8_t to_byte(std::int32_t sum) { return static_cast<std::uint8_t>(std::min(sum >> kBits, 255)); }  // weights are not negative
+std::uint8_t to_byte(std::int32_t sum) {
+  return static_cast<std::uint8_t>(std::min(sum >> kBits, 255));
+}  // weights are not negative
 
 #if defined(__x86_64__)
 #define NEARFAR_AVX2 __attribute__((target("avx2")))
 
-/// The sums of one output pixel, 3 channels in each half of the result, still to be added. 4 inputs at a time: the bytes of two inputs are
-/// brought beside each other, channel by channel, and multiplied as 16-bit pairs. The 23-bit weight is split in two 16-bit parts for that;
-/// the sums of both are exact.
+/// The sums of one output pixel, 3 channels in each half of the result, still to be added. 4 inputs at a time: the
+/// bytes of two inputs are brought beside each other, channel by channel, and multiplied as 16-bit pairs. The 23-bit
+/// weight is split in two 16-bit parts for that; the sums of both are exact.
 NEARFAR_AVX2 inline __m256i pixel_sums(const std::uint8_t* in, const std::int16_t* weights, std::size_t groups) {
   const __m256i pairs = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
                                          6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
@@ -63,8 +65,8 @@ NEARFAR_AVX2 void resize_row_avx2(const ResizeAxis& axis, const std::uint8_t* ro
   }
 }
 
-NEARFAR_AVX2 void resize_column_avx2(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size, std::size_t bytes,
-                                     std::uint8_t* out) {
+NEARFAR_AVX2 void resize_column_avx2(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size,
+                                     std::size_t bytes, std::uint8_t* out) {
   const __m256i half = _mm256_set1_epi32(kHalf);
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   std::size_t x = 0;
@@ -73,12 +75,14 @@ NEARFAR_AVX2 void resize_column_avx2(const std::int32_t* weights, const std::uin
     for (std::size_t k = 0; k < size; ++k) {
       const __m256i weight = _mm256_set1_epi32(weights[k]);
       for (std::size_t part = 0; part < 4; ++part) {
-        const __m256i values = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(rows[k] + x + part * 8)));
+        const __m256i values =
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(rows[k] + x + part * 8)));
         sums[part] = _mm256_add_epi32(sums[part], _mm256_mullo_epi32(values, weight));
       }
     }
     for (__m256i& sum : sums) sum = _mm256_srai_epi32(sum, kBits);
-    const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(sums[0], sums[1]), _mm256_packs_epi32(sums[2], sums[3]));
+    const __m256i packed =
+        _mm256_packus_epi16(_mm256_packs_epi32(sums[0], sums[1]), _mm256_packs_epi32(sums[2], sums[3]));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + x), _mm256_permutevar8x32_epi32(packed, order));
   }
   for (; x < bytes; ++x) {
@@ -109,8 +113,8 @@ void resize_row_portable(const ResizeAxis& axis, const std::uint8_t* row, std::u
   }
 }
 
-void resize_column_portable(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size, std::size_t bytes,
-                            std::uint8_t* out) {
+void resize_column_portable(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size,
+                            std::size_t bytes, std::uint8_t* out) {
   constexpr std::size_t kTile = 64;  // sums stay in registers or the first cache
   for (std::size_t x = 0; x < bytes; x += kTile) {
     const std::size_t width = std::min(kTile, bytes - x);
@@ -134,7 +138,8 @@ void resize_row(const ResizeAxis& axis, const std::uint8_t* row, std::uint8_t* o
   resize_row_portable(axis, row, out);
 }
 
-void resize_column(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size, std::size_t bytes, std::uint8_t* out) {
+void resize_column(const std::int32_t* weights, const std::uint8_t* const* rows, std::size_t size, std::size_t bytes,
+                   std::uint8_t* out) {
 #if defined(__x86_64__)
   if (kAvx2) return resize_column_avx2(weights, rows, size, bytes, out);
 #endif

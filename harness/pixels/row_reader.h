@@ -1,10 +1,11 @@
 #pragma once
-/// The seam between a file format and what is done with its pixels: rows of RGB, top to bottom, only those asked for. Internal to pixels/.
+/// The seam between a file format and what is done with its pixels: rows of RGB, top to bottom, only those asked for.
+/// Internal to pixels/.
+#include "pixels/decode.h"
+
 #include <cstdint>
 #include <memory>
 #include <span>
-
-#include "pixels/decode.h"
 
 namespace nearfar {
 
@@ -20,7 +21,8 @@ struct Window {
 /// Every row that next_row() returns may be read this many bytes past its end: vector loads need no tail.
 inline constexpr std::size_t kRowSlack = 64;
 
-/// One format's decoder with its scratch memory, used for one file after another; not thread-safe. All throw Error(data).
+/// One format's decoder with its scratch memory, used for one file after another; not thread-safe. All throw
+/// Error(data).
 class RowReader {
  public:
   virtual ~RowReader() = default;
@@ -28,7 +30,8 @@ class RowReader {
   virtual ImageSize open(std::span<const std::uint8_t> file) = 0;
   /// Then, once a file: what next_row() will give. The window is not empty and lies in the image.
   virtual void start(const Window& window) = 0;
-  /// RGB of the window's next row, valid until the next call. A row the file has no data for is what Pillow leaves there.
+  /// RGB of the window's next row, valid until the next call. A row the file has no data for is what Pillow leaves
+  /// there.
   virtual const std::uint8_t* next_row() = 0;
 };
 

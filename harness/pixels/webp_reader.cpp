@@ -1,9 +1,9 @@
 /// WebP through libwebp, the whole image at once: its rows depend on each other. Alpha is dropped.
-#include <algorithm>
-#include <vector>
-
 #include "base/error.h"
 #include "pixels/row_reader.h"
+
+#include <algorithm>
+#include <vector>
 
 #ifdef NEARFAR_WEBP
 #include <webp/decode.h>
@@ -26,7 +26,8 @@ class WebpReader final : public RowReader {
  public:
   ImageSize open(std::span<const std::uint8_t> file) override {
     WebPBitstreamFeatures features;
-    if (WebPGetFeatures(file.data(), file.size(), &features) != VP8_STATUS_OK) throw Error(ErrorKind::data, "WebP: damaged header");
+    if (WebPGetFeatures(file.data(), file.size(), &features) != VP8_STATUS_OK)
+      throw Error(ErrorKind::data, "WebP: damaged header");
     if (features.has_animation != 0) throw Error(ErrorKind::data, "WebP: animated; only still images are read");
     check_size(features.width, features.height);
     file_ = file;
@@ -64,8 +65,9 @@ class WebpReader final : public RowReader {
 std::unique_ptr<RowReader> make_webp_reader() { return std::make_unique<WebpReader>(); }
 #else
 std::unique_ptr<RowReader> make_webp_reader() {
-  throw Error(ErrorKind::data,
-              "a WebP image, and this build reads none: install libwebp-dev and configure again, or convert the image to PNG");
+  throw Error(
+      ErrorKind::data,
+      "a WebP image, and this build reads none: install libwebp-dev and configure again, or convert the image to PNG");
 }
 #endif
 

@@ -1,5 +1,8 @@
 #include "report/leaderboard.h"
 
+#include "base/text.h"
+#include "report/rows.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,9 +10,6 @@
 #include <map>
 #include <regex>
 #include <set>
-
-#include "base/text.h"
-#include "report/rows.h"
 
 namespace nearfar {
 
@@ -23,14 +23,17 @@ Aggregate aggregate(const std::vector<double>& values_by_seed) {
   return {mean, std::sqrt(squares / count), static_cast<std::int64_t>(values_by_seed.size())};
 }
 
-const Aggregate* LeaderboardRow::number(std::string_view group, std::string_view dataset, std::string_view metric) const {
-  const auto found = std::ranges::find_if(
-      numbers, [&](const LeaderboardNumber& n) { return n.group == group && n.dataset == dataset && n.metric == metric; });
+const Aggregate* LeaderboardRow::number(std::string_view group, std::string_view dataset,
+                                        std::string_view metric) const {
+  const auto found = std::ranges::find_if(numbers, [&](const LeaderboardNumber& n) {
+    return n.group == group && n.dataset == dataset && n.metric == metric;
+  });
   return found == numbers.end() ? nullptr : &found->value;
 }
 
 const Aggregate* LeaderboardRow::accuracy() const {
-  const auto found = std::ranges::find_if(numbers, [](const LeaderboardNumber& n) { return n.group == "id" && n.metric == "accuracy"; });
+  const auto found = std::ranges::find_if(
+      numbers, [](const LeaderboardNumber& n) { return n.group == "id" && n.metric == "accuracy"; });
   return found == numbers.end() ? nullptr : &found->value;
 }
 
@@ -103,12 +106,13 @@ std::string without_seed(const std::string& label) {
 }
 
 /// One sentence per reason, naming its cells.
-void add_gaps(std::vector<std::string>& notes, std::string_view title, const std::vector<LeaderboardGap>& gaps, bool with_state) {
+void add_gaps(std::vector<std::string>& notes, std::string_view title, const std::vector<LeaderboardGap>& gaps,
+              bool with_state) {
   std::map<std::string, std::set<std::string>> labels_by_reason;
   for (const LeaderboardGap& gap : gaps) {
     const std::string reason = gap.reason.empty() ? "no reason given" : gap.reason;
-    labels_by_reason[with_state ? fmt::format("{}: {}", gap.state, reason) : reason].insert(with_state ? gap.label
-                                                                                                       : without_seed(gap.label));
+    labels_by_reason[with_state ? fmt::format("{}: {}", gap.state, reason) : reason].insert(
+        with_state ? gap.label : without_seed(gap.label));
   }
   for (const auto& [reason, labels] : labels_by_reason) {
     const std::vector<std::string> names(labels.begin(), labels.end());
@@ -121,7 +125,8 @@ void add_gaps(std::vector<std::string>& notes, std::string_view title, const std
 std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
   std::vector<std::string> notes;
   notes.push_back(
-      "Rank: by the average of near and far mean AUROC; ties share a rank. Means are unweighted over sets, per seed; ± is the population "
+      "Rank: by the average of near and far mean AUROC; ties share a rank. Means are unweighted over sets, per seed; ± "
+      "is the population "
       "standard deviation over seeds. Control sets enter no mean.");
   bool unranked = false;
   for (const LeaderboardBoard& board : leaderboard.boards) {
@@ -129,13 +134,16 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
   }
   if (unranked)
     notes.push_back(
-        "Rows without a rank are partial, lack a set, have other seeds than the ranked ones, or are the control, whose scores are random "
+        "Rows without a rank are partial, lack a set, have other seeds than the ranked ones, or are the control, whose "
+        "scores are random "
         "numbers.");
   add_gaps(notes, "Not applicable", leaderboard.not_applicable, false);
   add_gaps(notes, "No result", leaderboard.failed, true);
-  if (leaderboard.waiting_count > 0) notes.push_back(fmt::format("{} cells have not finished yet.", leaderboard.waiting_count));
+  if (leaderboard.waiting_count > 0)
+    notes.push_back(fmt::format("{} cells have not finished yet.", leaderboard.waiting_count));
   if (leaderboard.superseded_count > 0) {
-    notes.push_back(fmt::format("{} rows made by older versions of plugins or numerics are not shown.", leaderboard.superseded_count));
+    notes.push_back(fmt::format("{} rows made by older versions of plugins or numerics are not shown.",
+                                leaderboard.superseded_count));
   }
   return notes;
 }

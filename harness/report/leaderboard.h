@@ -1,21 +1,24 @@
 #pragma once
 /// The leaderboard: rows are methods, seeds are aggregated, ranks are given only between rows that may be compared.
-/// Made from the database alone; every form below shows the same Leaderboard. Pure functions, safe from any thread (the Store is not).
+/// Made from the database alone; every form below shows the same Leaderboard. Pure functions, safe from any thread (the
+/// Store is not).
 ///
-/// Rules. A row is (training + parameters, architecture, recipe, postprocessor + parameters) on a board. A board is (benchmark, data
-/// manifest, protocol). A row's numbers are mean ± population standard deviation over its seeds. Near and far means are unweighted over the
-/// sets of one seed, then aggregated; control sets never enter them. Rows are ranked by the average of near and far mean AUROC (of the one
-/// there is, where a benchmark has one group only), as printed: equal to four decimals of a percent is a tie, and ties share a rank. Not
-/// ranked but listed below: the control (scores that know nothing), partial rows, rows with other seeds than most, rows that lack a set. Of
-/// several results of one row that differ only in versions (plugin sources, numerics, head) the newest is shown, and their number is told.
+/// Rules. A row is (training + parameters, architecture, recipe, postprocessor + parameters) on a board. A board is
+/// (benchmark, data manifest, protocol). A row's numbers are mean ± population standard deviation over its seeds. Near
+/// and far means are unweighted over the sets of one seed, then aggregated; control sets never enter them. Rows are
+/// ranked by the average of near and far mean AUROC (of the one there is, where a benchmark has one group only), as
+/// printed: equal to four decimals of a percent is a tie, and ties share a rank. Not ranked but listed below: the
+/// control (scores that know nothing), partial rows, rows with other seeds than most, rows that lack a set. Of several
+/// results of one row that differ only in versions (plugin sources, numerics, head) the newest is shown, and their
+/// number is told.
+#include "store/store.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "store/store.h"
 
 namespace nearfar {
 
@@ -61,7 +64,7 @@ struct LeaderboardRow {
 
 struct LeaderboardBoard {
   std::string benchmark, data_hash, protocol;
-  std::vector<BenchmarkSet> sets;          ///< OOD sets that were measured: near, far, control, in the benchmark's order
+  std::vector<BenchmarkSet> sets;  ///< OOD sets that were measured: near, far, control, in the benchmark's order
   std::vector<std::int64_t> ranked_seeds;  ///< the seeds that ranked rows share
   std::vector<LeaderboardRow> rows;        ///< ranked ones by rank, then the others; ties by name
 };
@@ -97,8 +100,8 @@ std::string leaderboard_json(const Leaderboard& leaderboard);
 std::string leaderboard_markdown(const Leaderboard& leaderboard);
 /// One table per board for a terminal; percent with two decimals.
 std::string leaderboard_text(const Leaderboard& leaderboard);
-/// One file that needs nothing else: leaderboard.html.mustache, .css and .js of `templates` filled in. Error(data) if one cannot be read,
-/// Error(config) if the template does not parse.
+/// One file that needs nothing else: leaderboard.html.mustache, .css and .js of `templates` filled in. Error(data) if
+/// one cannot be read, Error(config) if the template does not parse.
 std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesystem::path& templates);
 
 }  // namespace nearfar

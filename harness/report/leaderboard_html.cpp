@@ -1,16 +1,17 @@
-/// The page: values for the template in reports/. mustache escapes every {{name}}; only our own style and script are put in as they are.
-#include <fmt/core.h>
-
-#include <algorithm>
-#include <array>
-#include <kainjow/mustache.hpp>
-#include <set>
-
+/// The page: values for the template in reports/. mustache escapes every {{name}}; only our own style and script are
+/// put in as they are.
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "report/leaderboard.h"
 #include "report/rows.h"
+
+#include <fmt/core.h>
+#include <kainjow/mustache.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
 
 namespace nearfar {
 namespace {
@@ -23,8 +24,10 @@ struct MetricName {
   const char* name;
   bool lower_is_better;
 };
-constexpr std::array<MetricName, 4> kSetMetrics = {
-    {{"auroc", "AUROC", false}, {"fpr95", "FPR@95", true}, {"aupr_in", "AUPR-in", false}, {"aupr_out", "AUPR-out", false}}};
+constexpr std::array<MetricName, 4> kSetMetrics = {{{"auroc", "AUROC", false},
+                                                    {"fpr95", "FPR@95", true},
+                                                    {"aupr_in", "AUPR-in", false},
+                                                    {"aupr_out", "AUPR-out", false}}};
 
 struct Group {
   const char* key;
@@ -53,8 +56,8 @@ std::vector<Column> make_columns(const LeaderboardBoard& board) {
     }
     if (of_group.empty()) continue;
     if (group.has_means) {
-      of_group.insert(of_group.begin(),
-                      {{group.key, "mean", "", {kSetMetrics[0]}, false}, {group.key, "mean", "", {kSetMetrics[1]}, false}});
+      of_group.insert(of_group.begin(), {{group.key, "mean", "", {kSetMetrics[0]}, false},
+                                         {group.key, "mean", "", {kSetMetrics[1]}, false}});
     }
     of_group.front().first = true;
     columns.insert(columns.end(), of_group.begin(), of_group.end());
@@ -113,7 +116,8 @@ data make_cell(const LeaderboardBoard& board, const LeaderboardRow& row, const C
     item.set("mean", two_decimals(value->mean));
     item.set("std", optional_text(deviation(*value)));
     item.set("sort", fmt::format("{:.4f}", value->mean * 100));
-    item.set("best", row.rank && column.group != "control" && two_decimals(value->mean) == best_of(board, column, metric));
+    item.set("best",
+             row.rank && column.group != "control" && two_decimals(value->mean) == best_of(board, column, metric));
     values.push_back(item);
   }
   data cell;
@@ -174,7 +178,8 @@ data make_board(const LeaderboardBoard& board, std::size_t index) {
   const std::vector<Column> columns = make_columns(board);
   data groups(data::type::list), heads(data::type::list), metrics(data::type::list), bodies(data::type::list);
   for (const Group& group : kGroups) {
-    if (std::ranges::any_of(columns, [&](const Column& c) { return c.group == group.key; })) groups.push_back(make_group(group, columns));
+    if (std::ranges::any_of(columns, [&](const Column& c) { return c.group == group.key; }))
+      groups.push_back(make_group(group, columns));
   }
   for (const Column& column : columns) heads.push_back(make_column(column));
   for (const MetricName& metric : kSetMetrics) {
@@ -204,7 +209,8 @@ data make_board(const LeaderboardBoard& board, std::size_t index) {
   item.set("metrics", metrics);
   item.set("bodies", bodies);
   std::string under = fmt::format("Protocol {}: {}.", board.protocol, protocol_text(board.protocol));
-  if (!board.ranked_seeds.empty()) under += fmt::format(" Ranked rows share the seeds {}.", seed_list(board.ranked_seeds));
+  if (!board.ranked_seeds.empty())
+    under += fmt::format(" Ranked rows share the seeds {}.", seed_list(board.ranked_seeds));
   for (const BenchmarkSet& set : board.sets) {
     if (!set.role.empty()) under += fmt::format(" {} ({}): {}.", set.name, set.group, set.role);
   }
@@ -217,7 +223,8 @@ data make_facts(const Leaderboard& leaderboard) {
                                                             {"numerics", join(leaderboard.numerics, ", ")}};
   std::set<std::pair<std::string, std::string>> data_sets;
   for (const LeaderboardBoard& board : leaderboard.boards) data_sets.emplace(board.benchmark, board.data_hash);
-  for (const auto& [name, hash] : data_sets) facts.emplace_back("benchmark " + name, "data manifest " + hash.substr(0, 16));
+  for (const auto& [name, hash] : data_sets)
+    facts.emplace_back("benchmark " + name, "data manifest " + hash.substr(0, 16));
   for (const LeaderboardPlugin& plugin : leaderboard.plugins) {
     facts.emplace_back(fmt::format("{} {}", plugin.kind, plugin.name),
                        fmt::format("{}, source {}", plugin.version, plugin.source_hash.substr(0, 12)));
@@ -238,16 +245,19 @@ data make_facts(const Leaderboard& leaderboard) {
 std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesystem::path& templates) {
   const std::filesystem::path file = templates / "leaderboard.html.mustache";
   mustache page(read_file(file));
-  if (!page.is_valid()) throw Error(ErrorKind::config, fmt::format("{}: not a valid template: {}", file.string(), page.error_message()));
+  if (!page.is_valid())
+    throw Error(ErrorKind::config, fmt::format("{}: not a valid template: {}", file.string(), page.error_message()));
   data boards(data::type::list), notes(data::type::list);
-  for (const LeaderboardBoard& board : leaderboard.boards) boards.push_back(make_board(board, boards.list_value().size()));
+  for (const LeaderboardBoard& board : leaderboard.boards)
+    boards.push_back(make_board(board, boards.list_value().size()));
   for (const std::string& note : footnotes(leaderboard)) {
     data item;
     item.set("text", note);
     notes.push_back(item);
   }
   data values;
-  values.set("title", leaderboard.boards.empty() ? "nearfar leaderboard" : leaderboard.boards.front().benchmark + ": nearfar leaderboard");
+  values.set("title", leaderboard.boards.empty() ? "nearfar leaderboard"
+                                                 : leaderboard.boards.front().benchmark + ": nearfar leaderboard");
   values.set("css", read_file(templates / "leaderboard.css"));
   values.set("js", read_file(templates / "leaderboard.js"));
   values.set("boards", boards);

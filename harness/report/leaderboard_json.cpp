@@ -1,7 +1,7 @@
-#include <nlohmann/json.hpp>
-
 #include "report/leaderboard.h"
 #include "report/rows.h"
+
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 namespace {
@@ -34,7 +34,8 @@ Json row_json(const LeaderboardRow& row) {
 
 Json board_json(const LeaderboardBoard& board) {
   Json sets = Json::array(), rows = Json::array();
-  for (const BenchmarkSet& set : board.sets) sets.push_back({{"name", set.name}, {"group", set.group}, {"role", set.role}});
+  for (const BenchmarkSet& set : board.sets)
+    sets.push_back({{"name", set.name}, {"group", set.group}, {"role", set.role}});
   for (const LeaderboardRow& row : board.rows) rows.push_back(row_json(row));
   return {{"benchmark", board.benchmark}, {"data_hash", board.data_hash},       {"protocol", board.protocol},
           {"sets", std::move(sets)},      {"ranked_seeds", board.ranked_seeds}, {"rows", std::move(rows)}};
@@ -42,7 +43,8 @@ Json board_json(const LeaderboardBoard& board) {
 
 Json gaps_json(const std::vector<LeaderboardGap>& gaps) {
   Json result = Json::array();
-  for (const LeaderboardGap& gap : gaps) result.push_back({{"label", gap.label}, {"state", gap.state}, {"reason", gap.reason}});
+  for (const LeaderboardGap& gap : gaps)
+    result.push_back({{"label", gap.label}, {"state", gap.state}, {"reason", gap.reason}});
   return result;
 }
 

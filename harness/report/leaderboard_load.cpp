@@ -1,13 +1,13 @@
 /// From single measured values to ranked rows. The rules are in leaderboard.h.
+#include "base/text.h"
+#include "report/leaderboard.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
-
-#include "base/text.h"
-#include "report/leaderboard.h"
 
 namespace nearfar {
 namespace {
@@ -21,10 +21,11 @@ std::size_t place(const std::array<std::string_view, N>& list, std::string_view 
   return static_cast<std::size_t>(std::ranges::find(list, name) - list.begin());
 }
 
-using BoardKey = std::tuple<std::string, std::string, std::string>;                                       // benchmark, protocol, data hash
-using RowKey = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string>;  // as in the CSV's identity
-using VersionKey = std::tuple<std::string, std::string, std::string, std::string>;                        // what else may differ
-using NumberKey = std::tuple<std::string, std::string, std::string>;                                      // group, dataset, metric
+using BoardKey = std::tuple<std::string, std::string, std::string>;  // benchmark, protocol, data hash
+using RowKey = std::tuple<std::string, std::string, std::string, std::string, std::string,
+                          std::string>;                                             // as in the CSV's identity
+using VersionKey = std::tuple<std::string, std::string, std::string, std::string>;  // what else may differ
+using NumberKey = std::tuple<std::string, std::string, std::string>;                // group, dataset, metric
 
 struct SeedResult {
   std::int64_t run_id = 0;
@@ -35,7 +36,8 @@ using SeedResults = std::map<std::int64_t, SeedResult>;
 using Versions = std::map<VersionKey, SeedResults>;
 using Board = std::map<RowKey, Versions>;
 
-/// One cell measured again under another key (other dtype, other threads …) with the same versions: its newest run counts.
+/// One cell measured again under another key (other dtype, other threads …) with the same versions: its newest run
+/// counts.
 void add_value(SeedResults& seeds, const LeaderboardValue& value) {
   SeedResult& seed = seeds[value.seed];
   if (value.run_id < seed.run_id) return;
@@ -67,14 +69,15 @@ std::vector<BenchmarkSet> measured_sets(const Board& board, const std::vector<Be
   for (const BenchmarkSet& set : defined) {
     if (measured.erase({set.group, set.name}) > 0) sets.push_back(set);
   }
-  for (const auto& [group, name] : measured) sets.push_back({.name = name, .group = group, .role = "", .image_count = 0});
+  for (const auto& [group, name] : measured)
+    sets.push_back({.name = name, .group = group, .role = "", .image_count = 0});
   std::ranges::stable_sort(sets, {}, [](const BenchmarkSet& set) { return place(kGroups, set.group); });
   return sets;
 }
 
 /// Unweighted mean over the group's sets for each seed; empty if a seed lacks a set.
-std::vector<double> group_means(const SeedResults& seeds, const std::vector<BenchmarkSet>& sets, const std::string& group,
-                                const std::string& metric) {
+std::vector<double> group_means(const SeedResults& seeds, const std::vector<BenchmarkSet>& sets,
+                                const std::string& group, const std::string& metric) {
   std::vector<double> means;
   for (const auto& [seed, result] : seeds) {
     double sum = 0;
@@ -108,10 +111,12 @@ std::vector<LeaderboardNumber> make_numbers(const SeedResults& seeds, const std:
     }
   }
   std::vector<LeaderboardNumber> numbers;
-  for (const auto& [key, values] : by_seed) numbers.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), aggregate(values)});
+  for (const auto& [key, values] : by_seed)
+    numbers.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), aggregate(values)});
   const auto set_place = [&](const LeaderboardNumber& n) -> std::ptrdiff_t {
     if (n.dataset == "mean") return -1;
-    return std::ranges::find_if(sets, [&](const BenchmarkSet& set) { return set.group == n.group && set.name == n.dataset; }) -
+    return std::ranges::find_if(
+               sets, [&](const BenchmarkSet& set) { return set.group == n.group && set.name == n.dataset; }) -
            sets.begin();
   };
   std::ranges::stable_sort(numbers, {}, [&](const LeaderboardNumber& n) {
@@ -134,7 +139,8 @@ std::string joined_flags(const SeedResults& seeds, std::string_view postprocesso
 
 LeaderboardRow make_row(const RowKey& key, const SeedResults& seeds, const std::vector<BenchmarkSet>& sets) {
   LeaderboardRow row;
-  std::tie(row.training, row.training_params, row.architecture, row.recipe, row.postprocessor, row.postprocessor_params) = key;
+  std::tie(row.training, row.training_params, row.architecture, row.recipe, row.postprocessor,
+           row.postprocessor_params) = key;
   std::set<std::string> classifiers;
   for (const auto& [seed, result] : seeds) {
     row.seeds.push_back(seed);
@@ -207,9 +213,11 @@ struct Provenance {
   std::set<std::string> engine_versions, numerics;
 
   void add(const LeaderboardValue& value) {
-    if (!value.training_version.empty()) plugins.emplace("loss", value.training, value.training_version, value.training_source_hash);
+    if (!value.training_version.empty())
+      plugins.emplace("loss", value.training, value.training_version, value.training_source_hash);
     if (!value.postprocessor_version.empty()) {
-      plugins.emplace("postprocessor", value.postprocessor, value.postprocessor_version, value.postprocessor_source_hash);
+      plugins.emplace("postprocessor", value.postprocessor, value.postprocessor_version,
+                      value.postprocessor_source_hash);
     }
     if (!value.engine_version.empty()) engine_versions.insert(value.engine_version);
     if (!value.numerics.empty()) numerics.insert(value.numerics);
@@ -240,9 +248,10 @@ void add_gaps(Leaderboard& leaderboard, const Store& store, const LeaderboardFil
 Leaderboard load_leaderboard(const Store& store, const LeaderboardFilter& filter) {
   std::map<BoardKey, Board> boards;
   for (const LeaderboardValue& v : store.leaderboard(filter.experiment)) {
-    if ((filter.benchmark && v.benchmark != *filter.benchmark) || (filter.protocol && v.protocol != *filter.protocol)) continue;
-    Versions& versions = boards[{v.benchmark, v.protocol, v.data_hash}]
-                               [{v.training, v.training_params, v.architecture, v.recipe, v.postprocessor, v.postprocessor_params}];
+    if ((filter.benchmark && v.benchmark != *filter.benchmark) || (filter.protocol && v.protocol != *filter.protocol))
+      continue;
+    Versions& versions = boards[{v.benchmark, v.protocol, v.data_hash}][{
+        v.training, v.training_params, v.architecture, v.recipe, v.postprocessor, v.postprocessor_params}];
     add_value(versions[{v.head, v.numerics, v.training_source_hash, v.postprocessor_source_hash}], v);
   }
 
@@ -252,8 +261,9 @@ Leaderboard load_leaderboard(const Store& store, const LeaderboardFilter& filter
   for (const auto& [key, rows] : boards) {
     LeaderboardBoard& board = leaderboard.boards.emplace_back();
     std::tie(board.benchmark, board.protocol, board.data_hash) = key;
-    const auto defined = std::ranges::find_if(
-        benchmarks, [&](const BenchmarkRecord& b) { return b.name == board.benchmark && b.data_hash == board.data_hash; });
+    const auto defined = std::ranges::find_if(benchmarks, [&](const BenchmarkRecord& b) {
+      return b.name == board.benchmark && b.data_hash == board.data_hash;
+    });
     board.sets = measured_sets(rows, defined == benchmarks.end() ? std::vector<BenchmarkSet>{} : defined->sets);
     for (const auto& [row_key, versions] : rows) {
       const SeedResults& seeds = newest_version(versions);

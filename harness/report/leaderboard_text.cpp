@@ -1,11 +1,11 @@
 /// The two plain tables: terminal and Markdown.
-#include <fmt/core.h>
-
-#include <array>
-
 #include "base/text.h"
 #include "report/leaderboard.h"
 #include "report/rows.h"
+
+#include <fmt/core.h>
+
+#include <array>
 
 namespace nearfar {
 namespace {
@@ -16,30 +16,39 @@ constexpr std::array<const char*, 9> kHeader = {"rank",        "training",   "po
 std::vector<std::vector<std::string>> cells(const LeaderboardBoard& board) {
   std::vector<std::vector<std::string>> rows = {{kHeader.begin(), kHeader.end()}};
   for (const LeaderboardRow& row : board.rows) {
-    rows.push_back({rank_text(row), training_text(board, row), postprocessor_text(row), percent_text(row.number("near", "mean", "auroc")),
-                    percent_text(row.number("far", "mean", "auroc")), percent_text(row.number("near", "mean", "fpr95")),
-                    percent_text(row.number("far", "mean", "fpr95")), accuracy_text(row), seeds_text(row)});
+    rows.push_back({rank_text(row), training_text(board, row), postprocessor_text(row),
+                    percent_text(row.number("near", "mean", "auroc")), percent_text(row.number("far", "mean", "auroc")),
+                    percent_text(row.number("near", "mean", "fpr95")), percent_text(row.number("far", "mean", "fpr95")),
+                    accuracy_text(row), seeds_text(row)});
   }
   return rows;
 }
 
 /// A name must not end its table cell or become markup.
 std::string markdown_cell(std::string text) {
-  constexpr std::array<std::pair<const char*, const char*>, 8> kEscapes = {
-      {{"\\", "\\\\"}, {"|", "\\|"}, {"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"`", "\\`"}, {"*", "\\*"}, {"\n", " "}}};
+  constexpr std::array<std::pair<const char*, const char*>, 8> kEscapes = {{{"\\", "\\\\"},
+                                                                            {"|", "\\|"},
+                                                                            {"&", "&amp;"},
+                                                                            {"<", "&lt;"},
+                                                                            {">", "&gt;"},
+                                                                            {"`", "\\`"},
+                                                                            {"*", "\\*"},
+                                                                            {"\n", " "}}};
   for (const auto& [from, to] : kEscapes) text = replace_all(std::move(text), from, to);
   return text;
 }
 
-std::string board_title(const LeaderboardBoard& board) { return fmt::format("{}, protocol {}", board.benchmark, board.protocol); }
+std::string board_title(const LeaderboardBoard& board) {
+  return fmt::format("{}, protocol {}", board.benchmark, board.protocol);
+}
 
 }  // namespace
 
 std::string leaderboard_text(const Leaderboard& leaderboard) {
   std::string text;
   for (const LeaderboardBoard& board : leaderboard.boards) {
-    text +=
-        fmt::format("{} (percent; seeds {}; data {})\n", board_title(board), seed_list(board.ranked_seeds), board.data_hash.substr(0, 12));
+    text += fmt::format("{} (percent; seeds {}; data {})\n", board_title(board), seed_list(board.ranked_seeds),
+                        board.data_hash.substr(0, 12));
     text += table(cells(board), {true, false, false, true, true, true, true, true, true});
     if (!text.ends_with('\n')) text += '\n';
     text += '\n';
@@ -60,8 +69,8 @@ std::string leaderboard_markdown(const Leaderboard& leaderboard) {
       if (header) text += "|---:|:---|:---|---:|---:|---:|---:|---:|---:|\n";
       header = false;
     }
-    text += fmt::format("\nPercent; ranked rows have the seeds {}; data manifest `{}`.\n\n", seed_list(board.ranked_seeds),
-                        board.data_hash.substr(0, 12));
+    text += fmt::format("\nPercent; ranked rows have the seeds {}; data manifest `{}`.\n\n",
+                        seed_list(board.ranked_seeds), board.data_hash.substr(0, 12));
   }
   if (leaderboard.boards.empty()) text += "No results yet.\n\n";
   for (const std::string& note : footnotes(leaderboard)) text += "- " + markdown_cell(note) + "\n";

@@ -1,9 +1,9 @@
 #pragma once
 /// Private to report/: what the forms of a leaderboard share.
+#include "report/leaderboard.h"
+
 #include <string>
 #include <vector>
-
-#include "report/leaderboard.h"
 
 namespace nearfar {
 

@@ -1,13 +1,12 @@
 #include "run/catalog.h"
 
-#include <fmt/format.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "run/child.h"
 #include "run/locations.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 using nlohmann::json;
@@ -24,8 +23,9 @@ const PluginDescription& Catalog::find(std::string_view kind, std::string_view n
     if (plugin_key(std::filesystem::path(path).stem().string()) == key) throw Error(ErrorKind::plugin, at + message);
   }
   const std::string near = suggestion(key, names);
-  throw Error(ErrorKind::config, fmt::format("{}there is no {} '{}'{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.",
-                                             at, kind, name, near.empty() ? "." : near, join(names, ", ")));
+  throw Error(ErrorKind::config,
+              fmt::format("{}there is no {} '{}'{} Known: {}. Folders with more: --plugin-dir or NEARFAR_PLUGIN_PATH.",
+                          at, kind, name, near.empty() ? "." : near, join(names, ", ")));
 }
 
 Catalog read_catalog(const std::vector<std::filesystem::path>& directories) {

@@ -1,7 +1,11 @@
 #include "run/child.h"
 
+#include "base/error.h"
+#include "run/locations.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -12,10 +16,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <nlohmann/json.hpp>
-
-#include "base/error.h"
-#include "run/locations.h"
 
 namespace nearfar {
 namespace {
@@ -42,7 +42,8 @@ std::vector<std::string> environment(int threads) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
-    if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") && !text.starts_with("MKL_NUM_THREADS="))
+    if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") &&
+        !text.starts_with("MKL_NUM_THREADS="))
       variables.emplace_back(text);
   }
   variables.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
@@ -52,8 +53,8 @@ std::vector<std::string> environment(int threads) {
 }
 
 /// In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job, int messages, int log,
-                                pid_t parent) {
+[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job,
+                                int messages, int log, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
@@ -95,7 +96,8 @@ Child::Child(const std::string& verb, const std::string& job, const std::filesys
   int pipe_fds[2];
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) fail("pipe");
   // dup2 onto descriptor 3 in the child must not hit the job or the log: both are moved well above it.
-  const int job_high = ::fcntl(job_fd, F_DUPFD_CLOEXEC, 10), log_high = log_fd >= 0 ? ::fcntl(log_fd, F_DUPFD_CLOEXEC, 10) : -1;
+  const int job_high = ::fcntl(job_fd, F_DUPFD_CLOEXEC, 10),
+            log_high = log_fd >= 0 ? ::fcntl(log_fd, F_DUPFD_CLOEXEC, 10) : -1;
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ == 0) become_engine(argv[0], argv.data(), envp.data(), job_high, pipe_fds[1], log_high, parent);
@@ -135,7 +137,8 @@ std::vector<std::string> Child::read_lines() {
   }
   std::vector<std::string> lines;
   std::size_t start = 0;
-  for (std::size_t end = pending_.find('\n'); end != std::string::npos; start = end + 1, end = pending_.find('\n', start))
+  for (std::size_t end = pending_.find('\n'); end != std::string::npos;
+       start = end + 1, end = pending_.find('\n', start))
     lines.push_back(pending_.substr(start, end - start));
   pending_.erase(0, start);
   return lines;
@@ -172,9 +175,11 @@ std::string run_engine(const std::string& verb, const std::string& job, int thre
   }
   const ChildExit end = child.wait();
   if (end.signal != 0)
+    throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} was ended by signal {} ({})", verb, end.signal,
+                                                 ::strsignal(end.signal)));
+  if (!result)
     throw Error(ErrorKind::internal,
-                fmt::format("nearfar-engine {} was ended by signal {} ({})", verb, end.signal, ::strsignal(end.signal)));
-  if (!result) throw Error(ErrorKind::internal, fmt::format("nearfar-engine {} ended with exit code {} and no result", verb, end.code));
+                fmt::format("nearfar-engine {} ended with exit code {} and no result", verb, end.code));
   return *result;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-/// A child process running nearfar-engine: its job goes in as JSON on stdin, its messages come back as JSON lines on file descriptor 3.
-/// docs/engine-protocol.md describes both. The child has its own process group and dies with us (PR_SET_PDEATHSIG), so that a killed parent
-/// leaves nothing running. One thread owns a Child.
+/// A child process running nearfar-engine: its job goes in as JSON on stdin, its messages come back as JSON lines on
+/// file descriptor 3. docs/engine-protocol.md describes both. The child has its own process group and dies with us
+/// (PR_SET_PDEATHSIG), so that a killed parent leaves nothing running. One thread owns a Child.
 #include <sys/types.h>
 
 #include <filesystem>
@@ -19,8 +19,8 @@ struct ChildExit {
 
 class Child {
  public:
-  /// Starts `nearfar-engine VERB` with `job` on stdin. stdout and stderr are appended to `log`; with an empty `log`, stderr is ours.
-  /// `threads` becomes OMP_NUM_THREADS. Error(internal) if the process cannot be made.
+  /// Starts `nearfar-engine VERB` with `job` on stdin. stdout and stderr are appended to `log`; with an empty `log`,
+  /// stderr is ours. `threads` becomes OMP_NUM_THREADS. Error(internal) if the process cannot be made.
   Child(const std::string& verb, const std::string& job, const std::filesystem::path& log, int threads);
   /// Kills the process group if it still runs.
   ~Child();
@@ -45,8 +45,8 @@ class Child {
   std::optional<ChildExit> exit_;
 };
 
-/// Runs a job to its end and returns the document of its one "result" message. An "error" message is thrown as the Error it describes; a
-/// crash is Error(internal) with the signal.
+/// Runs a job to its end and returns the document of its one "result" message. An "error" message is thrown as the
+/// Error it describes; a crash is Error(internal) with the signal.
 std::string run_engine(const std::string& verb, const std::string& job, int threads = 1);
 
 }  // namespace nearfar

@@ -1,12 +1,12 @@
 #include "run/evaluate.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/npy.h"
 #include "metrics/ranking.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace {
@@ -25,7 +25,8 @@ std::vector<MetricRow> rows_of(const std::vector<ScoreFile>& scores, const std::
   for (const ProtocolSpec& protocol : protocols) {
     std::vector<T> id;
     for (const ScoreFile& set : scores) {
-      if (set.name != "test" && std::find(protocol.csid.begin(), protocol.csid.end(), set.name) == protocol.csid.end()) continue;
+      if (set.name != "test" && std::find(protocol.csid.begin(), protocol.csid.end(), set.name) == protocol.csid.end())
+        continue;
       const std::vector<T> values = read_scores<T>(set);
       id.insert(id.end(), values.begin(), values.end());
     }
@@ -40,11 +41,13 @@ std::vector<MetricRow> rows_of(const std::vector<ScoreFile>& scores, const std::
                                             {"fpr95", metrics.fpr95},
                                             {"aupr_in", metrics.aupr_in},
                                             {"aupr_out", metrics.aupr_out}}) {
-          rows.push_back({.protocol = protocol.name, .group = group, .dataset = dataset, .metric = metric, .value = value});
+          rows.push_back(
+              {.protocol = protocol.name, .group = group, .dataset = dataset, .metric = metric, .value = value});
         }
       }
     } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("scores in {}: {}", scores.front().file.parent_path().string(), error.what()));
+      throw Error(error.kind(),
+                  fmt::format("scores in {}: {}", scores.front().file.parent_path().string(), error.what()));
     }
   }
   return rows;

@@ -15,8 +15,8 @@ struct ScoreFile {
   std::filesystem::path file;  ///< .npy, [N] float32 or float64, higher = more OOD
 };
 
-/// Every metric of every near, far and control set under each protocol: ID is `test`, pooled with the protocol's csid sets. Error(data) for
-/// a NaN, an infinity or an empty set, naming the file.
+/// Every metric of every near, far and control set under each protocol: ID is `test`, pooled with the protocol's csid
+/// sets. Error(data) for a NaN, an infinity or an empty set, naming the file.
 std::vector<MetricRow> metric_rows(const std::vector<ScoreFile>& scores, const std::vector<ProtocolSpec>& protocols);
 
 }  // namespace nearfar

@@ -1,19 +1,19 @@
 #include "run/foreign_models.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <charconv>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/npy.h"
 #include "base/text.h"
 #include "run/child.h"
 #include "run/locations.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
 
 namespace nearfar {
 namespace {
@@ -26,7 +26,8 @@ std::optional<std::int64_t> seed_number(const fs::path& folder) {
   std::int64_t number = 0;
   if (name.size() < 2 || name[0] != 's') return std::nullopt;
   const auto [end, failure] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
-  return failure == std::errc() && end == name.data() + name.size() && number >= 0 ? std::optional(number) : std::nullopt;
+  return failure == std::errc() && end == name.data() + name.size() && number >= 0 ? std::optional(number)
+                                                                                   : std::nullopt;
 }
 
 struct SeedFile {
@@ -38,9 +39,11 @@ struct SeedFile {
 /// The weights files of an entry: the file itself, or best.ckpt of every seed folder.
 std::vector<SeedFile> weights_files(const ForeignModel& model) {
   std::error_code ignored;
-  if (fs::is_regular_file(model.checkpoint, ignored)) return {{model.seed.value_or(0), model.checkpoint, model.seed.has_value()}};
+  if (fs::is_regular_file(model.checkpoint, ignored))
+    return {{model.seed.value_or(0), model.checkpoint, model.seed.has_value()}};
   if (!fs::is_directory(model.checkpoint, ignored)) {
-    throw Error(ErrorKind::data, fmt::format("{}: model.checkpoint '{}' is not there", model.where, model.checkpoint.string()));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: model.checkpoint '{}' is not there", model.where, model.checkpoint.string()));
   }
   std::vector<SeedFile> files;
   for (const auto& entry : fs::directory_iterator(model.checkpoint)) {
@@ -54,18 +57,21 @@ std::vector<SeedFile> weights_files(const ForeignModel& model) {
   }
   std::sort(files.begin(), files.end(), [](const SeedFile& a, const SeedFile& b) { return a.seed < b.seed; });
   if (files.empty()) {
-    throw Error(ErrorKind::data,
-                fmt::format("{}: the folder '{}' has no s0/best.ckpt, s1/best.ckpt, …; give a weights file or OpenOOD's folder of seeds",
-                            model.where, model.checkpoint.string()));
+    throw Error(ErrorKind::data, fmt::format("{}: the folder '{}' has no s0/best.ckpt, s1/best.ckpt, …; give a weights "
+                                             "file or OpenOOD's folder of seeds",
+                                             model.where, model.checkpoint.string()));
   }
   return files;
 }
 
 /// What the engine finds in a weights file.
 json describe_weights(const Plan& plan, const ForeignModel& model, const fs::path& file) {
-  const json job{
-      {"file", fs::absolute(file).string()}, {"architecture", model.architecture}, {"mappings", (share() / "configs/models").string()},
-      {"height", plan.benchmark.height},     {"width", plan.benchmark.width},      {"channels", plan.benchmark.channels}};
+  const json job{{"file", fs::absolute(file).string()},
+                 {"architecture", model.architecture},
+                 {"mappings", (share() / "configs/models").string()},
+                 {"height", plan.benchmark.height},
+                 {"width", plan.benchmark.width},
+                 {"channels", plan.benchmark.channels}};
   return json::parse(run_engine("weights", job.dump()));
 }
 
@@ -74,10 +80,11 @@ std::string check_classes(const Plan& plan, const fs::path& file, std::int64_t c
   const auto expected = static_cast<std::int64_t>(plan.benchmark.classes.size());
   if (classes == expected) return "";
   if (plan.experiment.allow_count_mismatch) return "class-mismatch";
-  throw Error(ErrorKind::data,
-              fmt::format("{}: is a model of {} classes, benchmark '{}' has {}; choose the benchmark it was trained on, or set "
-                          "data.allow_count_mismatch=true, which every result will then say",
-                          file.string(), classes, plan.benchmark.name, expected));
+  throw Error(
+      ErrorKind::data,
+      fmt::format("{}: is a model of {} classes, benchmark '{}' has {}; choose the benchmark it was trained on, or set "
+                  "data.allow_count_mismatch=true, which every result will then say",
+                  file.string(), classes, plan.benchmark.name, expected));
 }
 
 PlannedModel new_model(const Plan& plan, const ForeignModel& entry, ModelOrigin origin, std::int64_t seed) {
@@ -152,10 +159,11 @@ FolderSet read_folder_set(const fs::path& folder) {
   for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
     if (!fs::exists(folder / name)) continue;
     const NpyArray array(folder / name);
-    if (array.shape().empty()) throw Error(ErrorKind::data, fmt::format("{}: has no axis of images", (folder / name).string()));
+    if (array.shape().empty())
+      throw Error(ErrorKind::data, fmt::format("{}: has no axis of images", (folder / name).string()));
     if (set.rows != 0 && array.shape()[0] != set.rows) {
-      throw Error(ErrorKind::data,
-                  fmt::format("{}: has {} rows, the other arrays beside it {}", (folder / name).string(), array.shape()[0], set.rows));
+      throw Error(ErrorKind::data, fmt::format("{}: has {} rows, the other arrays beside it {}",
+                                               (folder / name).string(), array.shape()[0], set.rows));
     }
     set.rows = array.shape()[0];
     const std::string hash = fmt::format("{:016x}", xxh3(array.bytes()));
@@ -168,12 +176,15 @@ FolderSet read_folder_set(const fs::path& folder) {
 PlannedModel feature_model(const Plan& plan, const ForeignModel& entry) {
   std::error_code ignored;
   if (!fs::is_directory(entry.features, ignored)) {
-    throw Error(ErrorKind::data, fmt::format("{}: model.features '{}' is no folder", entry.where, entry.features.string()));
+    throw Error(ErrorKind::data,
+                fmt::format("{}: model.features '{}' is no folder", entry.where, entry.features.string()));
   }
   const std::vector<std::string> sets = folder_sets(entry.features);
   if (std::find(sets.begin(), sets.end(), "test") == sets.end()) {
-    throw Error(ErrorKind::data, fmt::format("{}: the feature folder '{}' has no image set 'test' (test/features.npy or test/logits.npy)",
-                                             entry.where, entry.features.string()));
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: the feature folder '{}' has no image set 'test' (test/features.npy or test/logits.npy)",
+                    entry.where, entry.features.string()));
   }
   PlannedModel model = new_model(plan, entry, ModelOrigin::features, entry.seed.value_or(0));
   model.file = entry.features;
@@ -209,14 +220,17 @@ void check_different(const std::vector<PlannedModel>& models) {
   for (const PlannedModel& model : models) {
     const auto [before, added] = seen.emplace(model.cell.record.label + model.cell.record.training_params, &model);
     if (added) continue;
-    throw Error(ErrorKind::config, fmt::format("two models would both be '{}': {} and {}; give them different model.training or model.seed",
-                                               model.cell.record.label, before->second->file.string(), model.file.string()));
+    throw Error(
+        ErrorKind::config,
+        fmt::format("two models would both be '{}': {} and {}; give them different model.training or model.seed",
+                    model.cell.record.label, before->second->file.string(), model.file.string()));
   }
 }
 
 /// Group, expected count and order of a set are the benchmark's where it has the set.
 const SetSpec* spec_of(const Benchmark& benchmark, const std::string& name) {
-  const auto found = std::find_if(benchmark.sets.begin(), benchmark.sets.end(), [&](const SetSpec& set) { return set.name == name; });
+  const auto found =
+      std::find_if(benchmark.sets.begin(), benchmark.sets.end(), [&](const SetSpec& set) { return set.name == name; });
   return found == benchmark.sets.end() ? nullptr : &*found;
 }
 }  // namespace
@@ -239,18 +253,23 @@ Manifest feature_manifest(const Plan& plan) {
   std::map<std::string, FolderSet> first;
   for (const ForeignModel& entry : plan.experiment.models) {
     if (entry.features.empty()) {
-      throw Error(ErrorKind::config,
-                  fmt::format("{}: models from weights and models from features do not fit one experiment; run them apart", entry.where));
+      throw Error(
+          ErrorKind::config,
+          fmt::format("{}: models from weights and models from features do not fit one experiment; run them apart",
+                      entry.where));
     }
     std::map<std::string, FolderSet> sets;
-    for (const std::string& name : folder_sets(entry.features)) sets.emplace(name, read_folder_set(entry.features / name));
+    for (const std::string& name : folder_sets(entry.features))
+      sets.emplace(name, read_folder_set(entry.features / name));
     if (first.empty()) first = sets;
-    const bool same = std::equal(first.begin(), first.end(), sets.begin(), sets.end(), [](const auto& a, const auto& b) {
-      return a.first == b.first && a.second.rows == b.second.rows && a.second.labels == b.second.labels;
-    });
+    const bool same =
+        std::equal(first.begin(), first.end(), sets.begin(), sets.end(), [](const auto& a, const auto& b) {
+          return a.first == b.first && a.second.rows == b.second.rows && a.second.labels == b.second.labels;
+        });
     if (!same) {
-      throw Error(ErrorKind::data, fmt::format("{}: the image sets of '{}' are not those of '{}' (names, rows or labels differ)",
-                                               entry.where, entry.features.string(), plan.experiment.models[0].features.string()));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: the image sets of '{}' are not those of '{}' (names, rows or labels differ)",
+                              entry.where, entry.features.string(), plan.experiment.models[0].features.string()));
     }
   }
   std::vector<std::string> order;
@@ -260,10 +279,11 @@ Manifest feature_manifest(const Plan& plan) {
     } else if (set.group == "near" || set.group == "far") {  // the means would be over fewer sets
       manifest.count_mismatch = true;
       if (!plan.experiment.allow_count_mismatch) {
-        throw Error(ErrorKind::data,
-                    fmt::format("'{}' has no set '{}', which benchmark '{}' has ({}); set data.allow_count_mismatch=true to go "
-                                "on without it, which every result will then say",
-                                plan.experiment.models[0].features.string(), set.name, plan.benchmark.name, set.where));
+        throw Error(
+            ErrorKind::data,
+            fmt::format("'{}' has no set '{}', which benchmark '{}' has ({}); set data.allow_count_mismatch=true to go "
+                        "on without it, which every result will then say",
+                        plan.experiment.models[0].features.string(), set.name, plan.benchmark.name, set.where));
       }
     }
   }
@@ -282,11 +302,11 @@ Manifest feature_manifest(const Plan& plan) {
     if (expected > 0 && expected != set.rows) {
       manifest.count_mismatch = true;
       if (!plan.experiment.allow_count_mismatch) {
-        throw Error(
-            ErrorKind::data,
-            fmt::format("set '{}' of '{}' has {} rows, benchmark '{}' expects {} ({}); set data.allow_count_mismatch=true to go on, "
-                        "which every result will then say",
-                        name, plan.experiment.models[0].features.string(), set.rows, plan.benchmark.name, expected, spec->where));
+        throw Error(ErrorKind::data, fmt::format("set '{}' of '{}' has {} rows, benchmark '{}' expects {} ({}); set "
+                                                 "data.allow_count_mismatch=true to go on, "
+                                                 "which every result will then say",
+                                                 name, plan.experiment.models[0].features.string(), set.rows,
+                                                 plan.benchmark.name, expected, spec->where));
       }
     }
     const std::string hash = fmt::format("{:032}", 0).substr(set.labels.size()) + set.labels;

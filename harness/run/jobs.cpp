@@ -1,12 +1,12 @@
 #include "run/jobs.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "base/text.h"
 #include "run/locations.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 #ifndef NEARFAR_VERSION
 #error "NEARFAR_VERSION comes from CMake's project version"
@@ -18,7 +18,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 json plugin_job(const PluginDescription& plugin, const ParamMap& params) {
-  return {{"path", plugin.path}, {"name", plugin.name}, {"source_hash", plugin.source_hash}, {"params", json::parse(params_json(params))}};
+  return {{"path", plugin.path},
+          {"name", plugin.name},
+          {"source_hash", plugin.source_hash},
+          {"params", json::parse(params_json(params))}};
 }
 
 /// What every job that touches images or a model says.
@@ -63,8 +66,9 @@ namespace {
 json model_job(const Plan& plan, const PlannedModel& model) {
   switch (model.origin) {
     case ModelOrigin::trained:
-      return {{"origin", "trained"},
-              {"checkpoint", (fs::absolute(plan.out) / cell_folder(model.cell.record.key) / "best.safetensors").string()}};
+      return {
+          {"origin", "trained"},
+          {"checkpoint", (fs::absolute(plan.out) / cell_folder(model.cell.record.key) / "best.safetensors").string()}};
     case ModelOrigin::checkpoint:
       return {{"origin", "checkpoint"},
               {"checkpoint", fs::absolute(model.file).string()},
@@ -95,7 +99,8 @@ std::string eval_job(const Plan& plan, const PlannedModel& model, const std::vec
   job["fit_sets"] = json::array();
   for (const std::string& set : fit) job["fit_sets"].push_back(set_job(plan, set));
   for (const std::string& set : plan.scored_sets()) job["score_sets"].push_back(set_job(plan, set));
-  for (const ProtocolSpec& protocol : plan.protocols()) job["protocols"].push_back({{"name", protocol.name}, {"csid", protocol.csid}});
+  for (const ProtocolSpec& protocol : plan.protocols())
+    job["protocols"].push_back({{"name", protocol.name}, {"csid", protocol.csid}});
   return job.dump();
 }
 
@@ -103,7 +108,8 @@ namespace {
 std::vector<ArtifactRow> artifacts_from(const json& message) {
   std::vector<ArtifactRow> artifacts;
   for (const json& row : message.at("artifacts"))
-    artifacts.push_back({.name = row.at("name"), .path = row.at("path"), .sha256 = row.at("sha256"), .bytes = row.at("bytes")});
+    artifacts.push_back(
+        {.name = row.at("name"), .path = row.at("path"), .sha256 = row.at("sha256"), .bytes = row.at("bytes")});
   return artifacts;
 }
 }  // namespace
@@ -131,18 +137,23 @@ EvalResult eval_result_from(const json& message) {
   result.seconds_fit = message.at("seconds_fit");
   result.seconds_score = message.at("seconds_score");
   for (const json& row : message.at("scores"))
-    result.scores.push_back({.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
+    result.scores.push_back(
+        {.set = row.at("set"), .path = row.at("path"), .sha256 = row.at("sha256"), .count = row.at("count")});
   result.classifier = message.at("classifier");
   for (const json& row : message.at("accuracy")) {
-    result.metrics.push_back(
-        {.protocol = row.at("protocol"), .group = "id", .dataset = row.at("dataset"), .metric = "accuracy", .value = row.at("value")});
+    result.metrics.push_back({.protocol = row.at("protocol"),
+                              .group = "id",
+                              .dataset = row.at("dataset"),
+                              .metric = "accuracy",
+                              .value = row.at("value")});
   }
   if (const auto skipped = message.at("unreadable").get<std::int64_t>(); skipped > 0)
     result.flags = "skipped-images=" + std::to_string(skipped);
   if (message.contains("tuned")) {
     std::int64_t step = 0;
     for (const json& point : message.at("tuned").at("points"))
-      result.curve.push_back({.name = "tune " + point.at("params").get<std::string>(), .step = step++, .value = point.at("auroc")});
+      result.curve.push_back(
+          {.name = "tune " + point.at("params").get<std::string>(), .step = step++, .value = point.at("auroc")});
   }
   result.artifacts = artifacts_from(message);
   if (const json& quality = message.at("quality"); !quality.is_null()) {

@@ -3,6 +3,7 @@
 #include "run/plan.h"
 
 #include <nlohmann/json_fwd.hpp>
+
 #include <string>
 #include <vector>
 

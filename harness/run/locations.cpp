@@ -1,11 +1,11 @@
 #include "run/locations.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace fs = std::filesystem;
@@ -19,8 +19,9 @@ fs::path engine_program() {
   if (const char* given = std::getenv("NEARFAR_ENGINE"); given != nullptr && *given != '\0') return given;
   const fs::path program = prefix() / "libexec/nearfar/nearfar-engine";
   if (!fs::exists(program)) {
-    throw Error(ErrorKind::internal,
-                fmt::format("{}: not found; nearfar needs its engine beside it: build or install all of it", program.string()));
+    throw Error(
+        ErrorKind::internal,
+        fmt::format("{}: not found; nearfar needs its engine beside it: build or install all of it", program.string()));
   }
   return program;
 }
@@ -37,7 +38,8 @@ std::vector<fs::path> benchmark_folders(const std::vector<fs::path>& experiment_
   const auto add = [&](const fs::path& folder) {
     std::error_code code;
     const fs::path real = fs::canonical(folder, code);
-    if (!code && fs::is_directory(real) && std::find(folders.begin(), folders.end(), real) == folders.end()) folders.push_back(real);
+    if (!code && fs::is_directory(real) && std::find(folders.begin(), folders.end(), real) == folders.end())
+      folders.push_back(real);
   };
   for (const fs::path& file : experiment_files) {
     const fs::path folder = fs::absolute(file).parent_path();

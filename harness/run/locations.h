@@ -1,6 +1,7 @@
 #pragma once
-/// Where the parts of an installation lie. A build folder has the same layout as an installation, so one rule serves both:
-/// PREFIX/bin/nearfar, PREFIX/libexec/nearfar/nearfar-engine, PREFIX/lib/nearfar/plugins, PREFIX/share/nearfar/{configs,reports}.
+/// Where the parts of an installation lie. A build folder has the same layout as an installation, so one rule serves
+/// both: PREFIX/bin/nearfar, PREFIX/libexec/nearfar/nearfar-engine, PREFIX/lib/nearfar/plugins,
+/// PREFIX/share/nearfar/{configs,reports}.
 #include <filesystem>
 #include <vector>
 
@@ -14,7 +15,8 @@ std::filesystem::path installed_plugins();
 /// configs/ and reports/ of the installation; $NEARFAR_SHARE moves it.
 std::filesystem::path share();
 
-/// Folders in which benchmarks are looked for by name: configs/benchmarks beside the experiment files, under the working folder, installed.
+/// Folders in which benchmarks are looked for by name: configs/benchmarks beside the experiment files, under the
+/// working folder, installed.
 std::vector<std::filesystem::path> benchmark_folders(const std::vector<std::filesystem::path>& experiment_files);
 
 }  // namespace nearfar

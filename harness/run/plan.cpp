@@ -1,16 +1,16 @@
 #include "run/plan.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "run/foreign_models.h"
 #include "run/locations.h"
 #include "run/plan_cells.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
 
 namespace nearfar {
 namespace {
@@ -23,7 +23,8 @@ void check_protocols(const Plan& plan) {
 }
 
 bool has_set(const Benchmark& benchmark, std::string_view name) {
-  return std::any_of(benchmark.sets.begin(), benchmark.sets.end(), [&](const SetSpec& set) { return set.name == name; });
+  return std::any_of(benchmark.sets.begin(), benchmark.sets.end(),
+                     [&](const SetSpec& set) { return set.name == name; });
 }
 
 /// Sets whose files must be there: what is trained on, scored, fitted or searched on.
@@ -32,8 +33,8 @@ std::vector<std::string> needed_sets(const Plan& plan) {
   const auto need = [&](std::string_view name, std::string_view why) {
     if (std::find(needed.begin(), needed.end(), name) != needed.end()) return;
     if (!has_set(plan.benchmark, name)) {
-      throw Error(ErrorKind::config, fmt::format("{}: benchmark '{}' has no set '{}', which {} needs", plan.experiment.benchmark_where,
-                                                 plan.benchmark.name, name, why));
+      throw Error(ErrorKind::config, fmt::format("{}: benchmark '{}' has no set '{}', which {} needs",
+                                                 plan.experiment.benchmark_where, plan.benchmark.name, name, why));
     }
     needed.emplace_back(name);
   };
@@ -49,7 +50,8 @@ std::vector<std::string> needed_sets(const Plan& plan) {
     if (has_set(plan.benchmark, "val")) need("val", "training");
   }
   for (const PlannedModel& model : plan.models) {
-    if (model.origin == ModelOrigin::checkpoint && !model.has_classifier) need("train", "accuracy by nearest class mean");
+    if (model.origin == ModelOrigin::checkpoint && !model.has_classifier)
+      need("train", "accuracy by nearest class mean");
   }
   for (const PostprocessorChoice& choice : plan.experiment.postprocessors) {
     const PluginDescription& plugin = plan.catalog.find("postprocessor", choice.name, choice.where);
@@ -81,12 +83,13 @@ std::string Plan::flags() const {
 }
 
 const ManifestEntry& Plan::entry(std::string_view set) const {
-  const auto found =
-      std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& candidate) { return candidate.name == set; });
+  const auto found = std::find_if(manifest.sets.begin(), manifest.sets.end(),
+                                  [&](const ManifestEntry& candidate) { return candidate.name == set; });
   if (found == manifest.sets.end()) {
     throw Error(
         ErrorKind::data,
-        fmt::format("there is no image set '{}' in the data of experiment '{}', but something in it needs that set", set, experiment.name));
+        fmt::format("there is no image set '{}' in the data of experiment '{}', but something in it needs that set",
+                    set, experiment.name));
   }
   return *found;
 }
@@ -103,7 +106,8 @@ std::vector<std::string> Plan::scored_sets() const {
   std::vector<std::string> sets{"test"};
   for (const std::string_view group : {"near", "far", "csid", "control"}) {
     for (const ManifestEntry& candidate : manifest.sets) {
-      if (candidate.group == group && (group != "csid" || pooled.contains(candidate.name))) sets.push_back(candidate.name);
+      if (candidate.group == group && (group != "csid" || pooled.contains(candidate.name)))
+        sets.push_back(candidate.name);
     }
   }
   return sets;
@@ -111,7 +115,8 @@ std::vector<std::string> Plan::scored_sets() const {
 
 std::vector<std::string> Plan::fit_sets(const PlannedModel& model, const PlannedEval& eval) const {
   std::vector<std::string> sets;
-  if (eval.plugin->needs_one("train") || (!model.has_classifier && model.origin != ModelOrigin::trained)) sets.emplace_back("train");
+  if (eval.plugin->needs_one("train") || (!model.has_classifier && model.origin != ModelOrigin::trained))
+    sets.emplace_back("train");
   if (eval.plugin->needs_one("validation") || !eval.grid.empty()) sets.emplace_back("val");
   if (!eval.grid.empty()) sets.emplace_back("ood_val");
   return sets;
@@ -119,8 +124,9 @@ std::vector<std::string> Plan::fit_sets(const PlannedModel& model, const Planned
 
 BenchmarkRecord Plan::benchmark_record() const {
   BenchmarkRecord record{.name = benchmark.name, .data_hash = manifest.hash, .definition_json = {}, .sets = {}};
-  json definition{
-      {"title", benchmark.title}, {"classes", benchmark.classes}, {"shape", {benchmark.channels, benchmark.height, benchmark.width}}};
+  json definition{{"title", benchmark.title},
+                  {"classes", benchmark.classes},
+                  {"shape", {benchmark.channels, benchmark.height, benchmark.width}}};
   const auto add = [&](const std::string& name, const std::string& group, std::int64_t count) {
     const std::size_t slash = name.find('/');
     record.sets.push_back({.name = slash == std::string::npos ? name : name.substr(slash + 1),
@@ -130,13 +136,14 @@ BenchmarkRecord Plan::benchmark_record() const {
   };
   std::set<std::string> known;
   for (const SetSpec& set : benchmark.sets) {  // all of them: which ones a plan reads depends on its postprocessors
-    const auto found =
-        std::find_if(manifest.sets.begin(), manifest.sets.end(), [&](const ManifestEntry& entry) { return entry.name == set.name; });
+    const auto found = std::find_if(manifest.sets.begin(), manifest.sets.end(),
+                                    [&](const ManifestEntry& entry) { return entry.name == set.name; });
     add(set.name, set.group, found != manifest.sets.end() ? found->count : set.count);
     known.insert(set.name);
   }
   for (const ManifestEntry& set : manifest.sets) {
-    definition["sets"].push_back({{"name", set.name}, {"count", set.count}, {"expected", set.expected}, {"hash", set.hash}});
+    definition["sets"].push_back(
+        {{"name", set.name}, {"count", set.count}, {"expected", set.expected}, {"hash", set.hash}});
     if (!known.contains(set.name)) add(set.name, set.group, set.count);
   }
   record.definition_json = definition.dump();
@@ -147,7 +154,8 @@ std::int64_t Plan::cell_count() const {
   std::int64_t count = 0;
   for (const PlannedModel& model : models) {
     count += model.origin == ModelOrigin::trained ? 1 : 0;
-    count += std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
+    count +=
+        std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.applicable; });
   }
   return count;
 }
@@ -156,7 +164,8 @@ std::int64_t Plan::cells_to_run() const {
   std::int64_t count = 0;
   for (const PlannedModel& model : models) {
     count += model.cell.will_run ? 1 : 0;
-    count += std::count_if(model.evals.begin(), model.evals.end(), [](const PlannedEval& eval) { return eval.cell.will_run; });
+    count += std::count_if(model.evals.begin(), model.evals.end(),
+                           [](const PlannedEval& eval) { return eval.cell.will_run; });
   }
   return count;
 }
@@ -173,7 +182,8 @@ LoadOptions load_options(const Experiment& experiment) {
 }
 
 bool from_features(const Experiment& experiment) {
-  return std::any_of(experiment.models.begin(), experiment.models.end(), [](const ForeignModel& model) { return !model.features.empty(); });
+  return std::any_of(experiment.models.begin(), experiment.models.end(),
+                     [](const ForeignModel& model) { return !model.features.empty(); });
 }
 }  // namespace
 
@@ -193,7 +203,8 @@ Plan make_plan(const PlanRequest& request) {
     plan_params(eval, choice);
   }
   plan.models = foreign_models(plan);
-  plan.manifest = from_features(experiment) ? feature_manifest(plan) : read_manifest(plan.benchmark, needed_sets(plan), plan.data_options);
+  plan.manifest = from_features(experiment) ? feature_manifest(plan)
+                                            : read_manifest(plan.benchmark, needed_sets(plan), plan.data_options);
   for (const ProtocolSpec& protocol : plan.protocols()) {
     for (const std::string& set : protocol.csid) static_cast<void>(plan.entry(set));  // pooled whole or not at all
   }
@@ -216,15 +227,15 @@ Plan make_plan(const PlanRequest& request) {
     }
   }
   if (plan.models.empty()) {
-    throw Error(
-        ErrorKind::nothing,
-        fmt::format("experiment '{}' names no loss to train with and no model to evaluate: give losses=ce, or model.checkpoint=FILE, or "
-                    "model.features=DIR",
-                    experiment.name));
+    throw Error(ErrorKind::nothing, fmt::format("experiment '{}' names no loss to train with and no model to evaluate: "
+                                                "give losses=ce, or model.checkpoint=FILE, or "
+                                                "model.features=DIR",
+                                                experiment.name));
   }
   if (applicable == 0 && (!experiment.postprocessors.empty() || !experiment.models.empty())) {
     const std::string why = experiment.postprocessors.empty() ? "none is named" : plan.models[0].evals[0].cell.reason;
-    throw Error(ErrorKind::nothing, fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name, why));
+    throw Error(ErrorKind::nothing,
+                fmt::format("no postprocessor of experiment '{}' can score these models: {}", experiment.name, why));
   }
   return plan;
 }

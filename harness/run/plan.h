@@ -22,7 +22,7 @@ inline constexpr int kNumericsVersion = 2;
 struct PlannedCell {
   CellRecord record;
   CellState state = CellState::planned;  ///< of the database; planned if it is new
-  std::string reason;                    ///< why it runs, or why not: "new", "done", "failed before: …", "needs logits; …"
+  std::string reason;  ///< why it runs, or why not: "new", "done", "failed before: …", "needs logits; …"
   bool will_run = false;
 };
 
@@ -43,7 +43,8 @@ enum class ModelOrigin {
 /// One model and the eval cells on it.
 struct PlannedModel {
   ModelOrigin origin = ModelOrigin::trained;
-  /// The train cell. Of a model made elsewhere: its identity and label; such a cell is never in the database and never runs.
+  /// The train cell. Of a model made elsewhere: its identity and label; such a cell is never in the database and never
+  /// runs.
   PlannedCell cell;
   bool has_classifier = true;
   const LossChoice* loss = nullptr;           ///< trained: of Plan::experiment
@@ -67,7 +68,8 @@ struct Plan {
   std::string flags() const;  ///< "count-mismatch;partial" or less: of every cell of this plan
   /// The asked-for protocols, as the benchmark has them.
   std::vector<ProtocolSpec> protocols() const;
-  /// Sets that an evaluation scores: test, then near, far, csid (of the protocols) and control sets in the benchmark's order.
+  /// Sets that an evaluation scores: test, then near, far, csid (of the protocols) and control sets in the benchmark's
+  /// order.
   std::vector<std::string> scored_sets() const;
   /// Sets that an eval cell looks at besides: train, val, ood_val, as the plugin and its tuning need them.
   std::vector<std::string> fit_sets(const PlannedModel& model, const PlannedEval& eval) const;
@@ -84,11 +86,12 @@ struct PlanRequest {
   std::filesystem::path out, database;  ///< --out, --db; empty = out/NAME of the experiment, results.sqlite beneath it
 };
 
-/// Error(config): unknown names or parameters, with file:line; Error(data): images missing or not as the benchmark says; Error(nothing): no
-/// cell is left. `store` may be null: nothing has been run yet.
+/// Error(config): unknown names or parameters, with file:line; Error(data): images missing or not as the benchmark
+/// says; Error(nothing): no cell is left. `store` may be null: nothing has been run yet.
 Plan make_plan(const PlanRequest& request);
 
-/// Compares with the database: fills in state, reason, will_run. A finished cell whose files are gone or of another size will run again.
+/// Compares with the database: fills in state, reason, will_run. A finished cell whose files are gone or of another
+/// size will run again.
 void compare_with_store(Plan& plan, const Store* store);
 
 /// Folder of a cell beneath the experiment's output folder, "cells/0123456789abcdef".

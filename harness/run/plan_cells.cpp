@@ -1,14 +1,14 @@
 #include "run/plan_cells.h"
 
+#include "base/error.h"
+#include "base/hash.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
-
-#include "base/error.h"
-#include "base/hash.h"
 
 namespace nearfar {
 namespace {
@@ -32,7 +32,10 @@ json images_identity(const Plan& plan, const std::vector<std::string>& sets) {
 }
 
 json plugin_identity(const PluginDescription& plugin, const ParamMap& params) {
-  return {{"name", plugin.name}, {"version", plugin.version}, {"source", plugin.source_hash}, {"params", json::parse(params_json(params))}};
+  return {{"name", plugin.name},
+          {"version", plugin.version},
+          {"source", plugin.source_hash},
+          {"params", json::parse(params_json(params))}};
 }
 
 /// Contents of the files that parameters name (picks=FILE.npy): the same path with other contents is another result.
@@ -59,7 +62,8 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
   model.seed = seed;
   model.plugin = &plan.catalog.find("loss", loss.name, loss.where);
   NEARFAR_ASSERT(model.plugin->traits.has_value());
-  model.params = validate(model.plugin->params, loss.params, place(loss.where, loss.param_where, "loss", loss.name)).values();
+  model.params =
+      validate(model.plugin->params, loss.params, place(loss.where, loss.param_where, "loss", loss.name)).values();
   model.has_classifier = model.plugin->traits->head == "linear";
   CellRecord& record = model.cell.record;
   record.kind = "train";
@@ -74,7 +78,8 @@ PlannedModel plan_model(const Plan& plan, const LossChoice& loss, std::int64_t s
   record.seed = seed;
   record.flags = plan.flags();
   std::vector<std::string> sets{"train", "test"};
-  if (std::any_of(plan.manifest.sets.begin(), plan.manifest.sets.end(), [](const ManifestEntry& entry) { return entry.name == "val"; }))
+  if (std::any_of(plan.manifest.sets.begin(), plan.manifest.sets.end(),
+                  [](const ManifestEntry& entry) { return entry.name == "val"; }))
     sets.emplace_back("val");
   identify(record, {{"kind", "train"},
                     {"numerics", kNumericsVersion},
@@ -95,7 +100,8 @@ ParamGrid grid_of(const PluginDescription& plugin, const PostprocessorChoice& ch
   if (choice.tune.mode == TuneChoice::Mode::none) return {};
   std::vector<ParamGrid::Axis> axes;
   for (const auto& [name, values] : choice.tune.axes) axes.push_back({name, values});
-  return checked_grid(plugin.params, std::move(axes), fmt::format("{}: tune of postprocessor '{}'", choice.tune.where, choice.name));
+  return checked_grid(plugin.params, std::move(axes),
+                      fmt::format("{}: tune of postprocessor '{}'", choice.tune.where, choice.name));
 }
 
 void plan_params(PlannedEval& eval, const PostprocessorChoice& choice) {
@@ -107,7 +113,8 @@ void plan_params(PlannedEval& eval, const PostprocessorChoice& choice) {
   }
   for (const ParamGrid::Axis& axis : eval.grid.axes) {
     if (choice.params.contains(axis.name)) {
-      throw Error(ErrorKind::config, fmt::format("{}: '{}' is both given and searched ({}); keep one", at, axis.name, choice.tune.where));
+      throw Error(ErrorKind::config,
+                  fmt::format("{}: '{}' is both given and searched ({}); keep one", at, axis.name, choice.tune.where));
     }
     eval.params.erase(axis.name);
   }
@@ -143,7 +150,8 @@ void check_applicable(const Plan& plan, const PlannedModel& model, PlannedEval& 
       return not_applicable(fmt::format("needs {}; {} is features without a network", need, model.cell.record.label));
     if (const auto& with = plan.catalog.with_maps;
         need == "map-statistics" && std::find(with.begin(), with.end(), model.cell.record.architecture) == with.end())
-      return not_applicable(fmt::format("needs {}; {} has no feature maps to show", need, model.cell.record.architecture));
+      return not_applicable(
+          fmt::format("needs {}; {} has no feature maps to show", need, model.cell.record.architecture));
   }
   if (model.has_classifier) return;
   for (const std::string_view need : {"logits", "head-weights"}) {

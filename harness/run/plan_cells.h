@@ -13,7 +13,8 @@ PlannedEval plan_eval(const Plan& plan, const PlannedModel& model, const Postpro
 /// The grid that the choice asks for; empty = no search.
 ParamGrid grid_of(const PluginDescription& plugin, const PostprocessorChoice& choice);
 
-/// Grid and parameters; a parameter that is searched cannot be given too (with OpenOOD's grid, giving it means: do not search it).
+/// Grid and parameters; a parameter that is searched cannot be given too (with OpenOOD's grid, giving it means: do not
+/// search it).
 void plan_params(PlannedEval& eval, const PostprocessorChoice& choice);
 
 }  // namespace nearfar

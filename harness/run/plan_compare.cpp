@@ -1,8 +1,8 @@
 /// What the database knows of the cells of a plan.
-#include <fmt/format.h>
-
 #include "base/error.h"
 #include "run/plan.h"
+
+#include <fmt/format.h>
 
 namespace nearfar {
 namespace {

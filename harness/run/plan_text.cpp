@@ -1,21 +1,22 @@
 /// The plan for people and for programs.
+#include "base/text.h"
+#include "run/plan.h"
+
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
-
-#include "base/text.h"
-#include "run/plan.h"
 
 namespace nearfar {
 namespace {
 using nlohmann::json;
 
 json cell_json(const PlannedCell& cell) {
-  return {{"key", cell.record.key},           {"label", cell.record.label}, {"kind", cell.record.kind},
-          {"training", cell.record.training}, {"seed", cell.record.seed},   {"postprocessor", cell.record.postprocessor},
-          {"state", state_name(cell.state)},  {"will_run", cell.will_run},  {"reason", cell.reason}};
+  return {
+      {"key", cell.record.key},           {"label", cell.record.label}, {"kind", cell.record.kind},
+      {"training", cell.record.training}, {"seed", cell.record.seed},   {"postprocessor", cell.record.postprocessor},
+      {"state", state_name(cell.state)},  {"will_run", cell.will_run},  {"reason", cell.reason}};
 }
 
 /// What the cells that run need of one model: every image set once, and who needs what.
@@ -77,9 +78,9 @@ std::string plan_text(const Plan& plan) {
   for (const PlannedModel& model : plan.models) {
     if (model.origin != ModelOrigin::features) passes += needs_text(plan, model);
   }
-  return fmt::format("experiment {} on {} ({})\n\n{}\n{}{} of {} cells to run; output in {}\n", plan.experiment.name, plan.benchmark.name,
-                     plan.benchmark.title, table(rows, {false, false, false, false, false}), passes, plan.cells_to_run(), plan.cell_count(),
-                     plan.out.string());
+  return fmt::format("experiment {} on {} ({})\n\n{}\n{}{} of {} cells to run; output in {}\n", plan.experiment.name,
+                     plan.benchmark.name, plan.benchmark.title, table(rows, {false, false, false, false, false}),
+                     passes, plan.cells_to_run(), plan.cell_count(), plan.out.string());
 }
 
 std::string plan_json(const Plan& plan) {

@@ -1,17 +1,5 @@
 #include "run/supervise.h"
 
-#include <fmt/format.h>
-#include <poll.h>
-
-#include <algorithm>
-#include <csignal>
-#include <cstring>
-#include <deque>
-#include <map>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <thread>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -21,6 +9,18 @@
 #include "run/child.h"
 #include "run/evaluate.h"
 #include "run/jobs.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -137,8 +137,9 @@ class Supervisor {
   }
 
   RunContext context(const PluginDescription& plugin, const fs::path& log) {
-    const std::string tag = fmt::format("torch {} abi {} {} c++ {} sdk {}", plugin.build_tag.torch, plugin.build_tag.cxx_abi,
-                                        plugin.build_tag.compiler, plugin.build_tag.standard, plugin.build_tag.sdk);
+    const std::string tag =
+        fmt::format("torch {} abi {} {} c++ {} sdk {}", plugin.build_tag.torch, plugin.build_tag.cxx_abi,
+                    plugin.build_tag.compiler, plugin.build_tag.standard, plugin.build_tag.sdk);
     return {.owner = owner_of_this_process(),
             .device = plan_.experiment.device,
             .threads = static_cast<int>(plan_.experiment.threads),
@@ -179,7 +180,8 @@ class Supervisor {
     }
     const std::string job = training ? train_job(plan_, *task->model) : eval_job(plan_, *task->model, task->evals);
     task->since_current.restart();
-    task->child = std::make_unique<Child>(training ? "train" : "eval", job, plan_.out / log, static_cast<int>(plan_.experiment.threads));
+    task->child = std::make_unique<Child>(training ? "train" : "eval", job, plan_.out / log,
+                                          static_cast<int>(plan_.experiment.threads));
     running_.push_back(std::move(task));
   }
 
@@ -247,7 +249,8 @@ class Supervisor {
     task.model->cell.state = CellState::ok;
     ++summary_.ran;
     progress_.line(fmt::format("trained  {}  {} accuracy {:.2f} %  in {}", task.model->cell.record.label,
-                               message.at("classifier").get<std::string>(), 100 * message.at("test_accuracy").get<double>(),
+                               message.at("classifier").get<std::string>(),
+                               100 * message.at("test_accuracy").get<double>(),
                                duration_text(message.at("seconds").get<double>())));
     queue_evals(*task.model);
   }
@@ -269,8 +272,9 @@ class Supervisor {
     store_.finish_eval(run->second, result);
     task.runs.erase(run);
     ++summary_.ran;
-    const std::string tuned =
-        message.contains("tuned") ? fmt::format("  tuned: {}", message.at("tuned").at("chosen").get<std::string>()) : "";
+    const std::string tuned = message.contains("tuned")
+                                  ? fmt::format("  tuned: {}", message.at("tuned").at("chosen").get<std::string>())
+                                  : "";
     progress_.line(fmt::format("scored   {}{}", label_of(task, key), tuned));
   }
 
@@ -319,8 +323,8 @@ class Supervisor {
     }
   }
 
-  /// The child has closed its pipe: whatever it still owes is settled. A crash is the cell's that it was working on; the others go on in a
-  /// new child.
+  /// The child has closed its pipe: whatever it still owes is settled. A crash is the cell's that it was working on;
+  /// the others go on in a new child.
   void end(std::size_t index) {
     const std::unique_ptr<Task> task = std::move(running_[index]);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -331,7 +335,8 @@ class Supervisor {
       for (const auto& [key, run] : task->runs) store_.hand_back(run);
       return;
     }
-    const fs::path log = plan_.out / cell_folder(task->model->cell.record.key) / (task->evals.empty() ? "train.log" : "eval.log");
+    const fs::path log =
+        plan_.out / cell_folder(task->model->cell.record.key) / (task->evals.empty() ? "train.log" : "eval.log");
     std::string message = task->job_error;
     CellState state = task->job_state;
     if (task->timed_out) {
@@ -339,10 +344,11 @@ class Supervisor {
       message = fmt::format("took longer than run.timeout_seconds = {}", number_text(plan_.experiment.timeout_seconds));
     } else if (exit.signal != 0) {
       state = CellState::crashed;
-      message =
-          fmt::format("the engine was ended by signal {} ({}); its output is in {}", exit.signal, ::strsignal(exit.signal), log.string());
+      message = fmt::format("the engine was ended by signal {} ({}); its output is in {}", exit.signal,
+                            ::strsignal(exit.signal), log.string());
     } else if (message.empty()) {
-      message = fmt::format("the engine ended with exit code {} before the cell was done; its output is in {}", exit.code, log.string());
+      message = fmt::format("the engine ended with exit code {} before the cell was done; its output is in {}",
+                            exit.code, log.string());
     }
     const bool whole_job = !task->job_error.empty() || task->current.empty();
     settle(*task, whole_job, state, message);
@@ -388,14 +394,16 @@ class Supervisor {
 void put_plan(Plan& plan, Store& store) {
   store.in_transaction([&] {
     store.put_benchmark(plan.benchmark_record());
-    const std::int64_t experiment = store.put_experiment(plan.experiment.name, plan.experiment.canonical, plan.experiment.hash);
+    const std::int64_t experiment =
+        store.put_experiment(plan.experiment.name, plan.experiment.canonical, plan.experiment.hash);
     std::int64_t order = 0;
     const auto put = [&](const PlannedCell& cell) {
       store.put_cell(experiment, cell.record, order++);
       if (!cell.will_run || cell.state != CellState::ok) return;
       store.invalidate(cell.record.key, cell.reason);
       // A finished training whose files are not what they were starts over; its own checkpoints would say "finished".
-      for (const char* file : {"best.safetensors", "last.safetensors"}) fs::remove(plan.out / cell_folder(cell.record.key) / file);
+      for (const char* file : {"best.safetensors", "last.safetensors"})
+        fs::remove(plan.out / cell_folder(cell.record.key) / file);
     };
     for (const PlannedModel& model : plan.models) {
       if (model.origin == ModelOrigin::trained) put(model.cell);

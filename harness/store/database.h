@@ -1,5 +1,6 @@
 #pragma once
-/// Private to store/: one SQLite connection with our pragmas, our schema checked, and SQLite's errors turned into Error(store).
+/// Private to store/: one SQLite connection with our pragmas, our schema checked, and SQLite's errors turned into
+/// Error(store).
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <cstdint>
@@ -89,7 +90,9 @@ class Database {
     bool& flag_;
   };
 
-  static void bind(SQLite::Statement& statement, int index, std::string_view text) { statement.bind(index, std::string(text)); }
+  static void bind(SQLite::Statement& statement, int index, std::string_view text) {
+    statement.bind(index, std::string(text));
+  }
   static void bind(SQLite::Statement& statement, int index, std::int64_t number) { statement.bind(index, number); }
   static void bind(SQLite::Statement& statement, int index, int number) { statement.bind(index, number); }
   static void bind(SQLite::Statement& statement, int index, double number) { statement.bind(index, number); }

@@ -1,5 +1,8 @@
 #include "store/process.h"
 
+#include "base/text.h"
+#include "store/store.h"
+
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -9,9 +12,6 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-
-#include "base/text.h"
-#include "store/store.h"
 
 namespace nearfar {
 namespace {
@@ -27,13 +27,15 @@ struct ProcessState {
   std::string start_ticks;
 };
 
-/// From /proc/PID/stat, see proc(5): "pid (command) state ppid …"; the command may hold blanks and brackets; field 22 is the start time.
+/// From /proc/PID/stat, see proc(5): "pid (command) state ppid …"; the command may hold blanks and brackets; field 22
+/// is the start time.
 std::optional<ProcessState> process_state(long pid) {
   std::ifstream stream(fmt::format("/proc/{}/stat", pid));
   const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   const std::size_t bracket = text.rfind(')');
   if (bracket == std::string::npos || bracket + 2 >= text.size()) return std::nullopt;
-  const std::vector<std::string> fields = split(std::string_view(text).substr(bracket + 2), ' ');  // fields[0] is field 3
+  const std::vector<std::string> fields =
+      split(std::string_view(text).substr(bracket + 2), ' ');  // fields[0] is field 3
   if (fields.size() < 20 || fields[0].empty()) return std::nullopt;
   return ProcessState{fields[0][0], fields[19]};
 }
@@ -42,7 +44,8 @@ std::optional<ProcessState> process_state(long pid) {
 
 std::string owner_of_this_process() {
   const std::optional<ProcessState> self = process_state(getpid());
-  return self ? fmt::format("{}:{}:{}", host_name(), getpid(), self->start_ticks) : fmt::format("{}:{}", host_name(), getpid());
+  return self ? fmt::format("{}:{}:{}", host_name(), getpid(), self->start_ticks)
+              : fmt::format("{}:{}", host_name(), getpid());
 }
 
 bool is_dead_local_owner(std::string_view owner) {

@@ -2,8 +2,9 @@
 
 namespace nearfar {
 
-// `cell` holds what was planned and where it stands; `run` holds one row per attempt; what an attempt measured hangs on its run.
-// The current attempt of a cell is the run with the cell's attempt number: that number fences off attempts that were given up.
+// `cell` holds what was planned and where it stands; `run` holds one row per attempt; what an attempt measured hangs on
+// its run. The current attempt of a cell is the run with the cell's attempt number: that number fences off attempts
+// that were given up.
 const char* const kSchema = R"sql(
 CREATE TABLE benchmark(
   name TEXT NOT NULL, data_hash TEXT NOT NULL, definition_json TEXT NOT NULL,

@@ -5,7 +5,8 @@ namespace nearfar {
 inline constexpr int kApplicationId = 0x4E464152;  ///< "NFAR", in the SQLite header: `file results.sqlite` shows it
 inline constexpr int kSchemaVersion = 1;
 
-/// CREATE statements for an empty file. Unit or scale is in the column's name; times are milliseconds since 1970 in UTC.
+/// CREATE statements for an empty file. Unit or scale is in the column's name; times are milliseconds since 1970 in
+/// UTC.
 extern const char* const kSchema;
 
 }  // namespace nearfar

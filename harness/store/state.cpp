@@ -1,15 +1,16 @@
+#include "base/error.h"
+#include "store/store.h"
+
 #include <fmt/core.h>
 
 #include <array>
 
-#include "base/error.h"
-#include "store/store.h"
-
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 12> kNames = {"planned", "running", "ok",  "failed",    "crashed", "hung",
-                                                     "oom",     "timeout", "nan", "cancelled", "invalid", "not-applicable"};
+constexpr std::array<std::string_view, 12> kNames = {"planned", "running",   "ok",      "failed",
+                                                     "crashed", "hung",      "oom",     "timeout",
+                                                     "nan",     "cancelled", "invalid", "not-applicable"};
 
 }  // namespace
 
@@ -19,7 +20,8 @@ CellState state_from_name(std::string_view name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (kNames[i] == name) return static_cast<CellState>(i);
   }
-  throw Error(ErrorKind::store, fmt::format("unknown cell state '{}'; was the database written by a newer nearfar?", name));
+  throw Error(ErrorKind::store,
+              fmt::format("unknown cell state '{}'; was the database written by a newer nearfar?", name));
 }
 
 }  // namespace nearfar

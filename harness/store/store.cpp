@@ -1,15 +1,15 @@
 #include "store/store.h"
 
+#include "base/error.h"
+#include "base/text.h"
+#include "store/impl.h"
+#include "store/process.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "base/error.h"
-#include "base/text.h"
-#include "store/impl.h"
-#include "store/process.h"
 
 namespace nearfar {
 
@@ -41,12 +41,13 @@ void Store::in_transaction(const std::function<void()>& work) { impl_->database.
 
 // ---- planning ----
 
-std::int64_t Store::put_experiment(std::string_view name, std::string_view canonical_config, std::string_view config_hash) {
+std::int64_t Store::put_experiment(std::string_view name, std::string_view canonical_config,
+                                   std::string_view config_hash) {
   const Database& db = impl_->database;
   return impl_->database.transaction([&] {
     db.run("INSERT INTO config VALUES(?, ?) ON CONFLICT DO NOTHING", config_hash, canonical_config);
-    db.run("INSERT INTO experiment(name, config_hash, created_unix_ms) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", name, config_hash,
-           unix_ms());
+    db.run("INSERT INTO experiment(name, config_hash, created_unix_ms) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", name,
+           config_hash, unix_ms());
     return db.number("SELECT id FROM experiment WHERE name = ? AND config_hash = ?", name, config_hash).value();
   });
 }
@@ -60,8 +61,8 @@ void Store::put_benchmark(const BenchmarkRecord& benchmark) {
     }
     int place = 0;
     for (const BenchmarkSet& set : benchmark.sets) {
-      db.run("INSERT INTO benchmark_set VALUES(?, ?, ?, ?, ?, ?, ?)", benchmark.name, benchmark.data_hash, place++, set.name, set.group,
-             set.role, set.image_count);
+      db.run("INSERT INTO benchmark_set VALUES(?, ?, ?, ?, ?, ?, ?)", benchmark.name, benchmark.data_hash, place++,
+             set.name, set.group, set.role, set.image_count);
     }
   });
 }
@@ -69,11 +70,14 @@ void Store::put_benchmark(const BenchmarkRecord& benchmark) {
 std::int64_t Store::put_plugin(const PluginRecord& plugin) {
   const Database& db = impl_->database;
   return impl_->database.transaction([&] {
-    db.run("INSERT INTO plugin(kind, name, version, source_hash, binary_hash, build_tag) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-           plugin.kind, plugin.name, plugin.version, plugin.source_hash, plugin.binary_hash, plugin.build_tag);
+    db.run(
+        "INSERT INTO plugin(kind, name, version, source_hash, binary_hash, build_tag) VALUES(?, ?, ?, ?, ?, ?) ON "
+        "CONFLICT DO NOTHING",
+        plugin.kind, plugin.name, plugin.version, plugin.source_hash, plugin.binary_hash, plugin.build_tag);
     return db
         .number(
-            "SELECT id FROM plugin WHERE kind = ? AND name = ? AND version = ? AND source_hash = ? AND binary_hash = ? AND build_tag = ?",
+            "SELECT id FROM plugin WHERE kind = ? AND name = ? AND version = ? AND source_hash = ? AND binary_hash = ? "
+            "AND build_tag = ?",
             plugin.kind, plugin.name, plugin.version, plugin.source_hash, plugin.binary_hash, plugin.build_tag)
         .value();
   });
@@ -84,14 +88,17 @@ void Store::put_cell(std::int64_t experiment_id, const CellRecord& cell, std::in
   const auto train_key = cell.train_key.empty() ? std::nullopt : std::optional<std::string>(cell.train_key);
   impl_->database.transaction([&] {
     db.run(
-        "INSERT INTO cell(key, kind, train_key, label, benchmark, data_hash, architecture, head, training, training_params, recipe, seed,"
-        " postprocessor, postprocessor_params, config_json, flags) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO cell(key, kind, train_key, label, benchmark, data_hash, architecture, head, training, "
+        "training_params, recipe, seed,"
+        " postprocessor, postprocessor_params, config_json, flags) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?)"
         " ON CONFLICT(key) DO NOTHING",
-        cell.key, cell.kind, train_key, cell.label, cell.benchmark, cell.data_hash, cell.architecture, cell.head, cell.training,
-        cell.training_params, cell.recipe, cell.seed, cell.postprocessor, cell.postprocessor_params, cell.config_json,
-        canonical_flags(cell.flags));
+        cell.key, cell.kind, train_key, cell.label, cell.benchmark, cell.data_hash, cell.architecture, cell.head,
+        cell.training, cell.training_params, cell.recipe, cell.seed, cell.postprocessor, cell.postprocessor_params,
+        cell.config_json, canonical_flags(cell.flags));
     db.run(
-        "INSERT INTO experiment_cell VALUES(?, ?, ?) ON CONFLICT(experiment_id, cell_key) DO UPDATE SET place = excluded.place"
+        "INSERT INTO experiment_cell VALUES(?, ?, ?) ON CONFLICT(experiment_id, cell_key) DO UPDATE SET place = "
+        "excluded.place"
         " WHERE place <> excluded.place",
         experiment_id, cell.key, order);
   });
@@ -99,15 +106,17 @@ void Store::put_cell(std::int64_t experiment_id, const CellRecord& cell, std::in
 
 void Store::set_not_applicable(std::string_view key, std::string_view reason) {
   impl_->database.transaction([&] {
-    impl_->database.run("UPDATE cell SET state = 'not-applicable', message = ? WHERE key = ? AND state NOT IN ('running', 'ok')", reason,
-                        key);
+    impl_->database.run(
+        "UPDATE cell SET state = 'not-applicable', message = ? WHERE key = ? AND state NOT IN ('running', 'ok')",
+        reason, key);
   });
 }
 
 // ---- running ----
 
 void Store::Impl::add_event(std::string_view level, std::string_view cell_key, std::string_view message) {
-  database.run("INSERT INTO event(time_unix_ms, level, cell_key, message) VALUES(?, ?, ?, ?)", unix_ms(), level, cell_key, message);
+  database.run("INSERT INTO event(time_unix_ms, level, cell_key, message) VALUES(?, ?, ?, ?)", unix_ms(), level,
+               cell_key, message);
 }
 
 bool Store::Impl::release_if_stale(std::string_view key) {
@@ -119,8 +128,9 @@ bool Store::Impl::release_if_stale(std::string_view key) {
   }
   if (!is_dead_local_owner(owner)) return false;
   const std::string message = fmt::format("process {} ended without a result; the cell is planned again", owner);
-  database.run("UPDATE run SET state = 'crashed', message = ?, finished_unix_ms = ? WHERE cell_key = ? AND state = 'running'", message,
-               unix_ms(), key);
+  database.run(
+      "UPDATE run SET state = 'crashed', message = ?, finished_unix_ms = ? WHERE cell_key = ? AND state = 'running'",
+      message, unix_ms(), key);
   database.run("UPDATE cell SET state = 'planned', owner = '', message = '' WHERE key = ?", key);
   add_event("warn", key, message);
   return true;
@@ -136,14 +146,16 @@ std::optional<std::int64_t> Store::claim(std::string_view key, const RunContext&
         context.owner, key);
     if (!attempt) {
       if (db.number("SELECT 1 FROM cell WHERE key = ?", key)) return std::nullopt;
-      throw Error(ErrorKind::store, fmt::format("{}: there is no cell '{}' to run; plan it first", db.file().string(), key));
+      throw Error(ErrorKind::store,
+                  fmt::format("{}: there is no cell '{}' to run; plan it first", db.file().string(), key));
     }
     const auto plugin = context.plugin_id == 0 ? std::nullopt : std::optional<std::int64_t>(context.plugin_id);
     return db.number(
-        "INSERT INTO run(cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file, plugin_id,"
+        "INSERT INTO run(cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file, "
+        "plugin_id,"
         " started_unix_ms) VALUES(?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        key, *attempt, context.owner, context.device, context.threads, context.engine_version, context.numerics, context.log_file, plugin,
-        unix_ms());
+        key, *attempt, context.owner, context.device, context.threads, context.engine_version, context.numerics,
+        context.log_file, plugin, unix_ms());
   });
 }
 
@@ -153,20 +165,24 @@ void Store::Impl::end_run(std::int64_t run, CellState run_state, CellState cell_
       " AND (key, attempt) = (SELECT cell_key, attempt FROM run WHERE id = ? AND state = 'running')",
       state_name(cell_state), message, run);
   if (changed != 1) {
-    throw Error(ErrorKind::store, fmt::format("{}: run {} is not the current attempt of its cell any more (it ended already, or another "
-                                              "process took the cell over); its result was not stored",
-                                              database.file().string(), run));
+    throw Error(ErrorKind::store,
+                fmt::format("{}: run {} is not the current attempt of its cell any more (it ended already, or another "
+                            "process took the cell over); its result was not stored",
+                            database.file().string(), run));
   }
-  database.run("UPDATE run SET state = ?, message = ?, finished_unix_ms = ? WHERE id = ?", state_name(run_state), message, unix_ms(), run);
+  database.run("UPDATE run SET state = ?, message = ?, finished_unix_ms = ? WHERE id = ?", state_name(run_state),
+               message, unix_ms(), run);
 }
 
 void Store::Impl::add_metrics(std::int64_t run, const std::vector<MetricRow>& rows) {
   for (const MetricRow& row : rows) {
     if (!(row.value >= 0 && row.value <= 1)) {
-      throw Error(ErrorKind::store, fmt::format("{}: run {}: {} of {}/{} is {}, expected a fraction in [0, 1]; the run was not stored",
-                                                database.file().string(), run, row.metric, row.group, row.dataset, row.value));
+      throw Error(ErrorKind::store,
+                  fmt::format("{}: run {}: {} of {}/{} is {}, expected a fraction in [0, 1]; the run was not stored",
+                              database.file().string(), run, row.metric, row.group, row.dataset, row.value));
     }
-    database.run("INSERT INTO metric VALUES(?, ?, ?, ?, ?, ?)", run, row.protocol, row.group, row.dataset, row.metric, row.value);
+    database.run("INSERT INTO metric VALUES(?, ?, ?, ?, ?, ?)", run, row.protocol, row.group, row.dataset, row.metric,
+                 row.value);
   }
 }
 
@@ -180,9 +196,11 @@ void Store::finish_train(std::int64_t run, const TrainResult& result) {
   impl_->database.transaction([&] {
     impl_->end_run(run, CellState::ok, CellState::ok, "");
     db.run(
-        "UPDATE run SET train_seconds = ?, epoch_count = ?, final_train_loss = ?, val_accuracy_fraction = ?, classifier = ?, flags = ?"
+        "UPDATE run SET train_seconds = ?, epoch_count = ?, final_train_loss = ?, val_accuracy_fraction = ?, "
+        "classifier = ?, flags = ?"
         " WHERE id = ?",
-        result.seconds, result.epochs, result.train_loss, result.val_accuracy, result.classifier, canonical_flags(result.flags), run);
+        result.seconds, result.epochs, result.train_loss, result.val_accuracy, result.classifier,
+        canonical_flags(result.flags), run);
     if (result.test_accuracy) impl_->add_metrics(run, {{"ood", "id", "test", "accuracy", *result.test_accuracy}});
     impl_->add_metrics(run, result.metrics);
     for (const CurvePoint& point : result.curve) {
@@ -196,8 +214,8 @@ void Store::finish_eval(std::int64_t run, const EvalResult& result) {
   const Database& db = impl_->database;
   impl_->database.transaction([&] {
     impl_->end_run(run, CellState::ok, CellState::ok, "");
-    db.run("UPDATE run SET fit_seconds = ?, score_seconds = ?, classifier = ?, flags = ? WHERE id = ?", result.seconds_fit,
-           result.seconds_score, result.classifier, canonical_flags(result.flags), run);
+    db.run("UPDATE run SET fit_seconds = ?, score_seconds = ?, classifier = ?, flags = ? WHERE id = ?",
+           result.seconds_fit, result.seconds_score, result.classifier, canonical_flags(result.flags), run);
     impl_->add_metrics(run, result.metrics);
     for (const ScoreSetRow& row : result.scores) {
       db.run("INSERT INTO score_set VALUES(?, ?, ?, ?, ?)", run, row.set, row.path, row.sha256, row.count);
@@ -227,7 +245,8 @@ void Store::hand_back(std::int64_t run, std::string_view message) {
 
 void Store::invalidate(std::string_view key, std::string_view reason) {
   impl_->database.transaction([&] {
-    if (impl_->database.run("UPDATE cell SET state = 'invalid', message = ? WHERE key = ? AND state = 'ok'", reason, key) == 1) {
+    if (impl_->database.run("UPDATE cell SET state = 'invalid', message = ? WHERE key = ? AND state = 'ok'", reason,
+                            key) == 1) {
       impl_->add_event("warn", key, reason);
     }
   });
@@ -238,7 +257,8 @@ int Store::recover_stale() {
     std::vector<std::string> running;
     SQLite::Statement statement = impl_->database.query("SELECT key FROM cell WHERE state = 'running' ORDER BY key");
     while (statement.executeStep()) running.push_back(statement.getColumn(0).getString());
-    return static_cast<int>(std::ranges::count_if(running, [&](const std::string& key) { return impl_->release_if_stale(key); }));
+    return static_cast<int>(
+        std::ranges::count_if(running, [&](const std::string& key) { return impl_->release_if_stale(key); }));
   });
 }
 

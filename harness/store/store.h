@@ -1,9 +1,10 @@
 #pragma once
 /// Everything nearfar remembers, in one SQLite file: experiments, cells, attempts, metrics, scores, artifacts, events.
-/// The parent process owns the only writing Store; reports open the same file read-only at any time and never take the write lock.
-/// A Store is used by one thread at a time; several Stores (threads, processes) may have one file open.
+/// The parent process owns the only writing Store; reports open the same file read-only at any time and never take the
+/// write lock. A Store is used by one thread at a time; several Stores (threads, processes) may have one file open.
 /// Every call that changes something is one transaction, on disk when the call returns.
-/// Failures are Error(store): the file, what is wrong with it, what to do. Measured values are fractions, never percent.
+/// Failures are Error(store): the file, what is wrong with it, what to do. Measured values are fractions, never
+/// percent.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,13 +18,27 @@ namespace nearfar {
 
 /// planned → running → one of the others. Written as "ok", "not-applicable", … in the database.
 /// `ok` and `not_applicable` are final; every other state may be claimed (again).
-enum class CellState { planned, running, ok, failed, crashed, hung, oom, timeout, nan, cancelled, invalid, not_applicable };
+enum class CellState {
+  planned,
+  running,
+  ok,
+  failed,
+  crashed,
+  hung,
+  oom,
+  timeout,
+  nan,
+  cancelled,
+  invalid,
+  not_applicable
+};
 
 std::string_view state_name(CellState state);
 /// Error(store) for an unknown name.
 CellState state_from_name(std::string_view name);
 
-/// One unit of work as planned. Eval cells repeat the identity of their model (training … seed); train cells leave the postprocessor empty.
+/// One unit of work as planned. Eval cells repeat the identity of their model (training … seed); train cells leave the
+/// postprocessor empty.
 struct CellRecord {
   std::string key;        ///< SHA-256 in hex of everything that can change the result
   std::string kind;       ///< "train" or "eval"
@@ -153,7 +168,8 @@ struct EventRow {
   std::string time_utc, level, cell_key, message;
 };
 
-/// One number of view v_leaderboard: one metric of one valid eval run (or the accuracy of its model), with its provenance.
+/// One number of view v_leaderboard: one metric of one valid eval run (or the accuracy of its model), with its
+/// provenance.
 struct LeaderboardValue {
   std::string training, training_params, architecture, head, recipe, postprocessor, postprocessor_params;
   std::int64_t seed = 0;
@@ -173,7 +189,8 @@ std::string owner_of_this_process();
 
 class Store {
  public:
-  /// For reading and writing; makes folders, file and schema if needed. Refuses a file that is not ours, newer or damaged.
+  /// For reading and writing; makes folders, file and schema if needed. Refuses a file that is not ours, newer or
+  /// damaged.
   static Store open(const std::filesystem::path& file);
   /// For reading; refuses a file that is not there.
   static Store open_read_only(const std::filesystem::path& file);
@@ -182,7 +199,8 @@ class Store {
   ~Store();
   const std::filesystem::path& file() const;
 
-  /// Runs `work` as one transaction; an exception undoes all of it. Planning thousands of cells then costs one write to disk.
+  /// Runs `work` as one transaction; an exception undoes all of it. Planning thousands of cells then costs one write to
+  /// disk.
   void in_transaction(const std::function<void()>& work);
 
   // ---- planning; all of it may be repeated ----
@@ -198,7 +216,8 @@ class Store {
   // ---- running ----
   /// Takes the cell and starts an attempt: the id of the run. nullopt if the cell is done, or a live process has it.
   std::optional<std::int64_t> claim(std::string_view key, const RunContext& context);
-  /// These end a run. Error(store) if the run is no longer the cell's current attempt (fencing): nothing is stored then.
+  /// These end a run. Error(store) if the run is no longer the cell's current attempt (fencing): nothing is stored
+  /// then.
   void finish_train(std::int64_t run, const TrainResult& result);
   void finish_eval(std::int64_t run, const EvalResult& result);
   /// `state` is one of failed … invalid.
@@ -215,7 +234,8 @@ class Store {
   std::optional<CellState> state(std::string_view key) const;
   /// In planned order; all cells, or those of the experiments of this name.
   std::vector<CellStatus> cells(std::optional<std::string> experiment = std::nullopt) const;
-  /// By key, a prefix of it, or label. nullopt if there is none; Error(config) naming the candidates if there are several.
+  /// By key, a prefix of it, or label. nullopt if there is none; Error(config) naming the candidates if there are
+  /// several.
   std::optional<CellDetails> find(std::string_view key_or_prefix) const;
   std::vector<EventRow> events(std::size_t newest = 100) const;  ///< oldest first
   std::vector<std::string> experiments() const;                  ///< names, sorted

@@ -18,10 +18,11 @@ std::uint64_t mix(std::uint64_t x) {
 
 }  // namespace
 
-std::uint64_t random_bits(std::uint64_t seed, RandomPurpose purpose, std::int64_t epoch, std::int64_t index, std::int64_t view) {
+std::uint64_t random_bits(std::uint64_t seed, RandomPurpose purpose, std::int64_t epoch, std::int64_t index,
+                          std::int64_t view) {
   std::uint64_t state = mix(seed);
-  for (const std::uint64_t word : {static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(view),
-                                   static_cast<std::uint64_t>(index)}) {
+  for (const std::uint64_t word : {static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(epoch),
+                                   static_cast<std::uint64_t>(view), static_cast<std::uint64_t>(index)}) {
     state = mix(state ^ word);
   }
   return state;

@@ -1,6 +1,7 @@
 #pragma once
-/// Counter-based randomness: every number is a pure function of what it is for, so the number of workers, the order of work and a resume
-/// change nothing. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over a chain of counters. Torch-free, any thread.
+/// Counter-based randomness: every number is a pure function of what it is for, so the number of workers, the order of
+/// work and a resume change nothing. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over a chain of
+/// counters. Torch-free, any thread.
 #include <cstdint>
 #include <vector>
 
@@ -10,7 +11,8 @@ namespace nearfar {
 enum class RandomPurpose : std::uint64_t { order = 1, shift_rows = 2, shift_columns = 3, flip = 4 };
 
 /// 64 random bits for (seed, purpose, epoch, index, view).
-std::uint64_t random_bits(std::uint64_t seed, RandomPurpose purpose, std::int64_t epoch, std::int64_t index, std::int64_t view = 0);
+std::uint64_t random_bits(std::uint64_t seed, RandomPurpose purpose, std::int64_t epoch, std::int64_t index,
+                          std::int64_t view = 0);
 
 /// 0 <= result < bound, from random bits: the high half of bits * bound. Bias below bound / 2^64. bound > 0.
 std::uint64_t bounded(std::uint64_t bits, std::uint64_t bound);

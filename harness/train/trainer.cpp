@@ -29,21 +29,25 @@ void check_recipe(const TrainRecipe& recipe, const ImageView& images) {
   };
   require(recipe.epochs >= 1, fmt::format("epochs is {}, expected at least 1", recipe.epochs));
   require(recipe.batch_size >= 2,
-          fmt::format("batch_size is {}, expected at least 2: batch norm has no statistics of one image", recipe.batch_size));
+          fmt::format("batch_size is {}, expected at least 2: batch norm has no statistics of one image",
+                      recipe.batch_size));
   require(std::isfinite(recipe.learning_rate) && recipe.learning_rate > 0,
           fmt::format("lr is {}, expected a positive number", recipe.learning_rate));
-  require(recipe.momentum >= 0 && recipe.momentum < 1, fmt::format("momentum is {}, expected 0 <= momentum < 1", recipe.momentum));
+  require(recipe.momentum >= 0 && recipe.momentum < 1,
+          fmt::format("momentum is {}, expected 0 <= momentum < 1", recipe.momentum));
   require(!recipe.nesterov || recipe.momentum > 0, "nesterov = true needs momentum > 0");
   require(recipe.warmup_fraction >= 0 && recipe.warmup_fraction < 1,
           fmt::format("warmup_fraction is {}, expected 0 <= warmup_fraction < 1", recipe.warmup_fraction));
   require(recipe.shift >= 0 && recipe.shift < std::min(images.height, images.width),
-          fmt::format("shift is {}, expected 0 to less than the images' {} x {}", recipe.shift, images.height, images.width));
+          fmt::format("shift is {}, expected 0 to less than the images' {} x {}", recipe.shift, images.height,
+                      images.width));
 }
 
 void check_labels(const char* set, const ImageView& images, std::int64_t classes) {
   for (std::size_t i = 0; i < images.labels.size(); ++i) {
     if (images.labels[i] < 0 || images.labels[i] >= classes) {
-      throw Error(ErrorKind::data, fmt::format("{} image {} has label {}, expected 0 to {}", set, i, images.labels[i], classes - 1));
+      throw Error(ErrorKind::data,
+                  fmt::format("{} image {} has label {}, expected 0 to {}", set, i, images.labels[i], classes - 1));
     }
   }
 }
@@ -67,12 +71,14 @@ class Training {
     if (total_steps_ < 1) throw Error(ErrorKind::data, fmt::format("{} train images are too few", job.train.count));
     call_loss([&] { loss_.prepare(job_.network.classes, network_->output_dim()); });
     call_loss([&] { loss_state_ = loss_.state(); });
-    optimizer_ = std::make_unique<Sgd>(parameters(), SgdOptions{job.recipe.momentum, job.recipe.weight_decay, job.recipe.nesterov});
+    optimizer_ = std::make_unique<Sgd>(parameters(),
+                                       SgdOptions{job.recipe.momentum, job.recipe.weight_decay, job.recipe.nesterov});
     state_.identity = job.identity;
     state_.spec = job.network;
   }
 
-  /// Goes on where last.safetensors stands, if it is this job's and the best epoch's weights, which it does not hold, are still there.
+  /// Goes on where last.safetensors stands, if it is this job's and the best epoch's weights, which it does not hold,
+  /// are still there.
   void resume() {
     const std::filesystem::path file = last_checkpoint(job_.folder);
     if (!std::filesystem::exists(file)) return;
@@ -143,12 +149,14 @@ class Training {
     at::Tensor loss;
     call_loss([&] { loss = loss_.forward(input); });
     if (!loss.defined() || loss.numel() != 1 || !loss.requires_grad()) {
-      throw Error(ErrorKind::plugin, "the loss returned no differentiable scalar (undefined, several elements, or without a gradient)");
+      throw Error(ErrorKind::plugin,
+                  "the loss returned no differentiable scalar (undefined, several elements, or without a gradient)");
     }
     const auto value = loss.item<double>();
     if (!std::isfinite(value)) {
       throw NonFiniteLoss(
-          fmt::format("the loss is {} at epoch {}, step {} (learning rate {:.4g}); a lower learning rate or a longer warm-up may help",
+          fmt::format("the loss is {} at epoch {}, step {} (learning rate {:.4g}); a lower learning rate or a longer "
+                      "warm-up may help",
                       value, input.epoch, input.step, rate));
     }
     call_loss([&] { loss.backward(); });  // guarded too: the plugin may bring autograd functions of its own
@@ -204,9 +212,11 @@ class Training {
   void restore_loss(const std::vector<NamedTensor>& saved, const std::filesystem::path& file) {
     const c10::AutoGradMode no_gradients(false);
     for (LossTensor& own : loss_state_) {
-      const auto found = std::find_if(saved.begin(), saved.end(), [&](const NamedTensor& one) { return one.name == own.name; });
+      const auto found =
+          std::find_if(saved.begin(), saved.end(), [&](const NamedTensor& one) { return one.name == own.name; });
       if (found == saved.end() || found->tensor.sizes() != own.tensor.sizes()) {
-        throw Error(ErrorKind::data, fmt::format("{}: state '{}' of the loss is missing or has another shape", file.string(), own.name));
+        throw Error(ErrorKind::data,
+                    fmt::format("{}: state '{}' of the loss is missing or has another shape", file.string(), own.name));
       }
       own.tensor.copy_(found->tensor);
     }
@@ -242,9 +252,10 @@ std::optional<double> final_accuracy(const TrainJob& job, const Checkpoint& stat
 
 }  // namespace
 
-NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits, const ImageView& images,
-                         std::int64_t classes) {
-  return {architecture, images.channels, images.height, images.width, classes, traits.head, recipe.projection, recipe.embedding_dim};
+NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits,
+                         const ImageView& images, std::int64_t classes) {
+  return {architecture, images.channels, images.height,     images.width,
+          classes,      traits.head,     recipe.projection, recipe.embedding_dim};
 }
 
 TrainResult train(const TrainJob& job, Loss& loss) {

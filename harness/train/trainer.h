@@ -1,7 +1,8 @@
 #pragma once
-/// The training loop: one network, one loss, one recipe, one seed -> checkpoints. Deterministic for a fixed number of threads, and a run
-/// that was killed at any moment and started again ends with the same bytes as one that was not. Called by the engine in a child process.
-/// Not thread-safe; uses the calling thread and torch's pool as set by the caller.
+/// The training loop: one network, one loss, one recipe, one seed -> checkpoints. Deterministic for a fixed number of
+/// threads, and a run that was killed at any moment and started again ends with the same bytes as one that was not.
+/// Called by the engine in a child process. Not thread-safe; uses the calling thread and torch's pool as set by the
+/// caller.
 #include "config/experiment.h"
 #include "models/checkpoint.h"
 #include "models/images.h"
@@ -36,8 +37,9 @@ struct TrainCallbacks {
 };
 
 struct TrainJob {
-  std::string identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
-  NetworkSpec network;   ///< its head must be the loss's
+  std::string
+      identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
+  NetworkSpec network;  ///< its head must be the loss's
   TrainRecipe recipe;
   std::uint64_t seed = 0;
   ImageView train, val;
@@ -49,20 +51,22 @@ struct TrainResult {
   bool finished = false;  ///< false: should_stop() said so; last.safetensors holds the state
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = -1;
-  std::filesystem::path best, last;    ///< checkpoint files; `best` is what is evaluated
-  std::optional<double> val_accuracy;  ///< of `best` when finished: argmax of the logits, or nearest class mean; empty without val images
-  double seconds = 0;                  ///< of this call
+  std::filesystem::path best, last;  ///< checkpoint files; `best` is what is evaluated
+  std::optional<double>
+      val_accuracy;  ///< of `best` when finished: argmax of the logits, or nearest class mean; empty without val images
+  double seconds = 0;  ///< of this call
 };
 
 /// A NetworkSpec from a recipe, a loss's traits and the images.
-NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits, const ImageView& images,
-                         std::int64_t classes);
+NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits,
+                         const ImageView& images, std::int64_t classes);
 
-/// Trains, or goes on from last.safetensors if its identity matches (returns at once if that is finished). A checkpoint is written after
-/// every epoch. `best`: linear head, highest validation accuracy (a later tie wins; without val images the last epoch); embedding, lowest
-/// moving average of the training loss at an epoch's end (a later tie wins). These are OpenOOD's rules. A last batch of a single image is
-/// left out: batch norm has no statistics for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work; Error(data) for
-/// images, labels or a damaged checkpoint; what the guard throws.
+/// Trains, or goes on from last.safetensors if its identity matches (returns at once if that is finished). A checkpoint
+/// is written after every epoch. `best`: linear head, highest validation accuracy (a later tie wins; without val images
+/// the last epoch); embedding, lowest moving average of the training loss at an epoch's end (a later tie wins). These
+/// are OpenOOD's rules. A last batch of a single image is left out: batch norm has no statistics for it. Throws
+/// NonFiniteLoss; Error(config) for a recipe that cannot work; Error(data) for images, labels or a damaged checkpoint;
+/// what the guard throws.
 TrainResult train(const TrainJob& job, Loss& loss);
 
 }  // namespace nearfar

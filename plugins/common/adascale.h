@@ -1,12 +1,18 @@
 #pragma once
-/// What adascale-a and adascale-l share: how strongly an image's features are scaled, by how stable they are when the pixels that matter
-/// least are changed. Regmi 2025, arXiv:2503.08023.
+/// What adascale-a and adascale-l share: how strongly an image's features are scaled, by how stable they are when the
+/// pixels that matter least are changed. Regmi 2025, arXiv:2503.08023.
+#include "network_precision.h"
+#include "npy_indices.h"
+#include "python_random.h"
+#include "top_share.h"
+
+#include <nearfar/postprocessor.h>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/searchsorted.h>
 #include <ATen/ops/zeros_like.h>
-#include <nearfar/postprocessor.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,25 +22,22 @@
 #include <utility>
 #include <vector>
 
-#include "network_precision.h"
-#include "npy_indices.h"
-#include "python_random.h"
-#include "top_share.h"
-
 namespace nearfar::common {
 
-constexpr Param kAdaScaleParams[] = {{"percentile", "75-85", "", "LOW-HIGH: range of the share of features that does not count as large"},
-                                     {"k1", 5.0, 0.0, 100.0, "percent of features, the largest, whose changed values are summed"},
-                                     {"k2", 1.0, 0.0, 100.0, "percent of features, the largest, whose shifts are summed"},
-                                     {"lmbda", 10.0, 0.0, 1e6, "weight of the shifts"},
-                                     {"o", 0.05, 0.0, 1.0, "share of pixel values that is changed"},
-                                     {"num_samples", 5000, 1, 2147483647, "validation images that the statistic is ranked among"},
-                                     {"seed", 0, 0, 2147483647, "of the draw, where there are more"},
-                                     {"picks", "", "", "a .npy of the validation rows to rank among, instead of a draw"},
-                                     kPrecision};
+constexpr Param kAdaScaleParams[] = {
+    {"percentile", "75-85", "", "LOW-HIGH: range of the share of features that does not count as large"},
+    {"k1", 5.0, 0.0, 100.0, "percent of features, the largest, whose changed values are summed"},
+    {"k2", 1.0, 0.0, 100.0, "percent of features, the largest, whose shifts are summed"},
+    {"lmbda", 10.0, 0.0, 1e6, "weight of the shifts"},
+    {"o", 0.05, 0.0, 1.0, "share of pixel values that is changed"},
+    {"num_samples", 5000, 1, 2147483647, "validation images that the statistic is ranked among"},
+    {"seed", 0, 0, 2147483647, "of the draw, where there are more"},
+    {"picks", "", "", "a .npy of the validation rows to rank among, instead of a draw"},
+    kPrecision};
 constexpr char kAdaScaleObservedParams[] = "k1,k2,lmbda,o,precision";
 constexpr char kAdaScaleSweep[] =
-    "percentile=60-65,60-70,60-75,60-80,60-85,60-90,60-95,60-99,65-70,65-75,65-80,65-85,65-90,65-95,65-99,70-75,70-80,70-85,70-90,70-95,"
+    "percentile=60-65,60-70,60-75,60-80,60-85,60-90,60-95,60-99,65-70,65-75,65-80,65-85,65-90,65-95,65-99,70-75,70-80,"
+    "70-85,70-90,70-95,"
     "70-99,75-80,75-85,75-90,75-95,75-99,80-85,80-90,80-95,80-99,85-90,85-95,85-99,90-95,90-99,95-99";
 
 /// "60-65". Error(config) unless 0 < low <= high < 100.
@@ -45,7 +48,8 @@ inline std::pair<double, double> percentile_range(const std::string& text) {
   const bool dash = first.ec == std::errc() && first.ptr != end && *first.ptr == '-';
   const auto second = dash ? std::from_chars(first.ptr + 1, end, high) : first;
   if (!dash || second.ec != std::errc() || second.ptr != end || !(low > 0 && low <= high && high < 100)) {
-    throw Error(ErrorKind::config, "percentile = \"" + text + "\"; expected LOW-HIGH with 0 < LOW <= HIGH < 100, such as \"75-85\"");
+    throw Error(ErrorKind::config,
+                "percentile = \"" + text + "\"; expected LOW-HIGH with 0 < LOW <= HIGH < 100, such as \"75-85\"");
   }
   return {low, high};
 }
@@ -82,7 +86,8 @@ class AdaScale : public Postprocessor {
     const std::vector<std::int64_t> rows = ranked_rows(all.size(0));
     const auto count = static_cast<std::int64_t>(rows.size());
     if (count == 0) throw Error(ErrorKind::data, "there are no validation images to rank among");
-    const at::Tensor index = at::from_blob(const_cast<std::int64_t*>(rows.data()), {count}, at::TensorOptions(at::kLong));
+    const at::Tensor index =
+        at::from_blob(const_cast<std::int64_t*>(rows.data()), {count}, at::TensorOptions(at::kLong));
     ranked_ = std::get<0>(all.index_select(0, index.to(all.device())).sort());
     // The distribution's steps as numpy.linspace(1/n, 1, n) rounds them, with 0 before: what the reference looks up.
     const double n = static_cast<double>(count), step = count > 1 ? (1 - 1 / n) / (n - 1) : 0;
@@ -93,13 +98,19 @@ class AdaScale : public Postprocessor {
   }
 
  protected:
-  /// r = sum of positive features / sum of the largest of them, fewer the more stable the image: features [n,D], statistic [n] -> [n,1].
+  /// r = sum of positive features / sum of the largest of them, fewer the more stable the image: features [n,D],
+  /// statistic [n] -> [n,1].
   at::Tensor factor(const at::Tensor& features, const at::Tensor& statistic) const {
     const std::int64_t width = features.size(1);
-    const at::Tensor rank = at::searchsorted(ranked_, statistic.contiguous(), false, true);  // images that have at most this
+    const at::Tensor rank =
+        at::searchsorted(ranked_, statistic.contiguous(), false, true);  // images that have at most this
     const at::Tensor percentile = steps_.index_select(0, rank).neg_().add_(1).mul_(high_ - low_).add_(low_);
-    const at::Tensor kept =
-        percentile.mul_(static_cast<double>(width)).div_(100).round_().neg_().add_(static_cast<double>(width)).clamp_min_(1);
+    const at::Tensor kept = percentile.mul_(static_cast<double>(width))
+                                .div_(100)
+                                .round_()
+                                .neg_()
+                                .add_(static_cast<double>(width))
+                                .clamp_min_(1);
     const at::Tensor positive = features.relu(), top = std::get<0>(positive.topk(kept_features(width, low_), 1));
     const at::Tensor counted = at::arange(top.size(1), kept.options()).unsqueeze(0).lt(kept.unsqueeze(1));
     return positive.sum(1, true).div_(top.mul(counted).sum(1, true)).nan_to_num_(1);  // no positive feature: 0 / 0

@@ -1,8 +1,9 @@
 #pragma once
 /// Mean of rows by blocks, in float64.
+#include <nearfar/error.h>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
-#include <nearfar/error.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -1,8 +1,9 @@
 #pragma once
 /// Steps in the images along the sign of a gradient.
+#include <nearfar/network_batch.h>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
-#include <nearfar/network_batch.h>
 
 #include <cstdint>
 #include <vector>

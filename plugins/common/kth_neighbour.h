@@ -1,11 +1,12 @@
 #pragma once
-/// The scorer that knn and cider have in common: squared distance to the k-th nearest train image, on normalised features.
+/// The scorer that knn and cider have in common: squared distance to the k-th nearest train image, on normalised
+/// features.
+#include "kth_distance.h"
+
 #include <nearfar/plugin.h>
 
 #include <cstdint>
 #include <string>
-
-#include "kth_distance.h"
 
 namespace nearfar::common {
 
@@ -20,8 +21,8 @@ class KthNeighbour final : public Postprocessor {
   void fit(const FitContext& context) override {
     const std::int64_t rows = context.train.features.size(0);
     if (k_ > rows) {
-      throw Error(ErrorKind::config,
-                  "k is " + std::to_string(k_) + " but there are " + std::to_string(rows) + " train images; give a k of at most that");
+      throw Error(ErrorKind::config, "k is " + std::to_string(k_) + " but there are " + std::to_string(rows) +
+                                         " train images; give a k of at most that");
     }
     bank_ = UnitBank(context.train.features);
   }

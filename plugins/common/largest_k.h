@@ -15,7 +15,8 @@ class LargestK {
   /// Values held at most: shrinking at 2 k costs a few operations a value.
   static std::int64_t capacity(std::int64_t k) { return 2 * k + 128; }
 
-  explicit LargestK(std::int64_t k) : k_(static_cast<std::size_t>(k)), capacity_(static_cast<std::size_t>(capacity(k))) {}
+  explicit LargestK(std::int64_t k)
+      : k_(static_cast<std::size_t>(k)), capacity_(static_cast<std::size_t>(capacity(k))) {}
 
   /// Of `count` entries: scale_i dot_i - norm_i.
   void push(const float* dot, const float* scale, const float* norm, std::int64_t count) {

@@ -1,5 +1,6 @@
 #pragma once
-/// PyTorch's LBFGS without line search, for one number: the same sequence of steps, so that it stops where the reference stops.
+/// PyTorch's LBFGS without line search, for one number: the same sequence of steps, so that it stops where the
+/// reference stops.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -15,8 +16,8 @@ struct ValueAndSlope {
   double value, slope;
 };
 
-/// Minimises f(x) -> ValueAndSlope from `x`. Nocedal and Wright, Numerical Optimization, algorithm 7.5, with PyTorch's stopping rules
-/// (torch.optim.LBFGS, history 100, at most 5/4 evaluations an iteration).
+/// Minimises f(x) -> ValueAndSlope from `x`. Nocedal and Wright, Numerical Optimization, algorithm 7.5, with PyTorch's
+/// stopping rules (torch.optim.LBFGS, history 100, at most 5/4 evaluations an iteration).
 template <class F>
 double lbfgs(F f, double x, const LbfgsOptions& options) {
   struct Pair {
@@ -43,7 +44,8 @@ double lbfgs(F f, double x, const LbfgsOptions& options) {
         q -= alphas[i] * history[i].y;
       }
       direction = q * scale;
-      for (std::size_t i = 0; i < history.size(); ++i) direction += history[i].s * (alphas[i] - direction / history[i].s);
+      for (std::size_t i = 0; i < history.size(); ++i)
+        direction += history[i].s * (alphas[i] - direction / history[i].s);
     }
     earlier_slope = now.slope;
     const double earlier_value = now.value;

@@ -1,29 +1,31 @@
 #pragma once
-/// Mahalanobis distance to the nearest class mean under the covariance that all classes share: fitted and scored by blocks of rows, so
-/// memory is bounded by a block. What mds, rmds, reweightood and palm have in common.
+/// Mahalanobis distance to the nearest class mean under the covariance that all classes share: fitted and scored by
+/// blocks of rows, so memory is bounded by a block. What mds, rmds, reweightood and palm have in common.
+#include "class_statistics.h"
+#include "column_mean.h"
+#include "nearest_mean.h"
+
+#include <nearfar/error.h>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros_like.h>
-#include <nearfar/error.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
-#include "class_statistics.h"
-#include "column_mean.h"
-#include "nearest_mean.h"
-
 namespace nearfar::common {
 
 class Mahalanobis {
  public:
-  /// `rows(first, count)` gives [count,D] float32 of the N train rows; labels [N] int64. Error(data) for no rows, no labels, or a label
-  /// outside 0..C-1. A class without a row has no mean and no distance (OpenOOD gives NaN there).
+  /// `rows(first, count)` gives [count,D] float32 of the N train rows; labels [N] int64. Error(data) for no rows, no
+  /// labels, or a label outside 0..C-1. A class without a row has no mean and no distance (OpenOOD gives NaN there).
   template <class Rows>
   void fit(Rows&& rows, const at::Tensor& labels, std::int64_t classes, std::int64_t width) {
     if (!labels.defined()) throw Error(ErrorKind::data, "the train images have no labels; class means need them");
     const auto [means, counts] = class_means(rows, labels, classes, width);
-    nearest_ = NearestMean(within_class_covariance(rows, labels, means), means.index_select(0, counts.gt(0).nonzero().squeeze(1)));
+    nearest_ = NearestMean(within_class_covariance(rows, labels, means),
+                           means.index_select(0, counts.gt(0).nonzero().squeeze(1)));
   }
 
   /// All train rows [N,D] as one class, whatever their labels.
@@ -40,8 +42,8 @@ class Mahalanobis {
   NearestMean nearest_;
 };
 
-/// score(block) [n] float64 of features [N,D], a block at a time: [N] float32, kept inside float32's range so that it is finite for finite
-/// features.
+/// score(block) [n] float64 of features [N,D], a block at a time: [N] float32, kept inside float32's range so that it
+/// is finite for finite features.
 template <class Score>
 at::Tensor score_by_blocks(const at::Tensor& features, Score&& score) {
   constexpr std::int64_t kBlock = 4096;  // rows

@@ -1,8 +1,8 @@
 #pragma once
 /// Mahalanobis distance to the nearest of some means under one covariance, as two GEMMs.
-#include <ATen/core/Tensor.h>
-
 #include "whitening.h"
+
+#include <ATen/core/Tensor.h>
 
 namespace nearfar::common {
 
@@ -18,8 +18,9 @@ class NearestMean {
     mean_norms_ = whitened_means_.square().sum(1);
   }
 
-  /// [n,D] float32 -> [n] float64: min over means of |z - m|^2, expanded. The covariance's condition times float64's epsilon is what the
-  /// expansion loses: 1e-9 where the precision's trace is 5e6. In float32 it would lose the third digit.
+  /// [n,D] float32 -> [n] float64: min over means of |z - m|^2, expanded. The covariance's condition times float64's
+  /// epsilon is what the expansion loses: 1e-9 where the precision's trace is 5e6. In float32 it would lose the third
+  /// digit.
   at::Tensor distances(const at::Tensor& features) const {
     const at::Tensor z = features.toType(at::kDouble).sub_(centre_).mm(whitening_);  // [n,R]
     const at::Tensor nearest = z.mm(whitened_means_.t()).mul_(-2).add_(mean_norms_).amin(1);

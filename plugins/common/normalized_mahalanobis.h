@@ -1,8 +1,8 @@
 #pragma once
 /// The scorer of two embedding trainings, ReweightOOD and PALM: mds's formula on the normalised backbone feature.
-#include <nearfar/plugin.h>
-
 #include "mahalanobis.h"
+
+#include <nearfar/plugin.h>
 
 namespace nearfar::common {
 

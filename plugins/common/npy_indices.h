@@ -1,6 +1,6 @@
 #pragma once
-/// A list of row numbers from a .npy file (NEP 1, versions 1.0 to 3.0): one axis, little-endian int64 or int32, C order; nothing else.
-/// std only; safe from any thread.
+/// A list of row numbers from a .npy file (NEP 1, versions 1.0 to 3.0): one axis, little-endian int64 or int32, C
+/// order; nothing else. std only; safe from any thread.
 #include <nearfar/error.h>
 
 #include <bit>
@@ -20,7 +20,8 @@ namespace npy {
 static_assert(std::endian::native == std::endian::little);
 
 [[noreturn]] inline void refuse(const std::string& file, const std::string& what) {
-  throw Error(ErrorKind::data, file + ": " + what + "; expected a .npy file of one axis of int64 ('<i8') or int32 ('<i4') row numbers");
+  throw Error(ErrorKind::data,
+              file + ": " + what + "; expected a .npy file of one axis of int64 ('<i8') or int32 ('<i4') row numbers");
 }
 
 /// What stands after 'key': in a header without blanks.
@@ -34,9 +35,11 @@ inline std::string_view value(const std::string& file, std::string_view header, 
 /// "(123,)" at the start of the text.
 inline std::size_t length(const std::string& file, std::string_view shape) {
   const auto end = shape.find(')');
-  const std::string_view inside = shape.starts_with('(') && end != std::string_view::npos ? shape.substr(1, end - 1) : "";
+  const std::string_view inside =
+      shape.starts_with('(') && end != std::string_view::npos ? shape.substr(1, end - 1) : "";
   const std::string_view digits = inside.substr(0, inside.empty() ? 0 : inside.size() - 1);
-  if (!inside.ends_with(',') || digits.empty() || digits.size() > 12 || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+  if (!inside.ends_with(',') || digits.empty() || digits.size() > 12 ||
+      digits.find_first_not_of("0123456789") != std::string_view::npos) {
     refuse(file, "shape " + std::string(shape.substr(0, end == std::string_view::npos ? 20 : end + 1)));
   }
   return std::stoull(std::string(digits));
@@ -51,12 +54,14 @@ std::vector<std::int64_t> numbers(const std::string& data, std::size_t begin, st
 
 }  // namespace npy
 
-/// The numbers, each 0 ... rows - 1. Error(config) if the file cannot be read, Error(data) naming it for anything it should not hold.
+/// The numbers, each 0 ... rows - 1. Error(config) if the file cannot be read, Error(data) naming it for anything it
+/// should not hold.
 inline std::vector<std::int64_t> read_npy_indices(const std::string& file, std::int64_t rows) {
   std::ifstream stream(file, std::ios::binary);
   const std::string data{std::istreambuf_iterator<char>(stream), {}};
   if (!stream || data.empty())
-    throw Error(ErrorKind::config, file + " is missing, empty or cannot be read; give the path of a .npy file of row numbers");
+    throw Error(ErrorKind::config,
+                file + " is missing, empty or cannot be read; give the path of a .npy file of row numbers");
   const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(data[at])); };
   if (data.size() < 12 || !data.starts_with("\x93NUMPY")) npy::refuse(file, "not a .npy file");
   const std::size_t version = byte(6);
@@ -74,14 +79,15 @@ inline std::vector<std::int64_t> read_npy_indices(const std::string& file, std::
   if (!npy::value(file, header, "fortran_order").starts_with("False")) npy::refuse(file, "Fortran order");
   const std::size_t count = npy::length(file, npy::value(file, header, "shape")), item = type == "'<i8'" ? 8 : 4;
   if (data.size() - start - size != count * item) {
-    npy::refuse(file, std::to_string(data.size() - start - size) + " bytes of data for " + std::to_string(count) + " numbers");
+    npy::refuse(
+        file, std::to_string(data.size() - start - size) + " bytes of data for " + std::to_string(count) + " numbers");
   }
-  const auto indices =
-      item == 8 ? npy::numbers<std::int64_t>(data, start + size, count) : npy::numbers<std::int32_t>(data, start + size, count);
+  const auto indices = item == 8 ? npy::numbers<std::int64_t>(data, start + size, count)
+                                 : npy::numbers<std::int32_t>(data, start + size, count);
   for (std::size_t i = 0; i < count; ++i) {
     if (indices[i] < 0 || indices[i] >= rows) {
-      throw Error(ErrorKind::data, file + ": number " + std::to_string(i) + " is " + std::to_string(indices[i]) + "; expected 0 to " +
-                                       std::to_string(rows - 1) + ", a row of the train set");
+      throw Error(ErrorKind::data, file + ": number " + std::to_string(i) + " is " + std::to_string(indices[i]) +
+                                       "; expected 0 to " + std::to_string(rows - 1) + ", a row of the train set");
     }
   }
   return indices;

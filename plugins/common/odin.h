@@ -1,12 +1,14 @@
 #pragma once
-/// What odin and iodin share: the gradient that shows where an image is least certain, and the softmax of the changed image.
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/zeros_like.h>
+/// What odin and iodin share: the gradient that shows where an image is least certain, and the softmax of the changed
+/// image.
+#include "input_step.h"
+
 #include <nearfar/params.h>
 
-#include <cstdint>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros_like.h>
 
-#include "input_step.h"
+#include <cstdint>
 
 namespace nearfar::common {
 
@@ -19,10 +21,13 @@ constexpr char kOdinSweep[] = "temperature=1,10,100,1000;noise=0.0014,0.0028";
 class Odin {
  public:
   explicit Odin(const Params& params)
-      : temperature_(params.number("temperature")), noise_(params.number("noise")), batch_(static_cast<double>(params.integer("batch"))) {}
+      : temperature_(params.number("temperature")),
+        noise_(params.number("noise")),
+        batch_(static_cast<double>(params.integer("batch"))) {}
 
-  /// Of the mean cross entropy of z / T and the predicted class by the images: [B,channels,height,width]. The mean is over `batch` images
-  /// however many are here, in the reference's order of operations: it decides where float32 gives 0, whose sign is +1.
+  /// Of the mean cross entropy of z / T and the predicted class by the images: [B,channels,height,width]. The mean is
+  /// over `batch` images however many are here, in the reference's order of operations: it decides where float32 gives
+  /// 0, whose sign is +1.
   at::Tensor gradient(NetworkBatch& batch) const {
     const at::Tensor& logits = batch.logits();
     const at::Tensor at_class = at::zeros_like(logits).scatter_(1, logits.argmax(1, true), -1 / batch_);

@@ -1,7 +1,8 @@
 #pragma once
 /// numpy.percentile as numpy 2 has it for float32 arrays: rank, fraction and interpolation in float32.
-#include <ATen/core/Tensor.h>
 #include <nearfar/error.h>
+
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +11,8 @@
 
 namespace nearfar::common {
 
-/// The q-th percentile (0 … 100) of all values, linear interpolation between order statistics. Error(data) without a value.
+/// The q-th percentile (0 … 100) of all values, linear interpolation between order statistics. Error(data) without a
+/// value.
 inline float percentile(const at::Tensor& values, double q) {
   const at::Tensor flat = values.reshape({-1}).contiguous();
   const std::int64_t count = flat.numel();
@@ -18,7 +20,8 @@ inline float percentile(const at::Tensor& values, double q) {
   const float* data = flat.const_data_ptr<float>();
   std::vector<float> sorted(data, data + count);
   const float rank = static_cast<float>(count - 1) * (static_cast<float>(q) / 100.0F);
-  const auto below = std::min(static_cast<std::int64_t>(std::floor(rank)), count - 1), above = std::min(below + 1, count - 1);
+  const auto below = std::min(static_cast<std::int64_t>(std::floor(rank)), count - 1),
+             above = std::min(below + 1, count - 1);
   const auto at = [&](std::int64_t index) {
     std::nth_element(sorted.begin(), sorted.begin() + index, sorted.end());
     return sorted[static_cast<std::size_t>(index)];

@@ -1,6 +1,6 @@
 #pragma once
-/// Python's random.sample(range(n), k) after random.seed(s), to the number: a draw that anybody can repeat with two lines of Python, and
-/// that gives OpenOOD's own picks where it was seeded. std only.
+/// Python's random.sample(range(n), k) after random.seed(s), to the number: a draw that anybody can repeat with two
+/// lines of Python, and that gives OpenOOD's own picks where it was seeded. std only.
 #include <algorithm>
 #include <array>
 #include <bit>

@@ -23,11 +23,15 @@ inline TopShare top_share(const at::Tensor& features, std::int64_t kept) {
   return {values, indices, features.sum(1, true), values.sum(1, true)};
 }
 
-/// exp(all / top) of each row [N,1], for features that are multiplied by it. Two exponents at most: a row without a positive activation
-/// (0 / 0) stays as it is.
-inline at::Tensor share_factor(const TopShare& share) { return share.all.div(share.top).nan_to_num(0, 80, 0).clamp_max(80).exp(); }
+/// exp(all / top) of each row [N,1], for features that are multiplied by it. Two exponents at most: a row without a
+/// positive activation (0 / 0) stays as it is.
+inline at::Tensor share_factor(const TopShare& share) {
+  return share.all.div(share.top).nan_to_num(0, 80, 0).clamp_max(80).exp();
+}
 
 /// features times factors, kept where the head's logits are still finite: exp(80) of huge features is not.
-inline at::Tensor scaled(const at::Tensor& features, const at::Tensor& factors) { return features.mul(factors).clamp_(-1e30, 1e30); }
+inline at::Tensor scaled(const at::Tensor& features, const at::Tensor& factors) {
+  return features.mul(factors).clamp_(-1e30, 1e30);
+}
 
 }  // namespace nearfar::common

@@ -1,6 +1,6 @@
 #pragma once
-/// The Weibull distribution of a tail of large distances, as libMR's fit_high fits it. std only; pure; safe from any thread.
-/// Scheirer et al., Meta-Recognition: The Theory and Practice of Recognition Score Analysis, TPAMI 2011.
+/// The Weibull distribution of a tail of large distances, as libMR's fit_high fits it. std only; pure; safe from any
+/// thread. Scheirer et al., Meta-Recognition: The Theory and Practice of Recognition Score Analysis, TPAMI 2011.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -26,7 +26,8 @@ inline WeibullTail fit_weibull_tail(std::span<const double> tail) {
   std::vector<double> logs(tail.size());  // ln x >= 0
   std::transform(tail.begin(), tail.end(), logs.begin(), [&](double x) { return std::log1p(x - smallest); });
   const auto count = static_cast<double>(logs.size());
-  const double largest = *std::max_element(logs.begin(), logs.end()), mean = std::accumulate(logs.begin(), logs.end(), 0.0) / count;
+  const double largest = *std::max_element(logs.begin(), logs.end()),
+               mean = std::accumulate(logs.begin(), logs.end(), 0.0) / count;
   double powers = 0;                      // sum (x / max x)^k of the last call: at most `count`, no overflow
   const auto slope = [&](double shape) {  // of the likelihood, times a negative number
     double weighted = 0;

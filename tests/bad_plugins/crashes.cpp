@@ -1,7 +1,7 @@
 // Ends its process where the parameter says, as a plugin with a wild pointer does.
-#include <csignal>
-
 #include "common.h"
+
+#include <csignal>
 
 namespace {
 
@@ -30,5 +30,5 @@ class Crashes final : public nearfar::bad::Good {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Crashes, .name = "crashes", .version = "1.0.0", .needs = nearfar::kLogits | nearfar::kMapStatistics,
-                      .params = kParams)
+NEARFAR_POSTPROCESSOR(Crashes, .name = "crashes", .version = "1.0.0",
+                      .needs = nearfar::kLogits | nearfar::kMapStatistics, .params = kParams)

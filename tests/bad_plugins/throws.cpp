@@ -1,9 +1,9 @@
 // Throws what the parameter says, where the parameter says: each kind of exception that a plugin can meet.
+#include "common.h"
+
 #include <c10/util/Exception.h>
 
 #include <stdexcept>
-
-#include "common.h"
 
 namespace {
 
@@ -16,7 +16,8 @@ struct Hidden : std::runtime_error {  // known to this library only
 
 class Throws final : public nearfar::bad::Good {
  public:
-  explicit Throws(const nearfar::Params& params) : Good(params), what_(params.text("what")), call_(params.text("call")) {
+  explicit Throws(const nearfar::Params& params)
+      : Good(params), what_(params.text("what")), call_(params.text("call")) {
     fail_in("create");
   }
   void fit(const nearfar::FitContext&) override { fail_in("fit"); }

@@ -26,4 +26,5 @@ class WrongShape final : public nearfar::bad::Good {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(WrongShape, .name = "wrong-shape", .version = "1.0.0", .needs = nearfar::kLogits, .params = kParams)
+NEARFAR_POSTPROCESSOR(WrongShape, .name = "wrong-shape", .version = "1.0.0", .needs = nearfar::kLogits,
+                      .params = kParams)

@@ -16,8 +16,8 @@ TEST(Error, HasTheExitCodeOfItsKind) {
 }
 
 TEST(Error, KindNamesReadBack) {
-  for (const ErrorKind kind : {ErrorKind::interrupted, ErrorKind::internal, ErrorKind::config, ErrorKind::nothing, ErrorKind::data,
-                               ErrorKind::plugin, ErrorKind::store})
+  for (const ErrorKind kind : {ErrorKind::interrupted, ErrorKind::internal, ErrorKind::config, ErrorKind::nothing,
+                               ErrorKind::data, ErrorKind::plugin, ErrorKind::store})
     EXPECT_EQ(kind_from_name(kind_name(kind)), kind);
   EXPECT_EQ(kind_from_name("no such kind"), ErrorKind::internal);
 }

@@ -1,8 +1,8 @@
 #include "base/files.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
+
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {

@@ -1,9 +1,9 @@
 #include "base/hash.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "base/files.h"
+
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {

@@ -1,10 +1,10 @@
 #include "base/npy.h"
 
+#include "base/error.h"
+
 #include <gtest/gtest.h>
 
 #include <array>
-
-#include "base/error.h"
 
 namespace nearfar {
 namespace {
@@ -58,22 +58,30 @@ TEST_F(Npy, EmptyArraysAreArrays) {
 
 TEST_F(Npy, RefusesWhatItDoesNotKnow) {
   const std::string four(4, '\0');
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", four)).find("Fortran"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", four)).find("'>f4'"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", four)).find("'|O'"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", four)).find("structured"), std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", four)).find("4 bytes of data, its shape needs 8"),
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", four)).find("Fortran"),
             std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", four)).find("too large"),
+  EXPECT_NE(refusal(npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", four)).find("'>f4'"),
             std::string::npos);
-  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", four)).find("malformed"), std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", four)).find("'|O'"),
+            std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", four)).find("structured"),
+            std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", four))
+                .find("4 bytes of data, its shape needs 8"),
+            std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", four))
+                .find("too large"),
+            std::string::npos);
+  EXPECT_NE(refusal(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", four)).find("malformed"),
+            std::string::npos);
   EXPECT_NE(refusal("PK\x03\x04 not an array at all").find("magic"), std::string::npos);
   EXPECT_NE(refusal("").find("magic"), std::string::npos);
 }
 
 TEST_F(Npy, EveryTruncationIsRefused) {
   const std::string whole = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", std::string(12, '\1'));
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_NE(refusal(whole.substr(0, length)), "accepted") << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_NE(refusal(whole.substr(0, length)), "accepted") << length;
 }
 
 TEST_F(Npy, WritesRowByRow) {

@@ -26,7 +26,8 @@ TEST(Text, NumbersReadBackAndAreShort) {
   EXPECT_EQ(number_text(50), "50");
   EXPECT_EQ(number_text(1e-6), "1e-06");
   EXPECT_EQ(number_text(-std::numeric_limits<double>::infinity()), "-inf");
-  for (const double value : {1.0 / 3.0, 5e-324, 1.7976931348623157e308}) EXPECT_EQ(std::strtod(number_text(value).c_str(), nullptr), value);
+  for (const double value : {1.0 / 3.0, 5e-324, 1.7976931348623157e308})
+    EXPECT_EQ(std::strtod(number_text(value).c_str(), nullptr), value);
 }
 
 TEST(Text, PluginKeyAcceptsOpenOodsSpelling) { EXPECT_EQ(plugin_key("temp_scaling"), "temp-scaling"); }

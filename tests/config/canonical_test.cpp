@@ -1,6 +1,5 @@
-#include "config_files.h"
-
 #include "base/hash.h"
+#include "config_files.h"
 
 #include <algorithm>
 
@@ -10,11 +9,12 @@ namespace {
 using CanonicalTest = testing::ConfigFiles;
 
 TEST_F(CanonicalTest, DoesNotDependOnKeyOrderOrTheSplitOverFiles) {
-  const Experiment one =
-      load("name = 'n'\nbenchmark = 'smoke'\nlosses = ['ce', 'supcon']\nseeds = [0, 1]\n[train]\nlr = 1.0\nepochs = 2\n[loss.ce]\nx = 1\n");
+  const Experiment one = load(
+      "name = 'n'\nbenchmark = 'smoke'\nlosses = ['ce', 'supcon']\nseeds = [0, 1]\n[train]\nlr = 1.0\nepochs = "
+      "2\n[loss.ce]\nx = 1\n");
   write("base.toml", "losses = ['supcon', 'ce']\n[loss.ce]\nx = 1.0\n[train]\nepochs = 2\nlr = 5\n");
-  const Experiment split =
-      load("extends = 'base.toml'\nbenchmark = 'smoke'\nname = 'n'\n[sweep.replicates]\nseed = [1, 0]\n", {"train.lr=1"});
+  const Experiment split = load(
+      "extends = 'base.toml'\nbenchmark = 'smoke'\nname = 'n'\n[sweep.replicates]\nseed = [1, 0]\n", {"train.lr=1"});
   EXPECT_EQ(one.canonical, split.canonical);
   EXPECT_EQ(one.hash, split.hash);
   EXPECT_EQ(one.hash, sha256(one.canonical));
@@ -23,8 +23,9 @@ TEST_F(CanonicalTest, DoesNotDependOnKeyOrderOrTheSplitOverFiles) {
 TEST_F(CanonicalTest, LeavesOutPathsAndHowItIsRun) {
   const std::string base = "name = 'n'\nbenchmark = 'smoke'\n";
   const Experiment plain = load(base);
-  const Experiment moved = load(base, {"data.root=/d", "out=/o", "run.jobs=3", "run.threads=2", "run.timeout_seconds=9", "device=cuda",
-                                       "benchmark=/elsewhere/smoke.toml", "train.checkpoint_every_epochs=7"});
+  const Experiment moved =
+      load(base, {"data.root=/d", "out=/o", "run.jobs=3", "run.threads=2", "run.timeout_seconds=9", "device=cuda",
+                  "benchmark=/elsewhere/smoke.toml", "train.checkpoint_every_epochs=7"});
   EXPECT_EQ(plain.canonical, moved.canonical);
 }
 
@@ -58,7 +59,8 @@ TEST_F(CanonicalTest, ChangesWithWhateverChangesAResult) {
 
 TEST_F(CanonicalTest, IsSortedJsonWithDefaultsFilledIn) {
   EXPECT_EQ(
-      load("name = 'n'\nbenchmark = 'smoke'\npostprocessors = ['knn']\n[postprocessor.knn]\nk = 5\n[postprocessor.other]\nz = 1\n")
+      load("name = 'n'\nbenchmark = 'smoke'\npostprocessors = ['knn']\n[postprocessor.knn]\nk = "
+           "5\n[postprocessor.other]\nz = 1\n")
           .canonical,
       R"({"benchmark":"smoke","data":{"allow_count_mismatch":false,"limit":0,"on_unreadable":"fail"},"deterministic":true,"dtype":"float32","losses":{},)"
       R"("model":{"from":[],"name":"resnet8"},"name":"n","postprocessors":{"knn":{"params":{"k":5}}},"protocols":["ood"],)"

@@ -39,7 +39,8 @@ class ConfigFiles : public ::testing::Test {
   }
   std::string without_folder(std::string text) const {
     const std::string prefix = folder_.path().string() + "/";
-    for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) text.erase(at, prefix.size());
+    for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix))
+      text.erase(at, prefix.size());
     return text;
   }
   TempDir folder_;

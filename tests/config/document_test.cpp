@@ -91,8 +91,9 @@ TEST_F(DocumentTest, RefusesACycleAndShowsIt) {
 
 TEST_F(DocumentTest, SaysWhoExtendsAMissingFile) {
   const auto file = write("a.toml", "\nextends = 'gone.toml'\n");
-  EXPECT_EQ(without_folder(message_of([&] { read_composed(file); })),
-            "a.toml:2:11: `extends` names 'gone.toml', which is not a file; paths are relative to the file that names them");
+  EXPECT_EQ(
+      without_folder(message_of([&] { read_composed(file); })),
+      "a.toml:2:11: `extends` names 'gone.toml', which is not a file; paths are relative to the file that names them");
 }
 
 TEST_F(DocumentTest, AMissingFileIsADataError) {

@@ -102,7 +102,8 @@ TEST_F(ExperimentTest, ModelsMadeElsewhereStandInForTraining) {
   EXPECT_EQ(e.models[0].training, "unknown");
   EXPECT_TRUE(e.losses.empty());
   const Experiment two = load(
-      "benchmark = 'smoke'\n[[model]]\ncheckpoint = 'a.pth'\nname = 'resnet50'\ntraining = 'Log_Norm'\nseed = 3\n[[model]]\ncheckpoint = "
+      "benchmark = 'smoke'\n[[model]]\ncheckpoint = 'a.pth'\nname = 'resnet50'\ntraining = 'Log_Norm'\nseed = "
+      "3\n[[model]]\ncheckpoint = "
       "'b'\n");
   ASSERT_EQ(two.models.size(), 2u);
   EXPECT_EQ(two.models[0].checkpoint, "a.pth");
@@ -124,7 +125,8 @@ TEST_F(ExperimentTest, RefusesModelsThatSayTooMuchOrTooLittle) {
 
 TEST_F(ExperimentTest, TuningIsForAllOrForOnePostprocessor) {
   const Experiment e = load(
-      "benchmark = 'smoke'\npostprocessors = ['msp', 'knn', 'mds']\ntune = 'openood'\n[postprocessor.knn]\ntune = { k = [5, 50] }\n"
+      "benchmark = 'smoke'\npostprocessors = ['msp', 'knn', 'mds']\ntune = 'openood'\n[postprocessor.knn]\ntune = { k "
+      "= [5, 50] }\n"
       "[postprocessor.mds]\ntune = 'none'\n");
   EXPECT_EQ(e.postprocessors[0].tune.mode, TuneChoice::Mode::openood);
   EXPECT_EQ(e.postprocessors[1].tune.mode, TuneChoice::Mode::grid);
@@ -144,7 +146,8 @@ TEST_F(ExperimentTest, RefusesUnknownKeysWithPlaceAndSuggestion) {
             "experiment.toml:2:1: unknown key 'postprocesors' at the top level; did you mean 'postprocessors'?");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[loss.ce.train]\nbatchsize = 3\n"),
             "experiment.toml:3:1: unknown key 'batchsize' in [loss.ce.train]; did you mean 'batch_size'?");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\n[run]\nzzzzzzzzz = 3\n"), "experiment.toml:3:1: unknown key 'zzzzzzzzz' in [run]");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[run]\nzzzzzzzzz = 3\n"),
+            "experiment.toml:3:1: unknown key 'zzzzzzzzz' in [run]");
 }
 
 TEST_F(ExperimentTest, AnErrorInAnExtendedFileNamesThatFile) {
@@ -158,15 +161,17 @@ TEST_F(ExperimentTest, RefusesWrongTypes) {
             "experiment.toml:3:6: 'lr' in [train] takes a number, found text 'high'");
   EXPECT_EQ(refusal("benchmark = 3\n"), "experiment.toml:1:13: 'benchmark' takes text in quotes, found integer 3");
   EXPECT_EQ(refusal("benchmark = 'smoke'\ntrain = 1\n"), "experiment.toml:2:9: 'train' takes a table, found integer 1");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = [1]\n"), "experiment.toml:2:11: 'losses' takes text in quotes, found integer 1");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = [1]\n"),
+            "experiment.toml:2:11: 'losses' takes text in quotes, found integer 1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nepochs = 1.5\n"),
             "experiment.toml:3:10: 'epochs' in [train] takes an integer from 1 to 1000000, found number 1.5");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nflip = 1\n"),
             "experiment.toml:3:8: 'flip' in [train] takes true or false, found integer 1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[postprocessor]\nknn = 5\n"),
             "experiment.toml:3:7: [postprocessor.knn] is a table of parameters, found an integer");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\n[postprocessor.knn]\nk = [5]\n"),
-            "experiment.toml:3:5: 'k' in [postprocessor.knn]: a parameter is a boolean, a number or text, found a list");
+  EXPECT_EQ(
+      refusal("benchmark = 'smoke'\n[postprocessor.knn]\nk = [5]\n"),
+      "experiment.toml:3:5: 'k' in [postprocessor.knn]: a parameter is a boolean, a number or text, found a list");
 }
 
 TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
@@ -185,8 +190,10 @@ TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
 }
 
 TEST_F(ExperimentTest, RefusesDuplicatesAndEmptyLists) {
-  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = ['a_b', 'a-b']\n"), "experiment.toml:2:18: 'a-b' stands twice in 'losses'");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = []\n"), "experiment.toml:2:9: 'seeds' is empty; give at least one, like seeds = [0]");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = ['a_b', 'a-b']\n"),
+            "experiment.toml:2:18: 'a-b' stands twice in 'losses'");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = []\n"),
+            "experiment.toml:2:9: 'seeds' is empty; give at least one, like seeds = [0]");
   EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = [1, 1]\n"), "experiment.toml:2:9: a seed stands twice in 'seeds'");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[loss.a_b]\n[loss.a-b]\n").substr(0, 15), "experiment.toml");
 }

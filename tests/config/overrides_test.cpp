@@ -23,7 +23,8 @@ TEST_F(OverridesTest, SetTypedValues) {
 TEST_F(OverridesTest, TheLastOneWins) { EXPECT_EQ(load(kBase, {"train.lr=1", "train.lr=2"}).train.learning_rate, 2); }
 
 TEST_F(OverridesTest, CommasSeparateElementsOfListKeys) {
-  const Experiment e = load(kBase, {"seeds=0,1,2", "losses=ce,supcon", "postprocessors=[msp, temp_scaling]", "protocols=fsood"});
+  const Experiment e =
+      load(kBase, {"seeds=0,1,2", "losses=ce,supcon", "postprocessors=[msp, temp_scaling]", "protocols=fsood"});
   EXPECT_EQ(e.seeds, (std::vector<std::int64_t>{0, 1, 2}));
   ASSERT_EQ(e.losses.size(), 2U);
   EXPECT_EQ(e.losses[1].name, "supcon");
@@ -48,13 +49,17 @@ TEST_F(OverridesTest, TildeRemovesAndRefusesWhatIsNotThere) {
   EXPECT_EQ(load(kBase, {"~train.lr"}).train.learning_rate, TrainRecipe{}.learning_rate);
   EXPECT_TRUE(load(kBase, {"~losses"}).losses.empty());
   EXPECT_EQ(load("benchmark = 'smoke'\nseeds = [5]\n", {"~seeds"}).seeds, std::vector<std::int64_t>{0});
-  EXPECT_EQ(refusal(kBase, {"~train.lrr"}), "override '~train.lrr': there is no 'train.lrr' to remove; did you mean 'lr'?");
+  EXPECT_EQ(refusal(kBase, {"~train.lrr"}),
+            "override '~train.lrr': there is no 'train.lrr' to remove; did you mean 'lr'?");
 }
 
 TEST_F(OverridesTest, ErrorsQuoteTheArgument) {
-  EXPECT_EQ(refusal(kBase, {"train.lrr=1"}), "override 'train.lrr=1': unknown key 'lrr' in [train]; did you mean 'lr'?");
-  EXPECT_EQ(refusal(kBase, {"train.lr=fast"}), "override 'train.lr=fast': 'lr' in [train] takes a number, found text 'fast'");
-  EXPECT_EQ(refusal(kBase, {"train=1"}), "override 'train=1': 'train' is a table; name one of its keys, like train.KEY=value");
+  EXPECT_EQ(refusal(kBase, {"train.lrr=1"}),
+            "override 'train.lrr=1': unknown key 'lrr' in [train]; did you mean 'lr'?");
+  EXPECT_EQ(refusal(kBase, {"train.lr=fast"}),
+            "override 'train.lr=fast': 'lr' in [train] takes a number, found text 'fast'");
+  EXPECT_EQ(refusal(kBase, {"train=1"}),
+            "override 'train=1': 'train' is a table; name one of its keys, like train.KEY=value");
   EXPECT_EQ(refusal(kBase, {"device.x=1"}), "override 'device.x=1': 'device' takes text in quotes, found a table");
 }
 

@@ -28,11 +28,12 @@ class CheckTest : public MadeImages {
 
 TEST_F(CheckTest, FindsNothingWhereNothingIsWrong) {
   std::int64_t last = 0;
-  const DataCheck result = check_data(made_benchmark(10, 4, 3, 2), options_, [&](std::int64_t done, std::int64_t total) {
-    EXPECT_EQ(total, 19);
-    EXPECT_GT(done, last);
-    last = done;
-  });
+  const DataCheck result =
+      check_data(made_benchmark(10, 4, 3, 2), options_, [&](std::int64_t done, std::int64_t total) {
+        EXPECT_EQ(total, 19);
+        EXPECT_GT(done, last);
+        last = done;
+      });
   EXPECT_EQ(last, 19);
   EXPECT_TRUE(result.ok) << check_text(result);
   EXPECT_EQ(result.first_problem, "");

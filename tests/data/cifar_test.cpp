@@ -23,7 +23,8 @@ TEST_F(CifarTest, PlanesBecomeInterleavedPixels) {
   ASSERT_EQ(images.pixels.size(), 3072U);
   EXPECT_EQ(images.labels, std::vector<std::int64_t>{7});
   // Pixel 0 is (0, 1, 2), pixel 1 is (1, 1, 2), pixel 33 = row 1, column 1 is (33, 1, 2).
-  EXPECT_EQ(std::vector<std::uint8_t>(images.pixels.begin(), images.pixels.begin() + 6), (std::vector<std::uint8_t>{0, 1, 2, 1, 1, 2}));
+  EXPECT_EQ(std::vector<std::uint8_t>(images.pixels.begin(), images.pixels.begin() + 6),
+            (std::vector<std::uint8_t>{0, 1, 2, 1, 1, 2}));
   EXPECT_EQ(images.pixels[99], 33);
 }
 
@@ -45,8 +46,10 @@ TEST_F(CifarTest, RefusesOtherSizesAndMissingFiles) {
     const auto file = write("b.bin", content);
     return refusal(ErrorKind::data, [&] { read_cifar({file}, label_bytes, "fetch it again"); });
   };
-  EXPECT_EQ(read(record("\x01") + "x", 1), "b.bin: has 3074 bytes; a CIFAR batch with 1 label byte has a multiple of 3073; fetch it again");
-  EXPECT_EQ(read(record("\x01"), 2), "b.bin: has 3073 bytes; a CIFAR batch with 2 label bytes has a multiple of 3074; fetch it again");
+  EXPECT_EQ(read(record("\x01") + "x", 1),
+            "b.bin: has 3074 bytes; a CIFAR batch with 1 label byte has a multiple of 3073; fetch it again");
+  EXPECT_EQ(read(record("\x01"), 2),
+            "b.bin: has 3073 bytes; a CIFAR batch with 2 label bytes has a multiple of 3074; fetch it again");
   EXPECT_EQ(read("", 1), "b.bin: has 0 bytes; a CIFAR batch with 1 label byte has a multiple of 3073; fetch it again");
   EXPECT_EQ(refusal(ErrorKind::data, [&] { read_cifar({folder_.path() / "gone.bin"}, 1, "fetch it again"); }),
             "gone.bin: there is no such file; fetch it again");

@@ -10,8 +10,8 @@ namespace fs = std::filesystem;
 class ClassFoldersTest : public testing::DataFiles {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"top/cat/2.png", "top/cat/1.JPEG", "top/cat/more/3.jpg", "top/ape/x.webp", "top/ape/y.Jpeg", "top/ape/notes.txt"}) {
+    for (const char* name : {"top/cat/2.png", "top/cat/1.JPEG", "top/cat/more/3.jpg", "top/ape/x.webp",
+                             "top/ape/y.Jpeg", "top/ape/notes.txt"}) {
       write(name, "x");
     }
   }
@@ -23,18 +23,20 @@ class ClassFoldersTest : public testing::DataFiles {
   }
   static std::vector<std::string> lines(const ImageList& list) {
     std::vector<std::string> result;
-    for (std::int64_t i = 0; i < list.count(); ++i) result.push_back(std::string(list.path(i)) + " " + std::to_string(list.label(i)));
+    for (std::int64_t i = 0; i < list.count(); ++i)
+      result.push_back(std::string(list.path(i)) + " " + std::to_string(list.label(i)));
     return result;
   }
 };
 
 TEST_F(ClassFoldersTest, AreSortedByNameAndNumbered) {
-  EXPECT_EQ(lines(list()), (std::vector<std::string>{"ape/x.webp 0", "ape/y.Jpeg 0", "cat/1.JPEG 1", "cat/2.png 1", "cat/more/3.jpg 1"}));
+  EXPECT_EQ(lines(list()), (std::vector<std::string>{"ape/x.webp 0", "ape/y.Jpeg 0", "cat/1.JPEG 1", "cat/2.png 1",
+                                                     "cat/more/3.jpg 1"}));
 }
 
 TEST_F(ClassFoldersTest, NamedClassesGiveTheOrder) {
-  EXPECT_EQ(lines(list({"cat", "ape"})),
-            (std::vector<std::string>{"cat/1.JPEG 0", "cat/2.png 0", "cat/more/3.jpg 0", "ape/x.webp 1", "ape/y.Jpeg 1"}));
+  EXPECT_EQ(lines(list({"cat", "ape"})), (std::vector<std::string>{"cat/1.JPEG 0", "cat/2.png 0", "cat/more/3.jpg 0",
+                                                                   "ape/x.webp 1", "ape/y.Jpeg 1"}));
   EXPECT_EQ(list({"cat"}).count(), 3);
 }
 
@@ -46,7 +48,8 @@ TEST_F(ClassFoldersTest, FilesBesideThemHaveNoClass) {
   EXPECT_EQ(list({"cat"}).count(), 3);
   write("flat/b.png", "x");
   write("flat/a.png", "x");
-  EXPECT_EQ(lines(list_class_folders(folder_.path() / "flat", {}, false)), (std::vector<std::string>{"a.png -1", "b.png -1"}));
+  EXPECT_EQ(lines(list_class_folders(folder_.path() / "flat", {}, false)),
+            (std::vector<std::string>{"a.png -1", "b.png -1"}));
 }
 
 TEST_F(ClassFoldersTest, RefusesMissingAndEmptyOnes) {

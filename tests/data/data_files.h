@@ -16,14 +16,17 @@
 namespace nearfar::testing {
 
 inline std::string big_endian(std::uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
 }
 
 /// An IDX file of images with the header's numbers as given and `data` after it.
 inline std::string idx_images(std::uint32_t count, std::uint32_t height, std::uint32_t width, const std::string& data) {
   return big_endian(0x803) + big_endian(count) + big_endian(height) + big_endian(width) + data;
 }
-inline std::string idx_labels(std::uint32_t count, const std::string& data) { return big_endian(0x801) + big_endian(count) + data; }
+inline std::string idx_labels(std::uint32_t count, const std::string& data) {
+  return big_endian(0x801) + big_endian(count) + data;
+}
 
 /// 0, 1, 2, … as bytes.
 inline std::string counting(std::size_t size) {
@@ -55,7 +58,8 @@ class DataFiles : public ::testing::Test {
       EXPECT_EQ(error.kind(), kind);
       std::string text = error.what();
       const std::string prefix = folder_.path().string() + "/";
-      for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) text.erase(at, prefix.size());
+      for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix))
+        text.erase(at, prefix.size());
       return text;
     }
     ADD_FAILURE() << "nothing was thrown";

@@ -49,7 +49,8 @@ TEST(Shapes, GratingsOfLabelZeroVaryAcrossAndNotAlong) {
 }
 
 TEST(Shapes, ChannelsAreInterleaved) {
-  // The channels of a pixel differ by noise alone (at most 40 on each side); as planes, neighbours would belong to one wave.
+  // The channels of a pixel differ by noise alone (at most 40 on each side); as planes, neighbours would belong to one
+  // wave.
   const SourceImages images = make_shapes("blobs", 4, 1, 4, 3, 16, 16);
   for (std::size_t pixel = 0; pixel < 256; ++pixel) {
     EXPECT_LE(std::abs(int{images.pixels[3 * pixel]} - int{images.pixels[3 * pixel + 2]}), 81);

@@ -34,9 +34,10 @@ TEST_F(IdxTest, RefusesAFileTruncatedAnywhere) {
   for (std::size_t size = 0; size < kImages.size(); ++size) {
     const auto file = write("i", std::string_view(kImages).substr(0, size));
     const std::string message = refusal(ErrorKind::data, [&] { read_idx(file, labels, kFix); });
-    EXPECT_EQ(message,
-              size < 16 ? "i: truncated: " + std::to_string(size) + " bytes found, an IDX header has 16; install it again"
-                        : "i: truncated: " + std::to_string(size) + " bytes found, 28 expected by its header (2 items); install it again");
+    EXPECT_EQ(message, size < 16 ? "i: truncated: " + std::to_string(size) +
+                                       " bytes found, an IDX header has 16; install it again"
+                                 : "i: truncated: " + std::to_string(size) +
+                                       " bytes found, 28 expected by its header (2 items); install it again");
   }
 }
 
@@ -92,7 +93,8 @@ TEST_F(IdxTest, RefusesMoreThanTheHeaderPromises) {
 
 TEST_F(IdxTest, RefusesDifferentNumbersOfImagesAndLabels) {
   const auto images = write("i", kImages), labels = write("l", idx_labels(3, "abc"));
-  EXPECT_EQ(refusal(ErrorKind::data, [&] { read_idx(images, labels, kFix); }), "l: has 3 labels, but i has 2 images; install it again");
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { read_idx(images, labels, kFix); }),
+            "l: has 3 labels, but i has 2 images; install it again");
 }
 
 TEST_F(IdxTest, NamesAMissingFile) {

@@ -24,7 +24,8 @@ TEST_F(ImageListTest, SplitsAtTheFirstSpace) {
 }
 
 TEST_F(ImageListTest, BlanksAtTheEndCrlfAndAMissingLastNewlineAreFine) {
-  for (const char* text : {"a.png 3 \nb.png 0 \n", "a.png 3\r\nb.png 0\r\n", "a.png 3\nb.png 0", "a.png  3\t\nb.png 0\n\n \n"}) {
+  for (const char* text :
+       {"a.png 3 \nb.png 0 \n", "a.png 3\r\nb.png 0\r\n", "a.png 3\nb.png 0", "a.png  3\t\nb.png 0\n\n \n"}) {
     const ImageList list = parse_image_list(text, "l.txt");
     ASSERT_EQ(list.count(), 2) << text;
     EXPECT_EQ(list.path(1), "b.png");
@@ -35,7 +36,9 @@ TEST_F(ImageListTest, BlanksAtTheEndCrlfAndAMissingLastNewlineAreFine) {
 
 TEST_F(ImageListTest, OfADictClassLabelCounts) {
   const ImageList list = parse_image_list(
-      "a.png { \"group_label\": 0 ,\"class_label\": 7 }\nb.png {'class_label':8,'group_label':1,}\nc.png {\"class_label\": -1}\n", "l.txt");
+      "a.png { \"group_label\": 0 ,\"class_label\": 7 }\nb.png {'class_label':8,'group_label':1,}\nc.png "
+      "{\"class_label\": -1}\n",
+      "l.txt");
   EXPECT_EQ(list.label(0), 7);
   EXPECT_EQ(list.label(1), 8);
   EXPECT_EQ(list.label(2), -1);
@@ -51,9 +54,11 @@ TEST_F(ImageListTest, PathsNeedNoSuffixAndMayHaveAnyOtherByte) {
 TEST_F(ImageListTest, RefusesPathsThatLeaveTheFolder) {
   EXPECT_EQ(refused("a.png 0\n../../etc/passwd 1\n"),
             "l.txt:2: the path '../../etc/passwd' climbs with '..', a path beneath the data folder expected");
-  EXPECT_EQ(refused("a/../../b 0\n"), "l.txt:1: the path 'a/../../b' climbs with '..', a path beneath the data folder expected");
+  EXPECT_EQ(refused("a/../../b 0\n"),
+            "l.txt:1: the path 'a/../../b' climbs with '..', a path beneath the data folder expected");
   EXPECT_EQ(refused("a/.. 0\n"), "l.txt:1: the path 'a/..' climbs with '..', a path beneath the data folder expected");
-  EXPECT_EQ(refused("/etc/passwd 0\n"), "l.txt:1: the path '/etc/passwd' is absolute, a path beneath the data folder expected");
+  EXPECT_EQ(refused("/etc/passwd 0\n"),
+            "l.txt:1: the path '/etc/passwd' is absolute, a path beneath the data folder expected");
 }
 
 TEST_F(ImageListTest, RefusesNulAndEmptyPaths) {
@@ -68,7 +73,8 @@ TEST_F(ImageListTest, RefusesBlankLinesInside) {
 }
 
 TEST_F(ImageListTest, RefusesEmptyLists) {
-  for (const char* text : {"", "\n", " \r\n\n"}) EXPECT_EQ(refused(text), "l.txt: is empty; lines 'PATH LABEL' expected");
+  for (const char* text : {"", "\n", " \r\n\n"})
+    EXPECT_EQ(refused(text), "l.txt: is empty; lines 'PATH LABEL' expected");
 }
 
 TEST_F(ImageListTest, RefusesLinesWithoutALabel) {
@@ -79,10 +85,11 @@ TEST_F(ImageListTest, RefusesLinesWithoutALabel) {
 
 TEST_F(ImageListTest, RefusesLabelsThatAreNoIntegers) {
   EXPECT_EQ(refused("my cat.png 3\n"),
-            "l.txt:1: 'my' has the label 'cat.png 3', an integer or a dict with 'class_label' expected after the first space");
-  for (const char* label :
-       {"3.0", "1e3", "0x10", "3 4", "cat", "--1", "+-1", "{}", "{\"group_label\": 0}", "{\"class_label\": x}", "{3}",
-        "{\"class_label\" 3}", "{\"class_label\": 3", "__import__('os').system('id')", "{'class_label': 1 2}", "{'class_label"}) {
+            "l.txt:1: 'my' has the label 'cat.png 3', an integer or a dict with 'class_label' expected after the first "
+            "space");
+  for (const char* label : {"3.0", "1e3", "0x10", "3 4", "cat", "--1", "+-1", "{}", "{\"group_label\": 0}",
+                            "{\"class_label\": x}", "{3}", "{\"class_label\" 3}", "{\"class_label\": 3",
+                            "__import__('os').system('id')", "{'class_label': 1 2}", "{'class_label"}) {
     EXPECT_EQ(refused(std::string("a.png ") + label + "\n").find("l.txt:1: 'a.png' has the label '"), 0U) << label;
   }
 }
@@ -116,7 +123,8 @@ TEST_F(ImageListTest, RefusesBinaryGarbageWithAPrintableMessage) {
 
 TEST_F(ImageListTest, ReadsRegularFilesOnly) {
   EXPECT_EQ(read_image_list(write("l.txt", "a.png 0\n")).count(), 1);
-  EXPECT_EQ(refusal(ErrorKind::data, [&] { read_image_list(folder_.path() / "gone.txt"); }), "gone.txt: there is no such file");
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { read_image_list(folder_.path() / "gone.txt"); }),
+            "gone.txt: there is no such file");
   std::filesystem::create_directory(folder_.path() / "d");
   EXPECT_EQ(refusal(ErrorKind::data, [&] { read_image_list(folder_.path() / "d"); }), "d: is not a regular file");
   refusal(ErrorKind::data, [&] { read_image_list("/dev/zero"); });
@@ -138,7 +146,8 @@ TEST_F(ImageListTest, ALongListTakesItsTextAndTwelveBytesALine) {
   text.reserve(std::size_t{64} * kLines);
   for (std::int64_t i = 0; i < kLines; ++i) {
     const std::string id = std::to_string(10'000'000 + i % 1000);
-    text += "imagenet_1k/train/n" + id + "/n" + id + "_" + std::to_string(i) + ".JPEG " + std::to_string(i % 1000) + "\n";
+    text +=
+        "imagenet_1k/train/n" + id + "/n" + id + "_" + std::to_string(i) + ".JPEG " + std::to_string(i % 1000) + "\n";
   }
   const std::size_t bytes = text.size();
   rusage before{}, after{};

@@ -10,7 +10,8 @@ namespace {
 
 using namespace testing;
 
-/// Twelve images of 1 x 2 pixels, image i = {i, 100 + i}; labels 0 1 2 3 in turn. Classes 2 and 0 are ID, in that order.
+/// Twelve images of 1 x 2 pixels, image i = {i, 100 + i}; labels 0 1 2 3 in turn. Classes 2 and 0 are ID, in that
+/// order.
 constexpr const char* kBenchmark = R"(name = "b"
 classes = ["two", "zero"]
 [image]
@@ -115,7 +116,8 @@ TEST_F(ImageSetTest, ALimitTakesTheClassesInEqualParts) {
 TEST_F(ImageSetTest, AnotherCountIsRefusedUnlessAllowed) {
   benchmark_.sets[3].count = 7;
   EXPECT_EQ(refusal(ErrorKind::data, [&] { load_set(benchmark_, "near/x"); }),
-            "set 'near/x' of benchmark 'b' has 6 images, 7 expected (b.toml:35:1); the files are not the ones the benchmark was made for; "
+            "set 'near/x' of benchmark 'b' has 6 images, 7 expected (b.toml:35:1); the files are not the ones the "
+            "benchmark was made for; "
             "get those, or "
             "set data.allow_count_mismatch=true, which every result will then say");
   LoadOptions options;
@@ -150,14 +152,14 @@ TEST_F(ImageSetTest, CifarBatchesHaveTheBenchmarksLabelsOrAreRefused) {
   };
   write("files/train.bin", batch({1, 0}));
   write("files/test.bin", batch({2}));
-  const Benchmark cifar =
-      load_benchmark(write("c.toml",
-                           "class_count = 2\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n"
-                           "[root.r]\nfolder = 'files'\n[source.a]\ntype = 'cifar-binary'\nfiles = ['train.bin']\n"
-                           "[source.b]\ntype = 'cifar-binary'\nfiles = ['test.bin']\n"
-                           "[[set]]\nname = 'train'\nsource = 'a'\ncount = 2\n[[set]]\nname = 'test'\nsource = 'b'\ncount = 1\n")
-                         .string(),
-                     {});
+  const Benchmark cifar = load_benchmark(
+      write("c.toml",
+            "class_count = 2\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nmean = [0, 0, 0]\nstd = [1, 1, 1]\n"
+            "[root.r]\nfolder = 'files'\n[source.a]\ntype = 'cifar-binary'\nfiles = ['train.bin']\n"
+            "[source.b]\ntype = 'cifar-binary'\nfiles = ['test.bin']\n"
+            "[[set]]\nname = 'train'\nsource = 'a'\ncount = 2\n[[set]]\nname = 'test'\nsource = 'b'\ncount = 1\n")
+          .string(),
+      {});
   const ImageSet train = load_set(cifar, "train");
   EXPECT_EQ(train.labels, (std::vector<std::int64_t>{1, 0}));
   EXPECT_EQ(train.channels, 3);
@@ -207,7 +209,8 @@ TEST_F(ImageSetTest, DataRootIsTheOnlyPlaceLookedAtWhereItIsGiven) {
   LoadOptions options;
   options.data_root = folder_.path() / "gone";
   EXPECT_EQ(refusal(ErrorKind::data, [&] { load_set(benchmark_, "train", options); }),
-            "the data folder 'r' of benchmark 'b' (b.toml:8:7) is missing; looked for: gone/r; fetch the files again, or set data.root (or "
+            "the data folder 'r' of benchmark 'b' (b.toml:8:7) is missing; looked for: gone/r; fetch the files again, "
+            "or set data.root (or "
             "NEARFAR_DATA) to a "
             "folder that contains 'r'");
 }

@@ -196,7 +196,8 @@ double peak_memory() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-// 1,500 and then 15,000 images of 224 x 224 x 3 would be 215 MiB and 2.1 GiB as a whole; the files are a few that the lists repeat.
+// 1,500 and then 15,000 images of 224 x 224 x 3 would be 215 MiB and 2.1 GiB as a whole; the files are a few that the
+// lists repeat.
 TEST_F(ImageStreamTest, MemoryDoesNotGrowWithTheList) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "sanitizers keep freed memory";

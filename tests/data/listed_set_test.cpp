@@ -50,14 +50,17 @@ class ListedSetTest : public testing::DataFiles {
   void SetUp() override {
     unsetenv("NEARFAR_DATA");
     unsetenv("NEARFAR_PACKED");
-    for (int i = 0; i < 8; ++i) write("data/pictures/a/" + std::to_string(i) + ".png", std::string(static_cast<std::size_t>(10 + i), 'x'));
+    for (int i = 0; i < 8; ++i)
+      write("data/pictures/a/" + std::to_string(i) + ".png", std::string(static_cast<std::size_t>(10 + i), 'x'));
     write("data/lists/train.txt", "a/0.png 0\na/1.png 1\na/2.png 2\na/3.png 0\na/4.png 1 \na/5.png 0\n");
     write("data/lists/test.txt", "a/6.png 2\na/7.png 0\n");
     write("data/lists/near.txt", "a/1.png 5\na/2.png 0\na/3.png -1\n");
     write("data/lists/csid.txt", "a/6.png 1\n");
     benchmark_ = load_benchmark(write("b.toml", kBenchmark).string(), {});
   }
-  ListedSet open(const std::string& name, const LoadOptions& options = {}) const { return open_listed_set(benchmark_, name, options); }
+  ListedSet open(const std::string& name, const LoadOptions& options = {}) const {
+    return open_listed_set(benchmark_, name, options);
+  }
   std::string refused(const std::string& name, const LoadOptions& options = {}) const {
     return refusal(ErrorKind::data, [&] { open(name, options); });
   }
@@ -80,13 +83,19 @@ TEST_F(ListedSetTest, HasTheListsOrderLabelsAndSizes) {
   EXPECT_FALSE(set.packed);
 }
 
-TEST_F(ListedSetTest, OodLabelsAreMinusOneWhateverTheListSays) { EXPECT_EQ(open("near/n").info.labels, std::vector<std::int64_t>(3, -1)); }
+TEST_F(ListedSetTest, OodLabelsAreMinusOneWhateverTheListSays) {
+  EXPECT_EQ(open("near/n").info.labels, std::vector<std::int64_t>(3, -1));
+}
 
-TEST_F(ListedSetTest, CsidLabelsAreTheBenchmarks) { EXPECT_EQ(open("csid/c").info.labels, std::vector<std::int64_t>{1}); }
+TEST_F(ListedSetTest, CsidLabelsAreTheBenchmarks) {
+  EXPECT_EQ(open("csid/c").info.labels, std::vector<std::int64_t>{1});
+}
 
 TEST_F(ListedSetTest, RefusesALabelThatIsNoClassWithItsLine) {
   write("data/lists/test.txt", "a/6.png 2\na/7.png 3\n");
-  EXPECT_EQ(refused("test"), "data/lists/test.txt:2: the label 3 of 'a/7.png' is no class of benchmark 'b', which has the classes 0 … 2");
+  EXPECT_EQ(
+      refused("test"),
+      "data/lists/test.txt:2: the label 3 of 'a/7.png' is no class of benchmark 'b', which has the classes 0 … 2");
   write("data/lists/csid.txt", "a/6.png -1\n");
   EXPECT_EQ(refused("csid/c").find("data/lists/csid.txt:1: the label -1"), 0U);
 }
@@ -111,7 +120,8 @@ TEST_F(ListedSetTest, ALimitTakesTheClassesInEqualParts) {
 
 TEST_F(ListedSetTest, AnotherCountIsRefusedUnlessAllowed) {
   write("data/lists/train.txt", "a/0.png 0\n");
-  EXPECT_NE(refused("train").find("set 'train' of benchmark 'b' has 1 images, 6 expected (b.toml:13:1)"), std::string::npos);
+  EXPECT_NE(refused("train").find("set 'train' of benchmark 'b' has 1 images, 6 expected (b.toml:13:1)"),
+            std::string::npos);
   LoadOptions options;
   options.allow_count_mismatch = true;
   EXPECT_EQ(open("train", options).info.count, 1);
@@ -122,10 +132,10 @@ TEST_F(ListedSetTest, AnotherCountIsRefusedUnlessAllowed) {
 TEST_F(ListedSetTest, MissingFilesAreAnErrorThatSaysHowMany) {
   fs::remove(folder_.path() / "data/pictures/a/1.png");
   fs::remove(folder_.path() / "data/pictures/a/4.png");
-  EXPECT_EQ(
-      refused("train"),
-      "data/lists/train.txt:2: data/pictures/a/1.png is not there; set 'train' of benchmark 'b' misses 2 of 6 files; fetch it again; or "
-      "set data.on_unreadable=\"skip\", which every result will then say");
+  EXPECT_EQ(refused("train"),
+            "data/lists/train.txt:2: data/pictures/a/1.png is not there; set 'train' of benchmark 'b' misses 2 of 6 "
+            "files; fetch it again; or "
+            "set data.on_unreadable=\"skip\", which every result will then say");
 }
 
 TEST_F(ListedSetTest, SkippedMissingFilesAreCountedAndChangeTheHash) {
@@ -173,14 +183,17 @@ TEST_F(ListedSetTest, TheHashDoesNotDependOnBlanksNamesAndPlaces) {
 TEST_F(ListedSetTest, SaysWhatIsMissingAndWhatToDo) {
   fs::remove(folder_.path() / "data/lists/near.txt");
   EXPECT_EQ(refused("near/n"),
-            "data/lists/near.txt: there is no such image list; set 'near/n' of benchmark 'b' needs it (b.toml:22:1); fetch it again");
+            "data/lists/near.txt: there is no such image list; set 'near/n' of benchmark 'b' needs it (b.toml:22:1); "
+            "fetch it again");
   fs::rename(folder_.path() / "data/pictures", folder_.path() / "data/elsewhere");
-  EXPECT_EQ(refused("train"),
-            "data/pictures: there is no such folder; the images of set 'train' of benchmark 'b' lie there; fetch it again");
+  EXPECT_EQ(
+      refused("train"),
+      "data/pictures: there is no such folder; the images of set 'train' of benchmark 'b' lie there; fetch it again");
   LoadOptions options;
   options.data_root = folder_.path() / "nowhere";
   EXPECT_EQ(refused("train", options),
-            "the data folder 'r' of benchmark 'b' (b.toml:9:7) is missing; looked for: nowhere; fetch it again, or set data.root (or "
+            "the data folder 'r' of benchmark 'b' (b.toml:9:7) is missing; looked for: nowhere; fetch it again, or set "
+            "data.root (or "
             "NEARFAR_DATA) to the folder itself");
 }
 
@@ -189,7 +202,9 @@ TEST_F(ListedSetTest, NamesTheLineOfALinkThatLeaves) {
   fs::remove(folder_.path() / "data/pictures/a/7.png");
   fs::create_symlink("../../../secret", folder_.path() / "data/pictures/a/7.png");
   const std::string message = refused("test");
-  EXPECT_EQ(message.find("data/lists/test.txt:2: data/pictures/a/7.png: is a symbolic link, or behind one, that leaves"), 0U) << message;
+  EXPECT_EQ(
+      message.find("data/lists/test.txt:2: data/pictures/a/7.png: is a symbolic link, or behind one, that leaves"), 0U)
+      << message;
   LoadOptions options;
   options.follow_links = true;
   EXPECT_EQ(open("test", options).sizes[1], 1);
@@ -209,7 +224,8 @@ TEST_F(ListedSetTest, ABrokenListIsRefusedWithItsLine) {
 }
 
 TEST_F(ListedSetTest, ClassFoldersGiveLabelsInOrder) {
-  for (const char* name : {"data/f/b/1.png", "data/f/a/2.png", "data/f/c/3.png", "data/f/c/4.png"}) write(name, "12345");
+  for (const char* name : {"data/f/b/1.png", "data/f/a/2.png", "data/f/c/3.png", "data/f/c/4.png"})
+    write(name, "12345");
   std::string text = kBenchmark;
   text += "[source.f]\ntype = 'folders'\nfolder = 'f'\n[[set]]\nname = 'val'\nsource = 'f'\n";
   benchmark_ = load_benchmark(write("b.toml", text).string(), {});
@@ -218,7 +234,8 @@ TEST_F(ListedSetTest, ClassFoldersGiveLabelsInOrder) {
   EXPECT_EQ(set.path(1), "b/1.png");
   EXPECT_TRUE(set.where(1).ends_with("data/f"));
   write("data/f/d/5.png", "x");
-  EXPECT_EQ(refused("val"), "data/f: has more class folders than the 3 classes of benchmark 'b'; name them in 'folders' of [source.f]");
+  EXPECT_EQ(refused("val"),
+            "data/f: has more class folders than the 3 classes of benchmark 'b'; name them in 'folders' of [source.f]");
   fs::remove_all(folder_.path() / "data/f/d");
   write("data/f/0.png", "x");
   EXPECT_EQ(refused("val"), "data/f: '0.png' lies beside the class folders; in set 'val' every image needs a class");

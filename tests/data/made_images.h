@@ -20,12 +20,14 @@ constexpr std::size_t kImageBytes = kSide * kSide * 3;
 inline std::vector<std::uint8_t> made_pixels(int number, std::int64_t side = kSide) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(side * side * 3));
   for (std::size_t i = 0; i < pixels.size(); ++i)
-    pixels[i] = static_cast<std::uint8_t>(i % 2 ? static_cast<std::size_t>(number) / 256 + i : static_cast<std::size_t>(number) * 3 + i);
+    pixels[i] = static_cast<std::uint8_t>(i % 2 ? static_cast<std::size_t>(number) / 256 + i
+                                                : static_cast<std::size_t>(number) * 3 + i);
   return pixels;
 }
 
 inline std::string made_png(int number, std::int64_t side = kSide) {
-  const std::vector<std::uint8_t> file = encode_png({.width = side, .height = side, .bytes = made_pixels(number, side)});
+  const std::vector<std::uint8_t> file =
+      encode_png({.width = side, .height = side, .bytes = made_pixels(number, side)});
   return {file.begin(), file.end()};
 }
 
@@ -47,7 +49,8 @@ class MadeImages : public DataFiles {
          {std::tuple("train", "train_made", train, true), std::tuple("test", "test_made", test, true),
           std::tuple("near/x", "test_x", near, false), std::tuple("far/y", "test_y", far, false)}) {
       if (count == 0) continue;
-      toml += fmt::format("[[set]]\nname = \"{}\"\nlist = \"lists/{}.txt\"\nimages = \"images\"\ncount = {}\n", name, file, count);
+      toml += fmt::format("[[set]]\nname = \"{}\"\nlist = \"lists/{}.txt\"\nimages = \"images\"\ncount = {}\n", name,
+                          file, count);
       std::string list;
       for (int i = 0; i < count; ++i) {
         const std::string path = fmt::format("{}/{:04}.png", file, i);

@@ -25,8 +25,10 @@ TEST_F(MnistCsvTest, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(read("1,2,3,4,9\n1,2,3,4\n"), "a.csv: line 2 has 4 columns, 5 expected; fetch it again");
   EXPECT_EQ(read("1,2,3,4,9\n1,2,3,\n"), "a.csv: line 2 has 3 columns, 5 expected; fetch it again");
   EXPECT_EQ(read("1,2,3,4,9,10\n"), "a.csv: line 1 has more than the 5 columns expected; fetch it again");
-  EXPECT_EQ(read("1,256,3,4,9\n"), "a.csv: line 1 column 2 begins '256,3,4,9', an integer from 0 to 255 expected; fetch it again");
-  EXPECT_EQ(read("1,-2,3,4,9\n"), "a.csv: line 1 column 2 begins '-2,3,4,9', an integer from 0 to 255 expected; fetch it again");
+  EXPECT_EQ(read("1,256,3,4,9\n"),
+            "a.csv: line 1 column 2 begins '256,3,4,9', an integer from 0 to 255 expected; fetch it again");
+  EXPECT_EQ(read("1,-2,3,4,9\n"),
+            "a.csv: line 1 column 2 begins '-2,3,4,9', an integer from 0 to 255 expected; fetch it again");
   EXPECT_EQ(read("1;2,3,4,9\n"), "a.csv: line 1 has ';' after column 1, a comma expected; fetch it again");
   EXPECT_EQ(read(""), "a.csv: is empty; rows of pixels and a label expected; fetch it again");
   EXPECT_EQ(read("\n"), "a.csv: line 1 has 0 columns, 5 expected; fetch it again");

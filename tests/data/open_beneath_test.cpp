@@ -58,7 +58,8 @@ TEST_P(OpenBeneathTest, TheBufferIsUsedAgain) {
 }
 
 TEST_P(OpenBeneathTest, RefusesNamesThatLeave) {
-  EXPECT_EQ(refused("../secret.bin"), "'../secret.bin' (in " + top().string().substr(folder_.path().string().size() + 1) +
+  EXPECT_EQ(refused("../secret.bin"), "'../secret.bin' (in " +
+                                          top().string().substr(folder_.path().string().size() + 1) +
                                           ") climbs with '..', a path beneath the data folder expected");
   refused("in/../../secret.bin");
   refused(folder_.path() / "secret.bin");
@@ -75,8 +76,10 @@ TEST_P(OpenBeneathTest, SaysWhatIsNotThere) {
   refused("a.bin/");
   refused(".");
   refused(std::string(300, 'a'));
-  EXPECT_EQ(refusal(ErrorKind::data, [&] { BeneathFolder(folder_.path() / "nowhere"); }), "nowhere: there is no such folder");
-  EXPECT_EQ(refusal(ErrorKind::data, [&] { BeneathFolder(folder_.path() / "secret.bin"); }), "secret.bin: is not a folder");
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { BeneathFolder(folder_.path() / "nowhere"); }),
+            "nowhere: there is no such folder");
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { BeneathFolder(folder_.path() / "secret.bin"); }),
+            "secret.bin: is not a folder");
 }
 
 TEST_P(OpenBeneathTest, LinksThatStayAreFollowed) {
@@ -143,14 +146,16 @@ TEST_P(OpenBeneathTest, SizesOfManyAreTheSizesOfEach) {
   link("../..", "in/up");
   link("../../secret.bin", "in/out.bin");
   ASSERT_EQ(mkfifo((top() / "in" / "fifo").c_str(), 0600), 0);
-  for (int i = 0; i < 600; ++i) write("top/many/" + std::to_string(i) + "/x.bin", std::string(static_cast<std::size_t>(i), 'x'));
+  for (int i = 0; i < 600; ++i)
+    write("top/many/" + std::to_string(i) + "/x.bin", std::string(static_cast<std::size_t>(i), 'x'));
   const BeneathFolder folder(top());
   FileSizes sizes(folder);
   EXPECT_EQ(sizes.size("in/b.bin"), 6);
   EXPECT_EQ(sizes.size("linked/b.bin"), 6);
   EXPECT_EQ(sizes.size("link.bin"), 6);
   EXPECT_EQ(sizes.size("a.bin"), 5);
-  for (const char* name : {"in/link.bin", "in/fifo", "in/gone", "gone/b.bin", "in/", "a.bin/b"}) EXPECT_EQ(sizes.size(name), -1) << name;
+  for (const char* name : {"in/link.bin", "in/fifo", "in/gone", "gone/b.bin", "in/", "a.bin/b"})
+    EXPECT_EQ(sizes.size(name), -1) << name;
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 600; ++i) ASSERT_EQ(sizes.size("many/" + std::to_string(i) + "/x.bin"), i);
   }

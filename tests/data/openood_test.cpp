@@ -29,8 +29,9 @@ TEST_F(OpenOodFolder, HasAManifestThatSaysThatCountsDiffer) {
   EXPECT_TRUE(manifest.count_mismatch);
   EXPECT_EQ(manifest.missing, 0);
   const std::map<std::string, std::int64_t> counts = {
-      {"train", 1200},    {"val", 250},      {"test", 450},        {"ood_val", 200},       {"near/cifar100", 160}, {"near/tin", 160},
-      {"far/mnist", 150}, {"far/svhn", 150}, {"far/texture", 140}, {"far/places365", 140}, {"csid/cifar10c", 150}};
+      {"train", 1200},        {"val", 250},           {"test", 450},         {"ood_val", 200},
+      {"near/cifar100", 160}, {"near/tin", 160},      {"far/mnist", 150},    {"far/svhn", 150},
+      {"far/texture", 140},   {"far/places365", 140}, {"csid/cifar10c", 150}};
   ASSERT_EQ(manifest.sets.size(), counts.size());
   for (const ManifestEntry& set : manifest.sets) {
     EXPECT_EQ(set.count, counts.at(set.name)) << set.name;
@@ -42,7 +43,8 @@ TEST_F(OpenOodFolder, HasAManifestThatSaysThatCountsDiffer) {
 TEST_F(OpenOodFolder, IsRefusedWithoutLeave) {
   options_.allow_count_mismatch = false;
   const std::string message = refusal(ErrorKind::data, [&] { read_manifest(benchmark_, options_); });
-  EXPECT_NE(message.find("set 'train' of benchmark 'cifar10' has 1200 images, 50000 expected"), std::string::npos) << message;
+  EXPECT_NE(message.find("set 'train' of benchmark 'cifar10' has 1200 images, 50000 expected"), std::string::npos)
+      << message;
 }
 
 TEST_F(OpenOodFolder, LabelsAreTheListsForIdAndMinusOneForOod) {
@@ -54,7 +56,8 @@ TEST_F(OpenOodFolder, LabelsAreTheListsForIdAndMinusOneForOod) {
   EXPECT_GE(*std::min_element(csid.labels.begin(), csid.labels.end()), 0);
   for (const char* name : {"ood_val", "near/tin", "far/places365"}) {
     const SetInfo ood = describe_set(benchmark_, name, options_);
-    EXPECT_TRUE(std::all_of(ood.labels.begin(), ood.labels.end(), [](std::int64_t label) { return label == -1; })) << name;
+    EXPECT_TRUE(std::all_of(ood.labels.begin(), ood.labels.end(), [](std::int64_t label) { return label == -1; }))
+        << name;
   }
 }
 

@@ -23,7 +23,8 @@ class PackTest : public MadeImages {
   /// Packs and is asked to stop after `chunks`.
   std::string break_off(const Benchmark& benchmark, int chunks) {
     return refusal(ErrorKind::interrupted, [&] {
-      pack_set(benchmark, "train", options_, {.chunk_images = 3, .progress = {}, .should_stop = [&] { return --chunks == 0; }});
+      pack_set(benchmark, "train", options_,
+               {.chunk_images = 3, .progress = {}, .should_stop = [&] { return --chunks == 0; }});
     });
   }
   std::optional<PackedSet> find(const Benchmark& benchmark) {
@@ -44,10 +45,13 @@ class PackTest : public MadeImages {
     }
   }
   /// Without the syncs of write_file_atomic.
-  static void rewrite(const fs::path& file, const std::string& content) { std::ofstream(file, std::ios::binary) << content; }
+  static void rewrite(const fs::path& file, const std::string& content) {
+    std::ofstream(file, std::ios::binary) << content;
+  }
   std::vector<std::string> files() {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_.path() / "packed")) names.push_back(entry.path().extension().string());
+    for (const auto& entry : fs::directory_iterator(folder_.path() / "packed"))
+      names.push_back(entry.path().extension().string());
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -217,7 +221,8 @@ TEST_F(PackTest, HeadersWithHugeNumbersAreRefusedBeforeAnythingIsAllocated) {
   const fs::path file = pack(benchmark).file;
   const std::string whole = read_file(file);
   for (std::size_t field = 8; field < 56; field += 8) {
-    for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max()}) {
+    for (const std::int64_t value :
+         {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max()}) {
       std::string bad = whole;
       std::memcpy(bad.data() + field, &value, sizeof value);
       rewrite(file, bad);

@@ -45,9 +45,10 @@ TEST_F(SynthTest, TheSameSeedGivesTheSameBytesAndAnotherOneOthers) {
 
 TEST_F(SynthTest, HasTheReferencesFoldersAndLists) {
   synth_data(shipped("cifar10"), folder_.path() / "d", 6, 1);
-  for (const char* name : {"benchmark_imglist/cifar10/train_cifar10.txt", "benchmark_imglist/cifar10/val_tin.txt",
-                           "images_classic/cifar10/train/airplane", "images_classic/cifar10c", "images_classic/mnist/test",
-                           "images_classic/texture/gauzy", "images_classic/tin/val/images", "images_classic/places365/field-cultivated"}) {
+  for (const char* name :
+       {"benchmark_imglist/cifar10/train_cifar10.txt", "benchmark_imglist/cifar10/val_tin.txt",
+        "images_classic/cifar10/train/airplane", "images_classic/cifar10c", "images_classic/mnist/test",
+        "images_classic/texture/gauzy", "images_classic/tin/val/images", "images_classic/places365/field-cultivated"}) {
     EXPECT_TRUE(fs::exists(folder_.path() / "d" / name)) << name;
   }
 }
@@ -175,9 +176,11 @@ source = "test"
 
 TEST_F(SynthTest, RefusesAFolderWithFilesAndABenchmarkWithoutLists) {
   write("full/file", "x");
-  EXPECT_NE(refusal(ErrorKind::data, [&] { synth_data(shipped("cifar10"), folder_.path() / "full", 5, 1); }).find("not empty"),
+  EXPECT_NE(refusal(ErrorKind::data, [&] { synth_data(shipped("cifar10"), folder_.path() / "full", 5, 1); })
+                .find("not empty"),
             std::string::npos);
-  EXPECT_NE(refusal(ErrorKind::config, [&] { synth_data(shipped("smoke"), folder_.path() / "d", 5, 1); }).find("nothing to make"),
+  EXPECT_NE(refusal(ErrorKind::config, [&] { synth_data(shipped("smoke"), folder_.path() / "d", 5, 1); })
+                .find("nothing to make"),
             std::string::npos);
 }
 

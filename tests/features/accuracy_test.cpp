@@ -13,7 +13,9 @@
 namespace nearfar {
 namespace {
 
-at::Tensor rows(const std::vector<float>& values, std::int64_t width) { return at::tensor(values, at::kFloat).reshape({-1, width}); }
+at::Tensor rows(const std::vector<float>& values, std::int64_t width) {
+  return at::tensor(values, at::kFloat).reshape({-1, width});
+}
 at::Tensor labels(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 
 TEST(NormalizedRows, HaveLengthOneAndKeepZeroRows) {
@@ -37,7 +39,8 @@ TEST(NcmAccuracy, TakesTheNearestMeanOfNormalisedRows) {
 TEST(NcmAccuracy, UsesTheMeanAsItIsNotItsDirection) {
   // Class 0: (1,0) and (-0.8,0.6) have mean (0.1,0.3), direction (0.32,0.95); class 1: (0.6,0.8).
   // Row (0,1): |(0,1)-(0.1,0.3)|^2 = 0.01 + 0.49 = 0.5; |(0,1)-(0.6,0.8)|^2 = 0.36 + 0.04 = 0.4: class 1.
-  const Classification result = ncm_accuracy(rows({1, 0, -0.8F, 0.6F, 0.6F, 0.8F}, 2), labels({0, 0, 1}), 2, rows({0, 1}, 2), labels({1}));
+  const Classification result =
+      ncm_accuracy(rows({1, 0, -0.8F, 0.6F, 0.6F, 0.8F}, 2), labels({0, 0, 1}), 2, rows({0, 1}, 2), labels({1}));
   EXPECT_EQ(result.accuracy, 1);
 }
 

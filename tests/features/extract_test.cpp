@@ -30,7 +30,10 @@ class ViewStream final : public ImageStream {
     if (at_ >= view_.count) return false;
     const auto size = static_cast<std::size_t>(view_.channels * view_.height * view_.width);
     const std::int64_t count = std::min(slab_, view_.count - at_);
-    slab = {at_, count, view_.pixels.subspan(static_cast<std::size_t>(at_) * size, static_cast<std::size_t>(count) * size), {}};
+    slab = {at_,
+            count,
+            view_.pixels.subspan(static_cast<std::size_t>(at_) * size, static_cast<std::size_t>(count) * size),
+            {}};
     for (const std::int64_t index : bad_) {
       if (at_ <= index && index < at_ + count) slab.unreadable.push_back(index);
     }
@@ -62,7 +65,8 @@ class Extract : public ::testing::Test {
 
   PassCounts look(const std::vector<Observer>& observers, const std::vector<std::int64_t>& bad = {}) {
     return ensure_features(
-        set(), key_, network(), {images_.mean, images_.std}, [&] { return std::make_unique<ViewStream>(images_, 3, bad); }, observers);
+        set(), key_, network(), {images_.mean, images_.std},
+        [&] { return std::make_unique<ViewStream>(images_, 3, bad); }, observers);
   }
 
   std::function<Network&()> network() {
@@ -125,7 +129,8 @@ TEST_F(Extract, ShowsEveryImageToTheObserversOnceAndKeepsTheirColumns) {
   EXPECT_EQ(look({first_logit("a", first)}).forward, 0);
   std::int64_t third = 0;
   const std::string manifest = read_file(set() / "manifest.json");
-  EXPECT_EQ(look({first_logit("a", first), first_logit("c", third)}).forward, 7);  // the features stay, the new column needs a pass
+  EXPECT_EQ(look({first_logit("a", first), first_logit("c", third)}).forward,
+            7);  // the features stay, the new column needs a pass
   EXPECT_EQ(first, 7);
   EXPECT_EQ(third, 7);
   EXPECT_EQ(read_file(set() / "manifest.json"), manifest);
@@ -200,7 +205,8 @@ TEST_F(Extract, WritesNoLogitsForAnEmbedding) {
 
 TEST_F(Extract, RunsAgainWhenAnyPartOfTheKeyChanges) {
   ensure(key_);
-  for (std::string FeatureKey::*part : {&FeatureKey::checkpoint, &FeatureKey::images, &FeatureKey::preprocess, &FeatureKey::dtype}) {
+  for (std::string FeatureKey::*part :
+       {&FeatureKey::checkpoint, &FeatureKey::images, &FeatureKey::preprocess, &FeatureKey::dtype}) {
     FeatureKey other = key_;
     other.*part += " changed";
     EXPECT_FALSE(features_cached(set(), other));
@@ -233,7 +239,8 @@ TEST_F(Extract, LeavesNothingBesideTheSet) {
   other.images = "images 2";
   ensure(other);
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(root())) names.push_back(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(root()))
+    names.push_back(entry.path().filename().string());
   EXPECT_EQ(names, std::vector<std::string>{"test"});
 }
 

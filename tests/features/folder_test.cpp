@@ -100,7 +100,8 @@ TEST_F(Folder, TellsTheClassesWithoutAHead) {
   std::filesystem::remove_all(path() / "head");
   EXPECT_EQ(FeatureFolder(path()).classes(), 3);  // columns of the logits
   EXPECT_THROW(FeatureFolder(path()).head(), Error);
-  for (const char* set : {"train", "test", "near/b", "near/a", "far/x"}) std::filesystem::remove(path() / set / "logits.npy");
+  for (const char* set : {"train", "test", "near/b", "near/a", "far/x"})
+    std::filesystem::remove(path() / set / "logits.npy");
   EXPECT_EQ(FeatureFolder(path()).classes(), 3);  // largest train label + 1
   std::filesystem::remove(path() / "train/labels.npy");
   EXPECT_THROW(FeatureFolder(path()).classes(), Error);

@@ -22,7 +22,9 @@ class Counting final : public Network {
   at::Tensor features_seen(const at::Tensor& images, Activations& seen) override {
     return whole += images.size(0), network_->features_seen(images, seen);
   }
-  at::Tensor map(const at::Tensor& images, std::int64_t stage) override { return part += images.size(0), network_->map(images, stage); }
+  at::Tensor map(const at::Tensor& images, std::int64_t stage) override {
+    return part += images.size(0), network_->map(images, stage);
+  }
   at::Tensor features_from(const at::Tensor& map, std::int64_t stage) override {
     return part += map.size(0), network_->features_from(map, stage);
   }
@@ -40,7 +42,9 @@ class Counting final : public Network {
 
 constexpr Needs kAll = kMapStatistics | kInputGradients;
 
-std::unique_ptr<Network> small(HeadKind head = HeadKind::linear) { return make_network({"resnet8", 1, 12, 12, 3, head, "mlp", 4}, 1); }
+std::unique_ptr<Network> small(HeadKind head = HeadKind::linear) {
+  return make_network({"resnet8", 1, 12, 12, 3, head, "mlp", 4}, 1);
+}
 at::Tensor images() { return at::randn({5, 1, 12, 12}); }
 
 TEST(NetworkPass, GivesWhatTheNetworkGives) {
@@ -54,7 +58,8 @@ TEST(NetworkPass, GivesWhatTheNetworkGives) {
   EXPECT_EQ(batch->stages(), 4);
   EXPECT_EQ(batch->map(0).sizes(), (std::vector<std::int64_t>{5, 16, 6, 6}));
   EXPECT_TRUE(batch->map(3).mean({2, 3}).allclose(batch->features()));
-  EXPECT_EQ(batch->layers().size(), 1 + 2 + 3 + 3U);  // the stem, and two convolutions a block, three where the shape changes
+  EXPECT_EQ(batch->layers().size(),
+            1 + 2 + 3 + 3U);  // the stem, and two convolutions a block, three where the shape changes
   EXPECT_TRUE(batch->forward_from(1, batch->map(1)).logits.allclose(batch->logits(), 1e-5, 1e-6));
   EXPECT_TRUE(batch->forward_to(2, in).allclose(batch->map(2), 1e-5, 1e-6));
 }
@@ -82,8 +87,11 @@ TEST(NetworkPass, GradientsAreFiniteDifferences) {
   EXPECT_TRUE(found.allclose(wanted, 0.1, 5e-4)) << found << wanted;
   const at::Tensor map_direction = at::randn(batch->map(0).sizes());
   const at::Tensor by_map = batch->map_gradient(0, map_direction).mul(step).sum({1, 2, 3});
-  const at::Tensor by_steps =
-      batch->forward_to(0, in.add(step)).sub(batch->forward_to(0, in.sub(step))).mul(map_direction).sum({1, 2, 3}).div(2);
+  const at::Tensor by_steps = batch->forward_to(0, in.add(step))
+                                  .sub(batch->forward_to(0, in.sub(step)))
+                                  .mul(map_direction)
+                                  .sum({1, 2, 3})
+                                  .div(2);
   EXPECT_TRUE(by_map.allclose(by_steps, 0.1, 2e-3)) << by_map << by_steps;
 }
 
@@ -119,10 +127,13 @@ TEST(NetworkPass, LooksAgainInFloat64) {
   EXPECT_TRUE(at::equal(exact.images(), in.to(at::kDouble)));
   EXPECT_TRUE(exact.logits().allclose(batch->logits().to(at::kDouble), 1e-4, 1e-5));
   EXPECT_EQ(exact.layers().size(), batch->layers().size());
-  // Nothing but float64 inside: finite differences are as near as float64 allows, which float32 would miss by four digits.
-  const at::Tensor direction = at::randn(exact.logits().sizes(), at::kDouble), step = at::randn(in.sizes(), at::kDouble).mul(1e-6);
+  // Nothing but float64 inside: finite differences are as near as float64 allows, which float32 would miss by four
+  // digits.
+  const at::Tensor direction = at::randn(exact.logits().sizes(), at::kDouble),
+                   step = at::randn(in.sizes(), at::kDouble).mul(1e-6);
   const at::Tensor found = exact.logit_gradient(direction).mul(step).sum({1, 2, 3});
-  const at::Tensor up = exact.forward(exact.images().add(step)).logits, down = exact.forward(exact.images().sub(step)).logits;
+  const at::Tensor up = exact.forward(exact.images().add(step)).logits,
+                   down = exact.forward(exact.images().sub(step)).logits;
   EXPECT_TRUE(found.allclose(up.sub(down).mul(direction).sum(1).div(2), 1e-5, 1e-11));
   EXPECT_THROW(exact.forward(in), Error);
   EXPECT_THROW(batch->logit_gradient(direction), Error);

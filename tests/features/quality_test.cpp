@@ -9,7 +9,9 @@
 namespace nearfar {
 namespace {
 
-at::Tensor rows(const std::vector<float>& values, std::int64_t width) { return at::tensor(values, at::kFloat).reshape({-1, width}); }
+at::Tensor rows(const std::vector<float>& values, std::int64_t width) {
+  return at::tensor(values, at::kFloat).reshape({-1, width});
+}
 at::Tensor labels(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 float logit(double p) { return static_cast<float>(std::log(p / (1 - p))); }
 
@@ -18,7 +20,8 @@ TEST(Calibration, OfFourImagesByHand) {
   const at::Tensor logits = rows({logit(0.9), 0, logit(0.9), 0, logit(0.6), 0, logit(0.2), 0}, 2);
   const Calibration found = calibration(logits, labels({0, 1, 0, 0}), 10);
   EXPECT_NEAR(found.nll, -(std::log(0.9) + std::log(0.1) + std::log(0.6) + std::log(0.2)) / 4, 1e-6);
-  // Largest probabilities 0.9, 0.9 (one of two correct), 0.6 (correct), 0.8 (wrong): |1 - 1.8| + |1 - 0.6| + |0 - 0.8| over 4.
+  // Largest probabilities 0.9, 0.9 (one of two correct), 0.6 (correct), 0.8 (wrong): |1 - 1.8| + |1 - 0.6| + |0 - 0.8|
+  // over 4.
   EXPECT_NEAR(found.ece, (0.8 + 0.4 + 0.8) / 4, 1e-6);
 }
 
@@ -28,7 +31,9 @@ TEST(Calibration, IsZeroForCertaintyThatIsRight) {
   EXPECT_NEAR(found.ece, 0, 1e-12);
 }
 
-TEST(Calibration, OfCertaintyThatIsWrongIsOne) { EXPECT_NEAR(calibration(rows({100, 0}, 2), labels({1})).ece, 1, 1e-12); }
+TEST(Calibration, OfCertaintyThatIsWrongIsOne) {
+  EXPECT_NEAR(calibration(rows({100, 0}, 2), labels({1})).ece, 1, 1e-12);
+}
 
 TEST(CountClasses, CountsImagesAndHitsOfEachClass) {
   const auto counts = count_classes(labels({0, 1, 1, 0}), labels({0, 0, 1, 0}), 3);

@@ -1,17 +1,18 @@
 /// JPEG, PNG, WebP, GIF and BMP decoders and the pipeline on any bytes: pixels or nearfar::Error, nothing else.
+#include "base/error.h"
+#include "pixels/decode.h"
+#include "pixels/preprocess.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
 
-#include "base/error.h"
-#include "pixels/decode.h"
-#include "pixels/preprocess.h"
-
 namespace {
 
-constexpr std::int64_t kSmall = 1 << 20;  // whole images of more pixels are left to the pipeline, so that runs stay short
+constexpr std::int64_t kSmall =
+    1 << 20;  // whole images of more pixels are left to the pipeline, so that runs stay short
 
 /// Width times height as the first frame or header of the format says, roughly: only to skip slow inputs.
 std::int64_t declared_pixels(const std::uint8_t* data, std::size_t size) {
@@ -29,7 +30,8 @@ std::int64_t declared_pixels(const std::uint8_t* data, std::size_t size) {
   for (std::size_t i = 0; i + 12 <= size; ++i) {
     if (data[i] == 0xFF && data[i + 1] >= 0xC0 && data[i + 1] <= 0xDE && i + 9 <= size)
       most = std::max(most, number(i + 5, 2) * number(i + 7, 2));
-    if (data[0] == 'G' && data[i] == ',') most = std::max(most, (little(i + 1) + little(i + 5)) * (little(i + 3) + little(i + 7)));
+    if (data[0] == 'G' && data[i] == ',')
+      most = std::max(most, (little(i + 1) + little(i + 5)) * (little(i + 3) + little(i + 7)));
     if (data[i] == 'I' && data[i + 1] == 'H' && data[i + 2] == 'D')
       most = std::max(most, std::min(number(i + 4, 4), kSmall) * number(i + 8, 4));
   }
@@ -40,7 +42,8 @@ std::int64_t declared_pixels(const std::uint8_t* data, std::size_t size) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static nearfar::RgbImage image;
-  static nearfar::ImagePipeline small({.resize = nearfar::Preprocess::Resize::shorter_side, .side = 32, .height = 24, .width = 40});
+  static nearfar::ImagePipeline small(
+      {.resize = nearfar::Preprocess::Resize::shorter_side, .side = 32, .height = 24, .width = 40});
   static nearfar::ImagePipeline exact(
       {.resize = nearfar::Preprocess::Resize::exact, .resize_height = 9, .resize_width = 50, .height = 11, .width = 7});
   static std::vector<std::uint8_t> out(24 * 40 * 3);

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const nearfar::Error& error) {
     // What a message quotes is printable already.
     const std::string message = error.what();
-    if (error.kind() != nearfar::ErrorKind::data || nearfar::printable(message, message.size()) != message) std::abort();
+    if (error.kind() != nearfar::ErrorKind::data || nearfar::printable(message, message.size()) != message)
+      std::abort();
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-/// NumPy arrays: any bytes are read or refused with an Error. The reader maps files, so the bytes go through one in memory.
+/// NumPy arrays: any bytes are read or refused with an Error. The reader maps files, so the bytes go through one in
+/// memory.
 #include "base/error.h"
 #include "base/npy.h"
 
@@ -21,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const nearfar::NpyArray array(path);
     unsigned sum = 0;
     for (const std::byte one : array.bytes()) sum += std::to_integer<unsigned>(one);
-    if (array.bytes().size() != static_cast<std::size_t>(array.size()) * nearfar::npy_item_size(array.type())) std::abort();
+    if (array.bytes().size() != static_cast<std::size_t>(array.size()) * nearfar::npy_item_size(array.type()))
+      std::abort();
     asm volatile("" ::"r"(sum));  // every byte is read, whatever the optimiser thinks
   } catch (const nearfar::Error&) {
   }

@@ -1,5 +1,5 @@
-/// Zip and pickle: any bytes are read or refused with an Error. Bytes that begin with a pickle are also tried as data.pkl alone, so that
-/// the fuzzer need not find a CRC first.
+/// Zip and pickle: any bytes are read or refused with an Error. Bytes that begin with a pickle are also tried as
+/// data.pkl alone, so that the fuzzer need not find a CRC first.
 #include "base/error.h"
 #include "models/pickle.h"
 #include "models/torch_file.h"

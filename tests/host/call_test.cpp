@@ -1,18 +1,22 @@
 #include "host/call.h"
 
+#include "expect_error.h"
+#include "support/golden.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
 #include <gtest/gtest.h>
 
-#include "expect_error.h"
-#include "support/golden.h"
-
 namespace nearfar {
 namespace {
 
-LoadedPlugin bad(const std::string& name) { return load_plugin(testing::binary_dir() / "lib/nearfar/bad_plugins" / (name + ".so")); }
-LoadedPlugin good(const std::string& name) { return load_plugin(testing::binary_dir() / "lib/nearfar/plugins" / (name + ".so")); }
+LoadedPlugin bad(const std::string& name) {
+  return load_plugin(testing::binary_dir() / "lib/nearfar/bad_plugins" / (name + ".so"));
+}
+LoadedPlugin good(const std::string& name) {
+  return load_plugin(testing::binary_dir() / "lib/nearfar/plugins" / (name + ".so"));
+}
 
 FeatureBatch logits_batch(std::int64_t count) {
   FeatureBatch batch;
@@ -62,7 +66,8 @@ TEST(PluginCall, ChecksTheScores) {
 TEST(PluginCall, ChecksWhatThePluginNeeds) {
   FeatureBatch batch;
   batch.features = at::ones({2, 3});
-  EXPECT_ERROR(PostprocessorHandle(good("msp"), {}, "test").score(batch), ErrorKind::data, "'msp'", "needs logits", "scored");
+  EXPECT_ERROR(PostprocessorHandle(good("msp"), {}, "test").score(batch), ErrorKind::data, "'msp'", "needs logits",
+               "scored");
   EXPECT_ERROR(PostprocessorHandle(good("knn"), {}, "test").fit({}), ErrorKind::data, "needs features", "train");
   EXPECT_ERROR(PostprocessorHandle(good("nnguide"), {}, "test").fit({}), ErrorKind::data, "needs logits", "train");
   batch.logits = at::ones({3, 2});
@@ -70,12 +75,14 @@ TEST(PluginCall, ChecksWhatThePluginNeeds) {
 }
 
 TEST(PluginCall, ValidatesParameters) {
-  EXPECT_ERROR(PostprocessorHandle(good("knn"), {{"kk", std::int64_t{1}}}, "here"), ErrorKind::config, "here: unknown parameter 'kk'");
+  EXPECT_ERROR(PostprocessorHandle(good("knn"), {{"kk", std::int64_t{1}}}, "here"), ErrorKind::config,
+               "here: unknown parameter 'kk'");
   EXPECT_EQ(PostprocessorHandle(good("knn"), {}, "here").params().integer("k"), 50);
 }
 
 TEST(PluginCall, RefusesTheOtherKind) {
-  EXPECT_ERROR(PostprocessorHandle(good("ce"), {}, "here"), ErrorKind::plugin, "loss 'ce'", "asked for as a postprocessor");
+  EXPECT_ERROR(PostprocessorHandle(good("ce"), {}, "here"), ErrorKind::plugin, "loss 'ce'",
+               "asked for as a postprocessor");
   EXPECT_ERROR(LossHandle(good("msp"), {}, "here"), ErrorKind::plugin, "asked for as a loss");
 }
 
@@ -93,9 +100,12 @@ TEST(LossCall, NamesPluginAndCall) {
 
 TEST(LossCall, ChecksTheResultAndTheTraits) {
   const LossInput input{at::rand({2, 3}).set_requires_grad(true), at::arange(2)};
-  EXPECT_ERROR(LossHandle(bad("wrong_loss"), {}, "test").forward(input), ErrorKind::plugin, "returned [2] Float; expected a scalar");
-  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "detached"), "test").forward(input), ErrorKind::plugin, "autograd");
-  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "traits"), "test"), ErrorKind::plugin, "views is 3; expected 1 or 2");
+  EXPECT_ERROR(LossHandle(bad("wrong_loss"), {}, "test").forward(input), ErrorKind::plugin,
+               "returned [2] Float; expected a scalar");
+  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "detached"), "test").forward(input), ErrorKind::plugin,
+               "autograd");
+  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "traits"), "test"), ErrorKind::plugin,
+               "views is 3; expected 1 or 2");
 }
 
 }  // namespace

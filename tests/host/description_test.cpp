@@ -1,10 +1,10 @@
 #include "host/description.h"
 
+#include "expect_error.h"
+
 #include <gtest/gtest.h>
 
 #include <limits>
-
-#include "expect_error.h"
 
 namespace nearfar {
 namespace {
@@ -18,8 +18,17 @@ PluginDescription example() {
   description.summary = "a \"quoted\" line";
   description.needs = {"logits", "train"};
   description.params = {
-      {.name = "k", .type = ParamType::integer, .default_value = std::int64_t{50}, .minimum = 1, .maximum = 9, .help = "which"},
-      {.name = "t", .type = ParamType::number, .default_value = 0.5, .minimum = 0, .maximum = std::numeric_limits<double>::infinity()},
+      {.name = "k",
+       .type = ParamType::integer,
+       .default_value = std::int64_t{50},
+       .minimum = 1,
+       .maximum = 9,
+       .help = "which"},
+      {.name = "t",
+       .type = ParamType::number,
+       .default_value = 0.5,
+       .minimum = 0,
+       .maximum = std::numeric_limits<double>::infinity()},
       {.name = "m", .type = ParamType::text, .default_value = std::string("a"), .choices = {"a", "b"}},
       {.name = "on", .type = ParamType::boolean, .default_value = true, .minimum = 0, .maximum = 1}};
   description.sweep = {{{"k", {std::int64_t{5}, std::int64_t{6}}}}};
@@ -32,9 +41,12 @@ PluginDescription example() {
 TEST(DescriptionJson, IsOneLineWithTheFieldsInOrder) {
   const std::string json = description_json(example());
   EXPECT_EQ(json.find("{\"kind\":\"loss\",\"name\":\"supcon\",\"version\":\"1.0.0\""), 0u) << json;
-  EXPECT_NE(json.find(R"({"name":"k","type":"integer","default":50,"minimum":1,"maximum":9,"help":"which"})"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"({"name":"k","type":"integer","default":50,"minimum":1,"maximum":9,"help":"which"})"),
+            std::string::npos)
+      << json;
   EXPECT_NE(json.find(R"("maximum":null)"), std::string::npos) << json;
-  EXPECT_NE(json.find(R"("traits":{"views":2,"head":"embedding","normalized_embedding":true})"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("traits":{"views":2,"head":"embedding","normalized_embedding":true})"), std::string::npos)
+      << json;
   EXPECT_EQ(json.find('\n'), std::string::npos);
 }
 

@@ -1,14 +1,15 @@
 #include "host/grid.h"
 
-#include <gtest/gtest.h>
-
 #include "expect_error.h"
+
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {
 
-const ParamSchema kSchema = {{.name = "k", .type = ParamType::integer, .default_value = std::int64_t{50}, .minimum = 1, .maximum = 1000},
-                             {.name = "alpha", .type = ParamType::number, .default_value = 1.0, .minimum = 0, .maximum = 10}};
+const ParamSchema kSchema = {
+    {.name = "k", .type = ParamType::integer, .default_value = std::int64_t{50}, .minimum = 1, .maximum = 1000},
+    {.name = "alpha", .type = ParamType::number, .default_value = 1.0, .minimum = 0, .maximum = 10}};
 
 TEST(ParamGrid, TheFirstParameterVariesFastest) {
   const ParamGrid grid = grid_from_text(kSchema, "k=50,100;alpha=0.1,1", "knn");

@@ -1,8 +1,8 @@
 #include "host/params.h"
 
-#include <gtest/gtest.h>
-
 #include "expect_error.h"
+
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {
@@ -11,7 +11,10 @@ ParamSchema schema() {
   return {{.name = "k", .type = ParamType::integer, .default_value = std::int64_t{50}, .minimum = 1, .maximum = 1000},
           {.name = "temperature", .type = ParamType::number, .default_value = 0.1, .minimum = 0.001, .maximum = 1000},
           {.name = "normalize", .type = ParamType::boolean, .default_value = false},
-          {.name = "metric", .type = ParamType::text, .default_value = std::string("inner"), .choices = {"inner", "cosine"}},
+          {.name = "metric",
+           .type = ParamType::text,
+           .default_value = std::string("inner"),
+           .choices = {"inner", "cosine"}},
           {.name = "picks", .type = ParamType::text, .default_value = std::string()}};
 }
 
@@ -35,21 +38,23 @@ TEST(Validate, TakesAWholeNumberForAnInteger) {
 
 TEST(Validate, NamesTheUnknownParameterAndTheNearest) {
   EXPECT_ERROR(validate(schema(), {{"temprature", 1.0}}, "a.toml:14: postprocessor 'ebo'"), ErrorKind::config,
-               "a.toml:14: postprocessor 'ebo': unknown parameter 'temprature'", "did you mean 'temperature'", "k, temperature, normalize");
+               "a.toml:14: postprocessor 'ebo': unknown parameter 'temprature'", "did you mean 'temperature'",
+               "k, temperature, normalize");
   EXPECT_ERROR(validate({}, {{"k", true}}, "test"), ErrorKind::config, "it has no parameters");
 }
 
 TEST(Validate, RefusesValuesOutOfRange) {
   EXPECT_ERROR(validate(schema(), {{"k", std::int64_t{0}}}, "test"), ErrorKind::config, "'k' is 0", "from 1 to 1000");
   EXPECT_ERROR(validate(schema(), {{"temperature", 1e9}}, "test"), ErrorKind::config, "a number from 0.001 to 1000");
-  EXPECT_ERROR(validate(schema(), {{"temperature", std::numeric_limits<double>::quiet_NaN()}}, "test"), ErrorKind::config,
-               "'temperature' is nan");
+  EXPECT_ERROR(validate(schema(), {{"temperature", std::numeric_limits<double>::quiet_NaN()}}, "test"),
+               ErrorKind::config, "'temperature' is nan");
 }
 
 TEST(Validate, RefusesOtherTypesAndChoices) {
   EXPECT_ERROR(validate(schema(), {{"normalize", std::int64_t{1}}}, "test"), ErrorKind::config, "true or false");
   EXPECT_ERROR(validate(schema(), {{"k", std::string("many")}}, "test"), ErrorKind::config, "'k' is 'many'");
-  EXPECT_ERROR(validate(schema(), {{"metric", std::string("l2")}}, "test"), ErrorKind::config, "'metric' is 'l2'", "inner, cosine");
+  EXPECT_ERROR(validate(schema(), {{"metric", std::string("l2")}}, "test"), ErrorKind::config, "'metric' is 'l2'",
+               "inner, cosine");
   EXPECT_ERROR(validate(schema(), {{"picks", std::string("a;b")}}, "test"), ErrorKind::config, "without ';'");
 }
 
@@ -77,7 +82,8 @@ TEST(CanonicalParams, AreSortedAndReadBack) {
   const ParamMap values{{"temperature", 0.25}, {"k", std::int64_t{7}}, {"normalize", true}};
   EXPECT_EQ(canonical_params(values), "k=7;normalize=true;temperature=0.25");
   EXPECT_EQ(canonical_params({}), "");
-  EXPECT_EQ(params_from_text(schema(), std::vector<std::string>{"k=7", "normalize=true", "temperature=0.25"}, "test"), values);
+  EXPECT_EQ(params_from_text(schema(), std::vector<std::string>{"k=7", "normalize=true", "temperature=0.25"}, "test"),
+            values);
 }
 
 TEST(NonDefaultParams, LeavesTheDefaultsOut) {

@@ -1,15 +1,15 @@
 #include "host/plugin.h"
 
+#include "base/files.h"
+#include "expect_error.h"
+#include "support/golden.h"
+
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdio>
 #include <fstream>
 #include <memory>
-
-#include "base/files.h"
-#include "expect_error.h"
-#include "support/golden.h"
 
 namespace nearfar {
 namespace {
@@ -23,7 +23,8 @@ std::string output_of(const std::string& command) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   std::string result;
   std::array<char, 4096> part{};
-  while (const std::size_t count = std::fread(part.data(), 1, part.size(), pipe.get())) result.append(part.data(), count);
+  while (const std::size_t count = std::fread(part.data(), 1, part.size(), pipe.get()))
+    result.append(part.data(), count);
   return result;
 }
 
@@ -49,7 +50,8 @@ TEST(LoadPlugin, ReadsTheTraitsOfALoss) {
   EXPECT_EQ(supcon.traits->head, "embedding");
   EXPECT_TRUE(supcon.traits->normalized_embedding);
   EXPECT_FALSE(describe(load_plugin(good("msp"))).traits.has_value());
-  EXPECT_EQ(description_json(description_from_json(describe_json(load_plugin(good("ce"))))), describe_json(load_plugin(good("ce"))));
+  EXPECT_EQ(description_json(description_from_json(describe_json(load_plugin(good("ce"))))),
+            describe_json(load_plugin(good("ce"))));
 }
 
 TEST(LoadPlugin, ExportsOneSymbolAndIsNeverUnloaded) {
@@ -73,7 +75,8 @@ TEST(LoadPlugin, RefusesWhatIsNoLibrary) {
   std::ofstream(folder.path() / "text.so") << "just text";
   std::ofstream(folder.path() / "short.so") << "\x7f"
                                                "ELF";
-  EXPECT_ERROR(load_plugin(folder.path() / "text.so"), ErrorKind::plugin, "text.so", "is not an ELF library", "nearfar_add_plugin()");
+  EXPECT_ERROR(load_plugin(folder.path() / "text.so"), ErrorKind::plugin, "text.so", "is not an ELF library",
+               "nearfar_add_plugin()");
   EXPECT_ERROR(load_plugin(folder.path() / "short.so"), ErrorKind::plugin, "is not an ELF library");
   EXPECT_ERROR(load_plugin(folder.path()), ErrorKind::plugin, "no such file");
 }
@@ -81,7 +84,8 @@ TEST(LoadPlugin, RefusesWhatIsNoLibrary) {
 TEST(LoadPlugin, RefusesATruncatedLibraryAtEveryLength) {  // the dynamic linker itself would die of some of these
   const TempDir folder;
   const std::string whole = read_file(good("msp"));
-  for (const std::size_t length : {std::size_t{65}, std::size_t{300}, std::size_t{2000}, std::size_t{5000}, whole.size() / 2}) {
+  for (const std::size_t length :
+       {std::size_t{65}, std::size_t{300}, std::size_t{2000}, std::size_t{5000}, whole.size() / 2}) {
     const fs::path cut = folder.path() / (std::to_string(length) + ".so");
     std::ofstream(cut, std::ios::binary) << whole.substr(0, length);
     EXPECT_ERROR(load_plugin(cut), ErrorKind::plugin, "is truncated");
@@ -89,7 +93,8 @@ TEST(LoadPlugin, RefusesATruncatedLibraryAtEveryLength) {  // the dynamic linker
 }
 
 TEST(LoadPlugin, RefusesALibraryWithoutTheEntry) {
-  EXPECT_ERROR(load_plugin(bad("no_entry")), ErrorKind::plugin, "no_entry.so", "exports no symbol 'nearfar_plugin_info'");
+  EXPECT_ERROR(load_plugin(bad("no_entry")), ErrorKind::plugin, "no_entry.so",
+               "exports no symbol 'nearfar_plugin_info'");
 }
 
 TEST(LoadPlugin, RefusesAnotherApi) {
@@ -102,10 +107,13 @@ TEST(LoadPlugin, RefusesAnotherBuildNamingBothValues) {
                std::string("this host has '") + kBuildTag.torch, "rebuild it");
 }
 
-TEST(LoadPlugin, RefusesAPluginWithoutAName) { EXPECT_ERROR(load_plugin(bad("no_name")), ErrorKind::plugin, "name is ''", "kebab-case"); }
+TEST(LoadPlugin, RefusesAPluginWithoutAName) {
+  EXPECT_ERROR(load_plugin(bad("no_name")), ErrorKind::plugin, "name is ''", "kebab-case");
+}
 
 TEST(LoadPlugin, RefusesASenselessParameterTable) {
-  EXPECT_ERROR(load_plugin(bad("wrong_params")), ErrorKind::plugin, "parameter 2 ('percentile')", "its default 190 is outside 0 to 100");
+  EXPECT_ERROR(load_plugin(bad("wrong_params")), ErrorKind::plugin, "parameter 2 ('percentile')",
+               "its default 190 is outside 0 to 100");
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <fstream>
-
 #include "base/files.h"
 #include "expect_error.h"
 #include "host/plugin.h"
 #include "support/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
 
 namespace nearfar {
 namespace {
@@ -31,13 +31,14 @@ TEST(PluginRegistry, FindsTheInstalledPlugins) {
   const PluginRegistry registry({.directories = {}, .environment = false, .installed = installed()});
   EXPECT_TRUE(registry.refusals().empty());
   for (const char* name : {"msp", "knn", "mds"}) EXPECT_EQ(registry.find(PluginKind::postprocessor, name).name(), name);
-  for (const char* name : {"ce", "supcon", "reweightood"}) EXPECT_EQ(registry.find(PluginKind::loss, name).name(), name);
+  for (const char* name : {"ce", "supcon", "reweightood"})
+    EXPECT_EQ(registry.find(PluginKind::loss, name).name(), name);
 }
 
 TEST(PluginRegistry, SuggestsTheNearestName) {
   const PluginRegistry registry({.directories = {}, .environment = false, .installed = installed()});
-  EXPECT_ERROR(registry.find(PluginKind::postprocessor, "kmn"), ErrorKind::config, "no postprocessor 'kmn'", "did you mean 'knn'",
-               "klm, knn, mcm, mds", installed().string());
+  EXPECT_ERROR(registry.find(PluginKind::postprocessor, "kmn"), ErrorKind::config, "no postprocessor 'kmn'",
+               "did you mean 'knn'", "klm, knn, mcm, mds", installed().string());
   EXPECT_ERROR(registry.find(PluginKind::loss, "knn"), ErrorKind::config, "no loss 'knn'", "ce, reweightood, supcon");
 }
 
@@ -73,8 +74,8 @@ TEST(PluginRegistry, SearchesTheEnvironmentsFolders) {
 }
 
 TEST(PluginRegistry, RefusesAMissingFolderThatWasAskedFor) {
-  EXPECT_ERROR(PluginRegistry({.directories = {"/nonexistent-plugins"}, .environment = false, .installed = {}}), ErrorKind::config,
-               "/nonexistent-plugins", "--plugin-dir");
+  EXPECT_ERROR(PluginRegistry({.directories = {"/nonexistent-plugins"}, .environment = false, .installed = {}}),
+               ErrorKind::config, "/nonexistent-plugins", "--plugin-dir");
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #include "metrics/accuracy.h"
 
-#include <gtest/gtest.h>
 #include <nearfar/error.h>
+
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <vector>

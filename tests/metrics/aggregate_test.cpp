@@ -1,7 +1,8 @@
 #include "metrics/aggregate.h"
 
-#include <gtest/gtest.h>
 #include <nearfar/error.h>
+
+#include <gtest/gtest.h>
 
 #include <vector>
 
@@ -26,8 +27,9 @@ TEST(MeanStd, OfOneValueHasNoDeviation) {
 TEST(MeanStd, RefusesNoValues) { EXPECT_THROW(mean_std({}), Error); }
 
 TEST(MeanOverSets, WeighsSetsEquallyHoweverLarge) {
-  const std::vector<OodMetrics> sets{{.n_id = 10, .n_ood = 1, .auroc = 0.5, .fpr95 = 1.0, .aupr_in = 0.25, .aupr_out = 0.5},
-                                     {.n_id = 10, .n_ood = 999, .auroc = 1.0, .fpr95 = 0.5, .aupr_in = 0.75, .aupr_out = 0.0}};
+  const std::vector<OodMetrics> sets{
+      {.n_id = 10, .n_ood = 1, .auroc = 0.5, .fpr95 = 1.0, .aupr_in = 0.25, .aupr_out = 0.5},
+      {.n_id = 10, .n_ood = 999, .auroc = 1.0, .fpr95 = 0.5, .aupr_in = 0.75, .aupr_out = 0.0}};
   const OodMetrics mean = mean_over_sets(sets);
   EXPECT_EQ(mean.n_id, 10u);
   EXPECT_EQ(mean.n_ood, 1000u);

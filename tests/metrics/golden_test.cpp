@@ -1,11 +1,15 @@
-// OpenOOD's own numbers (openood/evaluators/metrics.py on scikit-learn 1.9.1) for 18 score sets: ties, a constant, inverted and single
-// scores, denormal gaps, -0.0, NaN, infinity. conf is OpenOOD's, higher = ID, so our score is minus it; label -1 = OOD.
+// OpenOOD's own numbers (openood/evaluators/metrics.py on scikit-learn 1.9.1) for 18 score sets: ties, a constant,
+// inverted and single scores, denormal gaps, -0.0, NaN, infinity. conf is OpenOOD's, higher = ID, so our score is minus
+// it; label -1 = OOD.
+#include "support/golden.h"
+
 #include "base/npy.h"
 #include "metrics/accuracy.h"
 #include "metrics/ranking.h"
 
-#include <gtest/gtest.h>
 #include <nearfar/error.h>
+
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -13,8 +17,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "support/golden.h"
 
 namespace nearfar {
 namespace {
@@ -60,7 +62,8 @@ TEST(MetricsGolden, EqualOpenOodInAllCases) {
   for (const auto& expected : cases) {
     const auto name = expected.at("name").get<std::string>();
     SCOPED_TRACE(name);
-    const NpyArray conf(*folder / (name + ".conf.npy")), label(*folder / (name + ".label.npy")), pred(*folder / (name + ".pred.npy"));
+    const NpyArray conf(*folder / (name + ".conf.npy")), label(*folder / (name + ".label.npy")),
+        pred(*folder / (name + ".pred.npy"));
     const auto labels = label.values<std::int32_t>(1);
     if (expected.contains("error")) {  // scikit-learn raises ValueError
       EXPECT_THROW(metrics_of(conf, labels), Error);

@@ -1,5 +1,6 @@
 #pragma once
-/// The definitions of scikit-learn written down literally, with whole arrays and no care for speed: what ranking.cpp is compared with.
+/// The definitions of scikit-learn written down literally, with whole arrays and no care for speed: what ranking.cpp is
+/// compared with.
 #include "metrics/ranking.h"
 
 #include <algorithm>

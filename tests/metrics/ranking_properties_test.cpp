@@ -1,4 +1,5 @@
 // Properties over random scores, coarse (many ties) and fine. RapidCheck prints the seed of a failure.
+#include "metrics/naive_metrics.h"
 #include "metrics/ranking.h"
 
 #include <gtest/gtest.h>
@@ -13,8 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "metrics/naive_metrics.h"
-
 namespace nearfar {
 namespace {
 
@@ -26,7 +25,9 @@ rc::Gen<Floats> small_side() {
   const auto grid = [](int reach) {
     return rc::gen::map(rc::gen::inRange(-reach, reach + 1), [](int k) { return static_cast<float>(k) / 4; });
   };
-  const auto side = [](rc::Gen<float> score) { return rc::gen::nonEmpty(rc::gen::container<Floats>(std::move(score))); };
+  const auto side = [](rc::Gen<float> score) {
+    return rc::gen::nonEmpty(rc::gen::container<Floats>(std::move(score)));
+  };
   const auto finite = rc::gen::suchThat(rc::gen::arbitrary<float>(), [](float x) { return std::isfinite(x); });
   return rc::gen::oneOf(side(grid(6)), side(grid(1)), side(finite));
 }
@@ -133,7 +134,8 @@ RC_GTEST_PROP(RankingProperties, PermutationChangesNothing, ()) {
 RC_GTEST_PROP(RankingProperties, FloatsAsDoublesChangeNothing, ()) {
   const bool large = *rc::gen::weightedElement<bool>({{9, false}, {1, true}});
   const Floats id = large ? large_side(0, 0) : *small_side(), ood = large ? large_side(1, 0) : *small_side();
-  require_equal(ood_metrics(id, ood), ood_metrics(std::vector<double>(id.begin(), id.end()), std::vector<double>(ood.begin(), ood.end())));
+  require_equal(ood_metrics(id, ood),
+                ood_metrics(std::vector<double>(id.begin(), id.end()), std::vector<double>(ood.begin(), ood.end())));
 }
 
 RC_GTEST_PROP(RankingProperties, AnIdSideSortedOnceServesEverySet, ()) {

@@ -1,10 +1,10 @@
 #include "metrics/ranking.h"
 
+#include "metrics/naive_metrics.h"
+
 #include <gtest/gtest.h>
 
 #include <vector>
-
-#include "metrics/naive_metrics.h"
 
 namespace nearfar {
 namespace {
@@ -31,7 +31,8 @@ TEST(OodMetrics, AreRightForThreeAgainstTwo) {
 }
 
 TEST(OodMetrics, AreRightWhenAllScoresAreEqual) {
-  // One point. ID positive: (0,1) then (1, 20/50) -> (1 + 0.4) / 2; OOD positive: (1 + 0.6) / 2. Average precision would say 0.4 and 0.6.
+  // One point. ID positive: (0,1) then (1, 20/50) -> (1 + 0.4) / 2; OOD positive: (1 + 0.6) / 2. Average precision
+  // would say 0.4 and 0.6.
   const OodMetrics m = ood_metrics(Floats(20, 7.0f), Floats(30, 7.0f));
   EXPECT_EQ(m.auroc, 0.5);
   EXPECT_EQ(m.fpr95, 1.0);
@@ -53,8 +54,8 @@ TEST(OodMetrics, AreRightForOneScoreEach) {
   EXPECT_EQ(wrong.aupr_out, 0.25);
 }
 
-// A run of equal diagonal steps, one ID and one OOD score each, crosses 95 %: 19 of 20 are caught at an ID share of 0.95, but roc_curve has
-// dropped that point as collinear, and the next it kept is the last.
+// A run of equal diagonal steps, one ID and one OOD score each, crosses 95 %: 19 of 20 are caught at an ID share of
+// 0.95, but roc_curve has dropped that point as collinear, and the next it kept is the last.
 TEST(Fpr95, IsReadAfterCollinearPointsAreDropped) {
   std::vector<double> steps;
   for (int k = 0; k < 20; ++k) steps.push_back(k / 20.0);
@@ -62,7 +63,8 @@ TEST(Fpr95, IsReadAfterCollinearPointsAreDropped) {
   EXPECT_EQ(ood_metrics(steps, steps).fpr95, 1.0);
 }
 
-// The same run, but an ID score alone lies below it: the run's lower end bends, is kept, and is where the point moves to.
+// The same run, but an ID score alone lies below it: the run's lower end bends, is kept, and is where the point moves
+// to.
 TEST(Fpr95, MovesToTheEndOfTheRunAndNoFurther) {
   std::vector<double> ood, id{-1.0};
   for (int k = 0; k < 40; ++k) ood.push_back(k);
@@ -72,7 +74,9 @@ TEST(Fpr95, MovesToTheEndOfTheRunAndNoFurther) {
 }
 
 // From the top: a step of 19 OOD and 1 ID score, which is all of the OOD scores, then two equal steps of 1 ID score.
-TEST(Fpr95, IsReadAtTheFirstPointWhereThatCatchesAll) { EXPECT_EQ(ood_metrics(Floats{5, 4, 3}, Floats(19, 5.0f)).fpr95, 1.0 / 3); }
+TEST(Fpr95, IsReadAtTheFirstPointWhereThatCatchesAll) {
+  EXPECT_EQ(ood_metrics(Floats{5, 4, 3}, Floats(19, 5.0f)).fpr95, 1.0 / 3);
+}
 
 // 0.95 * 20 is 19 exactly enough; for 19 scores it is 18.05, so all must be caught.
 TEST(Fpr95, NeedsNineteenOfTwentyAndAllOfNineteen) {
@@ -85,8 +89,8 @@ TEST(Fpr95, NeedsNineteenOfTwentyAndAllOfNineteen) {
 
 // Worked examples given as OpenOOD's conf, where higher is ID.
 TEST(OodMetrics, EqualTheReferenceVectorA) {
-  const OodMetrics m =
-      ood_metrics(testing::negated<float>({.9f, .8f, .7f, .6f, .55f, .3f}), testing::negated<float>({.65f, .5f, .4f, .35f, .2f}));
+  const OodMetrics m = ood_metrics(testing::negated<float>({.9f, .8f, .7f, .6f, .55f, .3f}),
+                                   testing::negated<float>({.65f, .5f, .4f, .35f, .2f}));
   EXPECT_EQ(m.fpr95, 0.5);
   EXPECT_NEAR(m.auroc, .8, 1e-12);
   EXPECT_NEAR(m.aupr_in, .8615740741, 1e-10);
@@ -94,8 +98,8 @@ TEST(OodMetrics, EqualTheReferenceVectorA) {
 }
 
 TEST(OodMetrics, EqualTheReferenceVectorBWithTies) {
-  const OodMetrics m =
-      ood_metrics(testing::negated<float>({.9f, .9f, .8f, .8f, .5f, .5f, .5f}), testing::negated<float>({.9f, .8f, .5f, .5f, .1f}));
+  const OodMetrics m = ood_metrics(testing::negated<float>({.9f, .9f, .8f, .8f, .5f, .5f, .5f}),
+                                   testing::negated<float>({.9f, .8f, .5f, .5f, .1f}));
   EXPECT_EQ(m.fpr95, 1.0);
   EXPECT_NEAR(m.auroc, .6285714286, 1e-10);
   EXPECT_NEAR(m.aupr_in, .7077922078, 1e-10);

@@ -1,8 +1,9 @@
 #include "metrics/sorted_scores.h"
 
+#include <nearfar/error.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nearfar/error.h>
 
 #include <algorithm>
 #include <cmath>
@@ -44,16 +45,20 @@ TYPED_TEST_SUITE(SortedScoresOf, ScoreTypes);
 TYPED_TEST(SortedScoresOf, KeysRiseWithTheScore) {
   using Limits = std::numeric_limits<TypeParam>;
   const std::vector<TypeParam> rising{
-      Limits::lowest(), -1, -Limits::min(), -Limits::denorm_min(), 0, Limits::denorm_min(), Limits::min(), 1, 2, Limits::max()};
+      Limits::lowest(), -1, -Limits::min(), -Limits::denorm_min(), 0, Limits::denorm_min(), Limits::min(), 1, 2,
+      Limits::max()};
   std::vector<typename SortedScores<TypeParam>::Key> each;
   for (const TypeParam score : rising) each.push_back(keys<TypeParam>({score}).front());
   EXPECT_TRUE(std::is_sorted(each.begin(), each.end(), std::less_equal<>()));
   EXPECT_LT(each.back(), SortedScores<TypeParam>::kEnd);
 }
 
-TYPED_TEST(SortedScoresOf, BothZerosAreOneKey) { EXPECT_EQ(keys<TypeParam>({TypeParam{0}}), keys<TypeParam>({-TypeParam{0}})); }
+TYPED_TEST(SortedScoresOf, BothZerosAreOneKey) {
+  EXPECT_EQ(keys<TypeParam>({TypeParam{0}}), keys<TypeParam>({-TypeParam{0}}));
+}
 
-// Above and below the size from which the radix sort is used; in the coarse sets most digits are constant and their passes are skipped.
+// Above and below the size from which the radix sort is used; in the coarse sets most digits are constant and their
+// passes are skipped.
 TYPED_TEST(SortedScoresOf, ManyScoresSortAsStdSortDoes) {
   std::mt19937 random(5);
   for (const std::size_t size : {1u, 2u, 1023u, 1024u, 1025u, 20'000u}) {
@@ -63,7 +68,8 @@ TYPED_TEST(SortedScoresOf, ManyScoresSortAsStdSortDoes) {
       for (TypeParam& score : scores) score = coarse ? std::round(normal(random)) : normal(random) * 1000;
       const auto sorted = keys(scores);
       std::sort(scores.begin(), scores.end());
-      for (std::size_t k = 0; k < size; ++k) ASSERT_EQ(sorted[k], keys<TypeParam>({scores[k]}).front()) << "size " << size << " at " << k;
+      for (std::size_t k = 0; k < size; ++k)
+        ASSERT_EQ(sorted[k], keys<TypeParam>({scores[k]}).front()) << "size " << size << " at " << k;
     }
   }
 }

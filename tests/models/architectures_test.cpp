@@ -61,8 +61,10 @@ std::vector<double> numbers(const at::Tensor& tensor) {
 void expect_golden(Network& network, const std::string& name) {
   const nlohmann::json& golden = golden_networks().at(name);
   const EvalScope scope(network);
-  const at::Tensor features = network.features(formula_tensor("input", golden.at("input").get<std::vector<std::int64_t>>()));
-  expect_close(numbers(features[0].slice(0, 0, 8)), golden.at("features_head").get<std::vector<double>>(), name + " features");
+  const at::Tensor features =
+      network.features(formula_tensor("input", golden.at("input").get<std::vector<std::int64_t>>()));
+  expect_close(numbers(features[0].slice(0, 0, 8)), golden.at("features_head").get<std::vector<double>>(),
+               name + " features");
   expect_close({features.to(at::kDouble).sum().item<double>(), features.to(at::kDouble).abs().sum().item<double>()},
                {golden.at("features_sum").get<double>(), golden.at("features_abs").get<double>()}, name + " sums");
   std::vector<double> logits;
@@ -81,11 +83,13 @@ TEST_P(Golden, ComputesWhatPyTorchComputes) {
   if (name == "swin_t") expect_golden(*network, "swin_t odd");
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, Golden, ::testing::Values("resnet18_32x32", "resnet18_224x224", "resnet50", "vit_b_16", "swin_t"),
+INSTANTIATE_TEST_SUITE_P(Networks, Golden,
+                         ::testing::Values("resnet18_32x32", "resnet18_224x224", "resnet50", "vit_b_16", "swin_t"),
                          [](const auto& one) { return std::string(one.param); });
 
 TEST(Architectures, SmallResNetsDifferInTheSizeOfImagesOnly) {
-  const auto network = network_of(import_tensors(foreign_tensors("resnet18_32x32"), "weights", options_for("resnet18_64x64")));
+  const auto network =
+      network_of(import_tensors(foreign_tensors("resnet18_32x32"), "weights", options_for("resnet18_64x64")));
   EXPECT_EQ(network->spec().height, 64);
   expect_golden(*network, "resnet18_64x64");
 }
@@ -102,7 +106,10 @@ TEST(Architectures, HaveTheParametersThatPapersAndLibrariesCount) {
     std::int64_t count = 0;
     for (const NamedTensor& named : network->named_tensors()) count += named.parameter ? named.tensor.numel() : 0;
     EXPECT_EQ(count, row.second) << name;
-    EXPECT_EQ(network->feature_dim(), name == "resnet50" ? 2048 : name == "vit_b_16" || name == "swin_t" ? 768 : 512) << name;
+    EXPECT_EQ(network->feature_dim(), name == "resnet50"                       ? 2048
+                                      : name == "vit_b_16" || name == "swin_t" ? 768
+                                                                               : 512)
+        << name;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// Writes zip archives and pickles byte by byte, right ones and wrong ones: what the readers of weight files are tested with.
+/// Writes zip archives and pickles byte by byte, right ones and wrong ones: what the readers of weight files are tested
+/// with.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -20,7 +21,8 @@ struct ZipPart {
 };
 ZipPart zip_part(const std::string& name, const std::string& data);
 
-/// Local headers and data in this order, the directory, the end record. `entries` overrides the number in the end record.
+/// Local headers and data in this order, the directory, the end record. `entries` overrides the number in the end
+/// record.
 std::string zip_archive(const std::vector<ZipPart>& parts, int entries = -1, const std::string& comment = "");
 
 template <class T>
@@ -42,6 +44,7 @@ std::string whole(const std::string& value);  ///< PROTO 2, value, STOP
 }  // namespace pickle
 
 /// "a/data.pkl", "a/byteorder" and the storages "a/data/KEY".
-std::vector<ZipPart> torch_parts(const std::string& pickle, const std::vector<std::pair<std::string, std::string>>& storages);
+std::vector<ZipPart> torch_parts(const std::string& pickle,
+                                 const std::vector<std::pair<std::string, std::string>>& storages);
 
 }  // namespace nearfar::testing

@@ -28,7 +28,8 @@ Limits limits(std::string_view name, const std::vector<std::int64_t>& shape) {
   if (name.ends_with("running_mean")) return {-0.2, 0.2};
   if (name.ends_with("bias")) return {-0.1, 0.1};
   if (shape.size() == 1) return {0.5, 1};  // the weights of norms
-  if (name.ends_with("pos_embedding") || name.ends_with("class_token") || name.ends_with("bias_table")) return {-0.5, 0.5};
+  if (name.ends_with("pos_embedding") || name.ends_with("class_token") || name.ends_with("bias_table"))
+    return {-0.5, 0.5};
   std::int64_t fan_in = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= shape[i];
   const double bound = std::sqrt(6.0 / static_cast<double>(fan_in));
@@ -41,7 +42,8 @@ at::Tensor formula_tensor(const std::string& name, const std::vector<std::int64_
   at::Tensor tensor = at::empty(shape, at::kFloat);
   const Limits range = limits(name, shape);
   const std::uint64_t first =
-      static_cast<std::uint64_t>(crc32(0, reinterpret_cast<const Bytef*>(name.data()), static_cast<uInt>(name.size()))) << 32;
+      static_cast<std::uint64_t>(crc32(0, reinterpret_cast<const Bytef*>(name.data()), static_cast<uInt>(name.size())))
+      << 32;
   float* out = tensor.mutable_data_ptr<float>();
   for (std::int64_t i = 0; i < tensor.numel(); ++i) {
     out[i] = static_cast<float>(range.low + (range.high - range.low) * uniform(first + static_cast<std::uint64_t>(i)));

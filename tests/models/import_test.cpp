@@ -77,7 +77,9 @@ TEST_F(Import, FindsArchitectureClassesAndHeadFromTheShapes) {
 }
 
 TEST_F(Import, TakesPrefixesOfDataParallelOff) {
-  EXPECT_EQ(import_tensors(foreign(spec_of("resnet18_224x224", 4), "module.", "module.fc."), "w.pt", options()).spec.classes, 4);
+  EXPECT_EQ(
+      import_tensors(foreign(spec_of("resnet18_224x224", 4), "module.", "module.fc."), "w.pt", options()).spec.classes,
+      4);
 }
 
 TEST_F(Import, ReadsProjectionHeads) {
@@ -126,8 +128,9 @@ TEST_F(Import, ListsMissingUnexpectedAndWrongShapes) {
   }
   const std::string message = refusal(tensors);
   // Four tensors of the norm have other names; its counter may be absent, but under another name it is unexpected.
-  for (const char* part : {"w.pt", "resnet18_32x32", "openood-resnet", "missing 4 (backbone.layer3.1.bn1.weight,", "unexpected 5 (",
-                           "wrong shape 1 (backbone.conv1.weight is Float [64,1,3,3], expected Float [64,3,3,3])"}) {
+  for (const char* part :
+       {"w.pt", "resnet18_32x32", "openood-resnet", "missing 4 (backbone.layer3.1.bn1.weight,", "unexpected 5 (",
+        "wrong shape 1 (backbone.conv1.weight is Float [64,1,3,3], expected Float [64,3,3,3])"}) {
     EXPECT_NE(message.find(part), std::string::npos) << "wanted '" << part << "' in '" << message << "'";
   }
   ImportOptions gray = options();
@@ -209,7 +212,8 @@ TEST_F(Import, TellsFilesByTheirContent) {
       return error.what();
     }
   };
-  EXPECT_NE(message("version https://git-lfs.github.com/spec/v1").find("it begins 'version https://git-lfs"), std::string::npos);
+  EXPECT_NE(message("version https://git-lfs.github.com/spec/v1").find("it begins 'version https://git-lfs"),
+            std::string::npos);
   EXPECT_NE(message("").find("neither"), std::string::npos);
   EXPECT_NE(message("\x80\x02\x8a\x0alxxx").find("legacy"), std::string::npos);
   EXPECT_NE(message(std::string("\xff\xff\xff\xff\xff\xff\0\0{", 9)).find("safetensors"), std::string::npos);
@@ -249,7 +253,8 @@ TEST_F(Import, AgreesWithOpenOodOnItsOwnCheckpoint) {
   EXPECT_TRUE(imported.converted.empty());
   const auto network = network_of(imported);
   const EvalScope scope(*network);
-  const at::Tensor logits = network->output(network->features(testing::formula_tensor("input", {2, 3, 32, 32}))).contiguous();
+  const at::Tensor logits =
+      network->output(network->features(testing::formula_tensor("input", {2, 3, 32, 32}))).contiguous();
   std::ifstream stream(testing::source_dir() / "tests/golden/models/openood_b.json");
   const auto expected = nlohmann::json::parse(stream).at("logits").get<std::vector<std::vector<double>>>();
   for (std::int64_t row = 0; row < 2; ++row) {

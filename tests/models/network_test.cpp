@@ -34,7 +34,8 @@ TEST(Network, ProjectsToAnEmbedding) {
   for (const char* kind : {"linear", "mlp"}) {
     const auto network = make_network(projection(kind), 1);
     const EvalScope scope(*network);
-    EXPECT_EQ(network->output(network->features(at::randn({2, 3, 32, 32}))).sizes(), (std::vector<std::int64_t>{2, 16})) << kind;
+    EXPECT_EQ(network->output(network->features(at::randn({2, 3, 32, 32}))).sizes(), (std::vector<std::int64_t>{2, 16}))
+        << kind;
     EXPECT_FALSE(network->has_classifier());
     EXPECT_THROW(network->head(), Error);
   }
@@ -44,7 +45,8 @@ TEST(Network, HasTheParametersCountedByHand) {
   // stem 16*9 + 2*16; block 1: 2*16*16*9 + 4*16; block 2: 32*16*9 + 32*32*9 + 4*32 + shortcut 32*16 + 2*32;
   // block 3: 64*32*9 + 64*64*9 + 4*64 + shortcut 64*32 + 2*64; head 64*6 + 6
   std::int64_t count = 0;
-  for (const NamedTensor& named : make_network(classifier(), 1)->named_tensors()) count += named.parameter ? named.tensor.numel() : 0;
+  for (const NamedTensor& named : make_network(classifier(), 1)->named_tensors())
+    count += named.parameter ? named.tensor.numel() : 0;
   EXPECT_EQ(count, 176 + 4672 + 14528 + 57728 + 390);
 }
 
@@ -82,7 +84,8 @@ TEST(Network, ScoresAnImageAloneAsInABatch) {
 TEST(Network, ACopyInFloat64IsAsNearAsFloat32Allows) {
   for (const std::string& name : architectures()) {
     const std::int64_t size = native_image_size(name);
-    const auto network = make_network({.architecture = name, .in_channels = 3, .height = size, .width = size, .classes = 4}, 5);
+    const auto network =
+        make_network({.architecture = name, .in_channels = 3, .height = size, .width = size, .classes = 4}, 5);
     const auto copy = copy_in_float64(*network);
     const EvalScope scope(*network);
     const at::Tensor images = at::randn({1, 3, size, size});
@@ -129,7 +132,8 @@ TEST(LoadTensors, NamesWhatIsMissingUnexpectedAndMisshapen) {
     FAIL();
   } catch (const Error& error) {
     const std::string message = error.what();
-    for (const char* part : {"weights.file", "missing 1 (backbone.conv1.weight)", "unexpected 1 (stranger)", "wrong shape 1 ("}) {
+    for (const char* part :
+         {"weights.file", "missing 1 (backbone.conv1.weight)", "unexpected 1 (stranger)", "wrong shape 1 ("}) {
       EXPECT_NE(message.find(part), std::string::npos) << message;
     }
   }

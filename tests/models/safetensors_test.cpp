@@ -62,8 +62,8 @@ TEST_F(Safetensors, WritesTheBytesOfTheFormat) {
 
 TEST_F(Safetensors, ReadsBackEveryTypeAndShape) {
   std::vector<NamedTensor> tensors;
-  for (const at::ScalarType type :
-       {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte, at::kBool}) {
+  for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort,
+                                    at::kChar, at::kByte, at::kBool}) {
     tensors.push_back({std::string("t") + c10::toString(type), at::randn({3, 5}).mul(3).to(type), false});
   }
   tensors.push_back({"empty", at::empty({0, 4}), false});
@@ -75,7 +75,8 @@ TEST_F(Safetensors, ReadsBackEveryTypeAndShape) {
   EXPECT_EQ(back.metadata.at("quote \" and ü"), "line\nbreak");
   ASSERT_EQ(back.tensors.size(), tensors.size());
   for (const NamedTensor& named : back.tensors) {
-    const auto original = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& one) { return one.name == named.name; });
+    const auto original =
+        std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& one) { return one.name == named.name; });
     ASSERT_NE(original, tensors.end()) << named.name;
     EXPECT_EQ(named.tensor.scalar_type(), original->tensor.scalar_type()) << named.name;
     EXPECT_TRUE(at::equal(named.tensor, original->tensor)) << named.name;
@@ -111,17 +112,22 @@ TEST_F(Safetensors, RefusesHostileHeaders) {
       {"a size is 1.5", file_of(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", 4)},
       {"overflows", file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", 4)},
       {"too large", file_of(R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4)},
-      {"list of at most", file_of(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4)},
+      {"list of at most",
+       file_of(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})", 4)},
       {"shape x dtype is 8", file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4)},
       {"not a pair", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4)},
       {"reversed", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4)},
       {"the data at 4", file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4)},
       {"the one before ends at 4",
-       file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", 6)},
+       file_of(
+           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
+           6)},
       {"the one before ends at 0", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8)},
       {"belong to no tensor", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 6)},
       {"repeats 'a'",
-       file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)},
+       file_of(
+           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+           0)},
       {"repeats 'dtype'", file_of(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})", 0)},
       {"nested too deeply", file_of(R"({"a":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4)},
       {"nested too deeply", file_of(R"({"__metadata__":{"k":{"x":{}}}})", 0)},
@@ -130,9 +136,12 @@ TEST_F(Safetensors, RefusesHostileHeaders) {
       {"\\x1b", file_of("{\"\\u001b[31m\":7}", 0)},  // a name reaches the terminal without its escapes
       {"overflows", file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}})", 0)},
       {"broken header", file_of(R"({"a":{"dtype":"F32","shape":[1e400],"data_offsets":[0,4]}})", 4)},
-      {"an offset is 1.8446744073709552e+19", file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551616]}})", 4)},
+      {"an offset is 1.8446744073709552e+19",
+       file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551616]}})", 4)},
       {"the one before ends at 8",
-       file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8)},
+       file_of(
+           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+           8)},
       {"__metadata__ 'k'", file_of(R"({"__metadata__":{"k":1}})", 0)},
       {"__metadata__ is not", file_of(R"({"__metadata__":[]})", 0)},
   };
@@ -149,10 +158,13 @@ TEST_F(Safetensors, RefusesHostileHeaders) {
 TEST_F(Safetensors, RefusesAFileCutAnywhere) {
   write_safetensors(file(), {{"a", at::arange(4)}, {"b", at::arange(3, at::kFloat)}}, {{"k", "v"}});
   const std::string whole = read_file(file());
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_NE(refusal(whole.substr(0, length)), "") << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_NE(refusal(whole.substr(0, length)), "") << length;
 }
 
-TEST_F(Safetensors, SurvivesADeeplyNestedHeader) { EXPECT_NE(refusal(file_of("{\"a\":" + std::string(1 << 20, '['), 0)), ""); }
+TEST_F(Safetensors, SurvivesADeeplyNestedHeader) {
+  EXPECT_NE(refusal(file_of("{\"a\":" + std::string(1 << 20, '['), 0)), "");
+}
 
 }  // namespace
 }  // namespace nearfar

@@ -23,7 +23,9 @@ using testing::zip_part;
 using testing::ZipPart;
 namespace pickle = testing::pickle;
 
-std::vector<NamedTensor> parse(const std::string& content) { return parse_torch_file(std::as_bytes(std::span(content)), "weights.pt"); }
+std::vector<NamedTensor> parse(const std::string& content) {
+  return parse_torch_file(std::as_bytes(std::span(content)), "weights.pt");
+}
 
 /// The message of the refusal; "" if the file was read.
 std::string refusal(const std::string& content) {
@@ -59,7 +61,9 @@ std::vector<ZipPart> good_parts() {
 std::string file_with(const std::string& value) {
   return zip_archive(testing::torch_parts(pickle::state_dict({{"a", value}}), {{"0", floats({1, 2, 3, 4})}}));
 }
-std::string file_with_pickle(const std::string& whole) { return zip_archive(testing::torch_parts(whole, {{"0", floats({1, 2, 3, 4})}})); }
+std::string file_with_pickle(const std::string& whole) {
+  return zip_archive(testing::torch_parts(whole, {{"0", floats({1, 2, 3, 4})}}));
+}
 
 TEST(TorchFile, ReadsTensorsWrittenByHand) {
   const std::vector<NamedTensor> tensors = parse(zip_archive(good_parts()));
@@ -71,11 +75,11 @@ TEST(TorchFile, ReadsTensorsWrittenByHand) {
 
 TEST(TorchFile, FollowsOffsetsAndStrides) {
   // storage 1 2 3 4: transposed rows are 1 3 and 2 4; the second row of a view that starts at 2 is 3 4
-  const std::vector<NamedTensor> tensors =
-      parse(zip_archive(testing::torch_parts(pickle::state_dict({{"t", pickle::tensor("FloatStorage", "0", 4, 0, {2, 2}, {1, 2})},
-                                                                 {"o", pickle::tensor("FloatStorage", "0", 4, 2, {2}, {1})},
-                                                                 {"e", pickle::tensor("FloatStorage", "0", 4, 4, {0, 3}, {3, 1})}}),
-                                             {{"0", floats({1, 2, 3, 4})}})));
+  const std::vector<NamedTensor> tensors = parse(zip_archive(
+      testing::torch_parts(pickle::state_dict({{"t", pickle::tensor("FloatStorage", "0", 4, 0, {2, 2}, {1, 2})},
+                                               {"o", pickle::tensor("FloatStorage", "0", 4, 2, {2}, {1})},
+                                               {"e", pickle::tensor("FloatStorage", "0", 4, 4, {0, 3}, {3, 1})}}),
+                           {{"0", floats({1, 2, 3, 4})}})));
   EXPECT_TRUE(at::equal(tensors[0].tensor, at::tensor({1.f, 3.f, 2.f, 4.f}).view({2, 2})));
   EXPECT_TRUE(tensors[0].tensor.is_contiguous());
   EXPECT_TRUE(at::equal(tensors[1].tensor, at::tensor({3.f, 4.f})));
@@ -154,9 +158,9 @@ TEST(TorchFile, RefusesCodeByName) {
   expect_refusal(file_with("ccollections\nOrderedDict\n)\x81"), "NEWOBJ");
   expect_refusal(file_with("\x82\x01"), "EXT1");
   // os.system hidden in what is thrown away: the attributes of the dict
-  expect_refusal(
-      file_with_pickle(pickle::whole(pickle::global("collections", "OrderedDict") + ")R" + pickle::global("os", "system") + "b")),
-      "'os.system'");
+  expect_refusal(file_with_pickle(pickle::whole(pickle::global("collections", "OrderedDict") + ")R" +
+                                                pickle::global("os", "system") + "b")),
+                 "'os.system'");
 }
 
 TEST(TorchFile, RefusesPicklesThatAreNotWhatTheyClaim) {
@@ -195,16 +199,19 @@ TEST(TorchFile, RefusesPicklesThatAreNotWhatTheyClaim) {
       {"'a' is there twice", file_with_pickle(pickle::state_dict({{"a", float4}, {"a", float4}}))},
       {"no storage of a zip file", file_with(pickle::tuple({pickle::text("module"), "N", "N", "N", "N"}) + "Q")},
       {"a persistent id is None", file_with("NQ")},
-      {"is not a type of storage", file_with(pickle::tuple({pickle::text("storage"), pickle::global("torch", "float32"), pickle::text("0"),
-                                                            pickle::text("cpu"), pickle::integer(4)}) +
-                                             "Q")},
+      {"is not a type of storage",
+       file_with(pickle::tuple({pickle::text("storage"), pickle::global("torch", "float32"), pickle::text("0"),
+                                pickle::text("cpu"), pickle::integer(4)}) +
+                 "Q")},
       {"'torch.float32' is called", file_with(pickle::global("torch", "float32") + ")R")},
       {"what is called is None", file_with("N)R")},
-      {"a call with too many",
-       file_with(pickle::global("collections", "OrderedDict") + pickle::tuple(std::vector<std::string>(20, "N")) + "R")},
+      {"a call with too many", file_with(pickle::global("collections", "OrderedDict") +
+                                         pickle::tuple(std::vector<std::string>(20, "N")) + "R")},
       {"BUILD on", file_with("NNb")},
-      {"data of a Parameter is None", file_with(pickle::global("torch._utils", "_rebuild_parameter") + pickle::tuple({"N"}) + "R")},
-      {"a tensor with 1 arguments", file_with(pickle::global("torch._utils", "_rebuild_tensor_v2") + pickle::tuple({"N"}) + "R")},
+      {"data of a Parameter is None",
+       file_with(pickle::global("torch._utils", "_rebuild_parameter") + pickle::tuple({"N"}) + "R")},
+      {"a tensor with 1 arguments",
+       file_with(pickle::global("torch._utils", "_rebuild_tensor_v2") + pickle::tuple({"N"}) + "R")},
   };
   for (const auto& one : cases) expect_refusal(one.content, one.says);
 }
@@ -240,8 +247,10 @@ TEST(TorchFile, RefusesTensorsThatLeaveTheirStorage) {
 TEST(TorchFile, RefusesASmallFileThatWouldBecomeALargeNetwork) {
   std::vector<std::pair<std::string, std::string>> items;
   for (int i = 0; i < 3000; ++i)
-    items.emplace_back(std::to_string(i), i == 0 ? pickle::tensor("FloatStorage", "0", 100000, 0, {100000}, {1}) + "q\1" : "h\1");
-  expect_refusal(zip_archive(testing::torch_parts(pickle::state_dict(items), {{"0", std::string(400000, '\0')}})), "share storages");
+    items.emplace_back(std::to_string(i),
+                       i == 0 ? pickle::tensor("FloatStorage", "0", 100000, 0, {100000}, {1}) + "q\1" : "h\1");
+  expect_refusal(zip_archive(testing::torch_parts(pickle::state_dict(items), {{"0", std::string(400000, '\0')}})),
+                 "share storages");
 }
 
 TEST(TorchFile, RefusesArchivesThatDoNotAddUp) {
@@ -305,7 +314,8 @@ TEST(TorchFile, RefusesAFileCutAnywhere) {
   for (std::size_t length = 0; length < whole.size(); length += length < 512 ? 1 : 64)
     EXPECT_NE(refusal(whole.substr(0, length)), "") << length;
   const std::string real = read_file(testing::source_dir() / "tests/golden/models/types.pt");
-  for (std::size_t length = 0; length < real.size(); length += 64) EXPECT_NE(refusal(real.substr(0, length)), "") << length;
+  for (std::size_t length = 0; length < real.size(); length += 64)
+    EXPECT_NE(refusal(real.substr(0, length)), "") << length;
 }
 
 TEST(TorchFile, SurvivesEveryFlippedByte) {

@@ -1,10 +1,10 @@
 /// Counts what this program takes from the heap by new; C libraries keep their own books.
+#include "pixels_files.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <new>
-
-#include "pixels_files.h"
 
 namespace {
 thread_local std::size_t allocations = 0;
@@ -23,7 +23,8 @@ namespace {
 
 TEST(ImagePipeline, TakesNothingFromTheHeapOnceWarm) {
   const auto preprocess = testing::shorter_side(32, 32, 32);
-  const std::vector<testing::Bytes> files{encode_png(testing::synthetic(32, 32)), encode_png(testing::synthetic(60, 200)),
+  const std::vector<testing::Bytes> files{encode_png(testing::synthetic(32, 32)),
+                                          encode_png(testing::synthetic(60, 200)),
                                           encode_jpeg(testing::synthetic(80, 50), 90)};
   ImagePipeline pipeline(preprocess);
   testing::Bytes out(32 * 32 * 3);

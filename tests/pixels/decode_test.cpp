@@ -1,11 +1,11 @@
+#include "base/error.h"
+#include "pixels_files.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
-
-#include "base/error.h"
-#include "pixels_files.h"
 
 namespace nearfar {
 namespace {
@@ -82,7 +82,8 @@ TEST(DecodeImage, DoesNotRememberTheTablesOfTheFileBefore) {
 
 TEST(DecodeImage, SaysWhatIsWrong) {
   EXPECT_EQ(refusal({}), "the file is empty");
-  EXPECT_THAT(refusal({'P', '6', 1, 2}), HasSubstr("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with 50 36 01 02"));
+  EXPECT_THAT(refusal({'P', '6', 1, 2}),
+              HasSubstr("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with 50 36 01 02"));
   EXPECT_THAT(refusal({0xFF, 0xD8, 0xFF, 0xE0}), HasSubstr("JPEG: ends in the length of marker FFE0"));
   Bytes png = encode_png(synthetic(2, 2));
   png[16] = 9;
@@ -110,7 +111,7 @@ TEST(DecodeImage, ReadsAGifOfThreePixelsWhoseFrameCoversTwo) {
   Bytes file{'G', 'I', 'F',  '8',  '9', 'a', 3, 0, 1, 0, 0x80, 0, 0,  // screen of 3 x 1
              10,  20,  30,   40,   50,  60,                           // two colours
              ',', 1,   0,    0,    0,   2,   0, 1, 0, 0,              // frame of 2 x 1 at 1, 0
-             2,   2,   0x4C, 0x01, 0,   ';'};                         // 3 bits from the low end: 100 clear, 001 colour 1, 101 end
+             2,   2,   0x4C, 0x01, 0,   ';'};  // 3 bits from the low end: 100 clear, 001 colour 1, 101 end
   RgbImage image;
   decode_image(file, image);
   EXPECT_EQ(image.bytes, (Bytes{10, 20, 30, 40, 50, 60, 10, 20, 30}));  // the end comes a pixel early

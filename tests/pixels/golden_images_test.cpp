@@ -1,12 +1,12 @@
 /// The 32 images of the golden set in all pipelines of OpenOOD's evaluation, against Pillow's and torchvision's pixels.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "pixels_files.h"
 #include "support/golden.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace {
@@ -42,8 +42,10 @@ TEST(GoldenImages, HaveTheChecksumsOfPillowAndTorchvision) {
         EXPECT_EQ(run(stored, file), rgb.bytes) << name;
         continue;
       }
-      const std::int64_t width = expected["resized_wh"][0], height = expected["resized_wh"][1], side = std::min(width, height);
-      EXPECT_EQ(crc(run(shorter_side(side, expected["crop_wh"][1], expected["crop_wh"][0]), file)), expected["crop_crc32"])
+      const std::int64_t width = expected["resized_wh"][0], height = expected["resized_wh"][1],
+                         side = std::min(width, height);
+      EXPECT_EQ(crc(run(shorter_side(side, expected["crop_wh"][1], expected["crop_wh"][0]), file)),
+                expected["crop_crc32"])
           << name << pipeline;
       EXPECT_EQ(crc(run(shorter_side(side, height, width), file)), expected["resized_crc32"]) << name << pipeline;
     }

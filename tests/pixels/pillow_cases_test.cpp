@@ -1,14 +1,15 @@
-/// tests/golden/pixels, made by tools/make_pixel_golden.py: what Pillow makes of odd sizes, all modes, damaged and hostile files.
+/// tests/golden/pixels, made by tools/make_pixel_golden.py: what Pillow makes of odd sizes, all modes, damaged and
+/// hostile files.
 #include <gtest/gtest.h>
 // after cstdio, which it needs
-#include <jpeglib.h>
-
-#include <nlohmann/json.hpp>
-#include <optional>
-
 #include "base/error.h"
 #include "pixels_files.h"
 #include "support/golden.h"
+
+#include <jpeglib.h>
+#include <nlohmann/json.hpp>
+
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -17,9 +18,10 @@ using nlohmann::json;
 using testing::Bytes;
 using testing::crc;
 
-const std::vector<std::pair<std::string, Preprocess>> kPipelines{{"short32/crop32x32", testing::shorter_side(32, 32, 32)},
-                                                                 {"short256/crop224x224", testing::shorter_side(256, 224, 224)},
-                                                                 {"exact20x30/crop16x40", testing::exact(20, 30, 16, 40)}};
+const std::vector<std::pair<std::string, Preprocess>> kPipelines{
+    {"short32/crop32x32", testing::shorter_side(32, 32, 32)},
+    {"short256/crop224x224", testing::shorter_side(256, 224, 224)},
+    {"exact20x30/crop16x40", testing::exact(20, 30, 16, 40)}};
 
 class PillowCases : public ::testing::Test {
  protected:
@@ -100,8 +102,11 @@ TEST_F(PillowCases, ThatAreHostileGivePillowsPixelsOrAMessage) {
   }
 }
 
-/// libjpeg-turbo before 3.0.1 smooths the blocks of an unfinished progressive file otherwise where chroma is subsampled vertically.
-bool known_to_differ(const std::string& name) { return name == "cut_progressive_420.jpg" && LIBJPEG_TURBO_VERSION_NUMBER < 3000001; }
+/// libjpeg-turbo before 3.0.1 smooths the blocks of an unfinished progressive file otherwise where chroma is subsampled
+/// vertically.
+bool known_to_differ(const std::string& name) {
+  return name == "cut_progressive_420.jpg" && LIBJPEG_TURBO_VERSION_NUMBER < 3000001;
+}
 
 TEST_F(PillowCases, CutOffAtEvery64BytesGivePillowsPixelsOrAMessage) {
   std::size_t compared = 0, differ = 0;

@@ -1,5 +1,10 @@
 #pragma once
-/// What the tests of pixels/ share: files as bytes, checksums as the golden data writes them, pictures made by a formula.
+/// What the tests of pixels/ share: files as bytes, checksums as the golden data writes them, pictures made by a
+/// formula.
+#include "base/files.h"
+#include "pixels/decode.h"
+#include "pixels/preprocess.h"
+
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -8,10 +13,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/files.h"
-#include "pixels/decode.h"
-#include "pixels/preprocess.h"
 
 namespace nearfar::testing {
 
@@ -31,9 +32,13 @@ inline Preprocess shorter_side(std::int64_t side, std::int64_t height, std::int6
   return {.resize = Preprocess::Resize::shorter_side, .side = side, .height = height, .width = width};
 }
 
-inline Preprocess exact(std::int64_t resize_height, std::int64_t resize_width, std::int64_t height, std::int64_t width) {
-  return {
-      .resize = Preprocess::Resize::exact, .resize_height = resize_height, .resize_width = resize_width, .height = height, .width = width};
+inline Preprocess exact(std::int64_t resize_height, std::int64_t resize_width, std::int64_t height,
+                        std::int64_t width) {
+  return {.resize = Preprocess::Resize::exact,
+          .resize_height = resize_height,
+          .resize_width = resize_width,
+          .height = height,
+          .width = width};
 }
 
 inline Bytes run(const Preprocess& preprocess, std::span<const std::uint8_t> file) {
@@ -47,7 +52,8 @@ inline RgbImage synthetic(std::int64_t width, std::int64_t height) {
   RgbImage image{width, height, {}};
   for (std::int64_t y = 0; y < height; ++y) {
     for (std::int64_t x = 0; x < width; ++x) {
-      for (std::int64_t c = 0; c < 3; ++c) image.bytes.push_back(static_cast<std::uint8_t>(37 * x + 91 * y + 13 * c * x * y + 5 * c));
+      for (std::int64_t c = 0; c < 3; ++c)
+        image.bytes.push_back(static_cast<std::uint8_t>(37 * x + 91 * y + 13 * c * x * y + 5 * c));
     }
   }
   return image;

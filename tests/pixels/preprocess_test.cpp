@@ -1,10 +1,10 @@
 #include "pixels/preprocess.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "pixels_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {
@@ -53,14 +53,16 @@ TEST(ImagePipeline, RoundsTheCropOffsetHalfToEven) {
     const Bytes out = run(shorter_side(8, 8, 8), encode_png(image));
     for (std::size_t y = 0; y < 8; ++y) {
       const auto row = image.bytes.begin() + (static_cast<std::ptrdiff_t>(y) * image.width + offset) * 3;
-      EXPECT_TRUE(std::equal(row, row + 24, out.begin() + static_cast<std::ptrdiff_t>(y) * 24)) << difference << ", row " << y;
+      EXPECT_TRUE(std::equal(row, row + 24, out.begin() + static_cast<std::ptrdiff_t>(y) * 24))
+          << difference << ", row " << y;
     }
   }
 }
 
 TEST(ImagePipeline, PadsASmallImageWithZeros) {
   const RgbImage image = synthetic(3, 2);
-  const Bytes out = run(shorter_side(2, 5, 6), encode_png(image));  // 1 row above, 2 below; 1 column on the left, 2 on the right
+  const Bytes out =
+      run(shorter_side(2, 5, 6), encode_png(image));  // 1 row above, 2 below; 1 column on the left, 2 on the right
   for (std::int64_t y = 0; y < 5; ++y) {
     for (std::int64_t x = 0; x < 6 * 3; ++x) {
       const bool inside = y >= 1 && y < 3 && x >= 3 && x < 12;
@@ -78,7 +80,8 @@ TEST(ImagePipeline, GivesTheReferencesChecksumsOfTheSyntheticImage) {
   for (const Case& c :
        {Case{64, 64, 32, 32, 32, 32, "590257a1", "590257a1"}, Case{28, 28, 32, 32, 32, 32, "0c209273", "0c209273"},
         Case{50, 40, 32, 32, 40, 32, "ee9d7466", "6f5c19ee"}, Case{500, 333, 32, 32, 48, 32, "49eb95e5", "62abe4af"},
-        Case{500, 333, 256, 224, 384, 256, "68bc487c", "99da0491"}, Case{333, 500, 256, 224, 256, 384, "1a6a0eb5", "fb0e9daa"},
+        Case{500, 333, 256, 224, 384, 256, "68bc487c", "99da0491"},
+        Case{333, 500, 256, 224, 256, 384, "1a6a0eb5", "fb0e9daa"},
         Case{224, 300, 256, 224, 256, 342, "c5e5b30d", "183af3c3"}}) {
     const Bytes file = encode_png(synthetic(c.width, c.height));
     EXPECT_EQ(crc(run(shorter_side(c.side, c.resized_height, c.resized_width), file)), c.resized);
@@ -88,8 +91,8 @@ TEST(ImagePipeline, GivesTheReferencesChecksumsOfTheSyntheticImage) {
 
 TEST(ImagePipeline, GivesTheSameForAFileWhateverCameBefore) {
   ImagePipeline pipeline(shorter_side(32, 32, 32));
-  const std::vector<Bytes> files{encode_png(synthetic(500, 33)), encode_jpeg(synthetic(40, 70), 80), encode_png(synthetic(1, 1)),
-                                 encode_jpeg(synthetic(300, 200), 95)};
+  const std::vector<Bytes> files{encode_png(synthetic(500, 33)), encode_jpeg(synthetic(40, 70), 80),
+                                 encode_png(synthetic(1, 1)), encode_jpeg(synthetic(300, 200), 95)};
   std::vector<Bytes> alone;
   for (const Bytes& file : files) alone.push_back(run(shorter_side(32, 32, 32), file));
   Bytes out(32 * 32 * 3);

@@ -1,12 +1,12 @@
 #include "pixels/resize.h"
 
+#include "pixels/row_reader.h"
+#include "pixels_files.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "pixels/row_reader.h"
-#include "pixels_files.h"
 
 namespace nearfar {
 namespace {
@@ -22,13 +22,15 @@ Bytes gray(std::int64_t width, std::int64_t height, const Bytes& values) {
 }
 
 TEST(Resize, OfThreePixelsToTwoByHand) {
-  // scale 1.5; output 0 has its centre at 0.75: weights 1 - 0.25 / 1.5 and 1 - 0.75 / 1.5, normalised 0.625 and 0.375; output 1 mirrored
-  // 0.625 * 0 + 0.375 * 80 = 30 and 0.375 * 80 + 0.625 * 240 = 180
+  // scale 1.5; output 0 has its centre at 0.75: weights 1 - 0.25 / 1.5 and 1 - 0.75 / 1.5, normalised 0.625 and 0.375;
+  // output 1 mirrored 0.625 * 0 + 0.375 * 80 = 30 and 0.375 * 80 + 0.625 * 240 = 180
   EXPECT_THAT(testing::run(exact(1, 2, 1, 2), gray(3, 1, {0, 80, 240})), ElementsAre(30, 30, 30, 180, 180, 180));
   EXPECT_THAT(testing::run(exact(2, 1, 2, 1), gray(1, 3, {0, 80, 240})), ElementsAre(30, 30, 30, 180, 180, 180));
 }
 
-TEST(Resize, RoundsAHalfUp) { EXPECT_THAT(testing::run(exact(1, 1, 1, 1), gray(2, 1, {10, 21})), ElementsAre(16, 16, 16)); }
+TEST(Resize, RoundsAHalfUp) {
+  EXPECT_THAT(testing::run(exact(1, 1, 1, 1), gray(2, 1, {10, 21})), ElementsAre(16, 16, 16));
+}
 
 TEST(Resize, WeightsOfFixedPointSumToOneWithinTheirRounding) {
   for (const auto& [in, out] : {std::pair{3, 2}, {375, 256}, {28, 32}, {500, 1}, {1, 500}, {65500, 32}}) {

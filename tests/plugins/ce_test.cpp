@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "common.h"
+
+#include <cmath>
 
 namespace nearfar::testing {
 namespace {

@@ -1,14 +1,14 @@
 // cfood, and the reader of row numbers that it takes its reference from.
+#include "../../plugins/common/npy_indices.h"
+#include "base/files.h"
+#include "golden_features.h"
+#include "toy_problem.h"
+
 #include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
 
 #include <fstream>
 #include <numbers>
-
-#include "../../plugins/common/npy_indices.h"
-#include "base/files.h"
-#include "golden_features.h"
-#include "toy_problem.h"
 
 namespace nearfar::testing {
 namespace {
@@ -54,16 +54,20 @@ TEST(NpyIndices, ReadsBothWidthsAndAllVersions) {
   EXPECT_EQ(read_npy_indices(scratch.path("wide.npy"), 10), wide);
   EXPECT_EQ(read_npy_indices(scratch.path("narrow.npy"), 10), wide);
   const std::string header = "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }\n", seven("\7\0\0\0", 4);
-  for (const char version : {'\1', '\2', '\3'}) EXPECT_EQ(read_npy_indices(scratch.npy(header, seven, version), 10), std::vector<I>{7});
-  EXPECT_EQ(read_npy_indices(scratch.npy("{'shape':(0,),'fortran_order':False,'descr':'<i8'}", ""), 10), std::vector<I>{});
+  for (const char version : {'\1', '\2', '\3'})
+    EXPECT_EQ(read_npy_indices(scratch.npy(header, seven, version), 10), std::vector<I>{7});
+  EXPECT_EQ(read_npy_indices(scratch.npy("{'shape':(0,),'fortran_order':False,'descr':'<i8'}", ""), 10),
+            std::vector<I>{});
 }
 
 TEST(NpyIndices, RefusesEverythingElse) {
   const Scratch scratch;
   const std::string four(4, '\0'), eight(8, '\0');
-  const auto refused = [&](const std::string& type, const std::string& order, const std::string& shape, const std::string& data) {
-    return message(scratch.npy("{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }", data),
-                   ErrorKind::data);
+  const auto refused = [&](const std::string& type, const std::string& order, const std::string& shape,
+                           const std::string& data) {
+    return message(
+        scratch.npy("{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }", data),
+        ErrorKind::data);
   };
   EXPECT_NE(refused("<f8", "False", "(1,)", eight).find("'<f8'"), std::string::npos);
   EXPECT_NE(refused(">i8", "False", "(1,)", eight).find("'>i8'"), std::string::npos);
@@ -108,8 +112,8 @@ FitContext trained(const std::vector<double>& degrees) {
 }
 
 TEST(Cfood, HandWorked) {
-  // Of four reference images, the levels cut to 1st (0.001), 2nd (0.5) and 3rd neighbour (0.75, or 0.76 if 0.75 is just below).
-  // Radii in degrees: 10 30 60, 10 20 50, 20 30 30, 30 50 60. Two must have the query within theirs.
+  // Of four reference images, the levels cut to 1st (0.001), 2nd (0.5) and 3rd neighbour (0.75, or 0.76 if 0.75 is just
+  // below). Radii in degrees: 10 30 60, 10 20 50, 20 30 30, 30 50 60. Two must have the query within theirs.
   PostprocessorHandle scorer = postprocessor("cfood", {{"alpha", 1.0}, {"k", 0.5}});
   scorer.fit(trained({0, 10, 30, 60}));
   //    5: 5, 5, 25, 55 away: the first two, by their 1st neighbours.     45: 45, 35, 15, 15: the last two.
@@ -154,7 +158,9 @@ TEST(Cfood, TakesPicksInsteadOfADraw) {
   EXPECT_TRUE(picked.score(queries).equal(whole.score(queries)));
 }
 
-TEST(Cfood, RefusesAReferenceOfOne) { EXPECT_THROW(postprocessor("cfood").fit(trained({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})), Error); }
+TEST(Cfood, RefusesAReferenceOfOne) {
+  EXPECT_THROW(postprocessor("cfood").fit(trained({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})), Error);
+}
 
 TEST(Cfood, GoldenScores) {
   const auto picks = golden("features-a-expected/cfood.fit.index_id.npy");

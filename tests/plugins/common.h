@@ -1,5 +1,9 @@
 #pragma once
 /// What the tests of single plugins share: the built plugin by name, tensors by value, and a random model's features.
+#include "base/npy.h"
+#include "host/call.h"
+#include "support/golden.h"
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/randint.h>
@@ -13,14 +17,14 @@
 #include <string>
 #include <vector>
 
-#include "base/npy.h"
-#include "host/call.h"
-#include "support/golden.h"
-
 namespace nearfar::testing {
 
-inline LoadedPlugin plugin(const std::string& name) { return load_plugin(binary_dir() / "lib/nearfar/plugins" / (name + ".so")); }
-inline PostprocessorHandle postprocessor(const std::string& name, const ParamMap& params = {}) { return {plugin(name), params, "test"}; }
+inline LoadedPlugin plugin(const std::string& name) {
+  return load_plugin(binary_dir() / "lib/nearfar/plugins" / (name + ".so"));
+}
+inline PostprocessorHandle postprocessor(const std::string& name, const ParamMap& params = {}) {
+  return {plugin(name), params, "test"};
+}
 inline LossHandle loss(const std::string& name, const ParamMap& params = {}) { return {plugin(name), params, "test"}; }
 
 /// [rows, columns] float32 from values in row order.
@@ -32,7 +36,9 @@ inline at::Tensor labels(std::vector<std::int64_t> values) {
   return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kLong).clone();
 }
 
-inline at::Tensor normalized(const at::Tensor& features) { return features.div(features.norm(2, {1}, true).clamp_min(1e-12)); }
+inline at::Tensor normalized(const at::Tensor& features) {
+  return features.div(features.norm(2, {1}, true).clamp_min(1e-12));
+}
 
 /// Features with what is derived from them.
 inline FeatureBatch features(const at::Tensor& raw, const at::Tensor& its_labels = {}) {
@@ -64,7 +70,8 @@ inline void expect_near(const at::Tensor& found, const std::vector<double>& want
 
 /// max |a - b| / max |b|.
 inline double relative_difference(const at::Tensor& a, const at::Tensor& b) {
-  return a.toType(at::kDouble).sub(b.toType(at::kDouble)).abs().max().item<double>() / std::max(b.abs().max().item<double>(), 1e-12);
+  return a.toType(at::kDouble).sub(b.toType(at::kDouble)).abs().max().item<double>() /
+         std::max(b.abs().max().item<double>(), 1e-12);
 }
 
 inline FeatureBatch narrow(const FeatureBatch& batch, std::int64_t first, std::int64_t count) {
@@ -72,9 +79,12 @@ inline FeatureBatch narrow(const FeatureBatch& batch, std::int64_t first, std::i
   return {part(batch.features), part(batch.normalized), part(batch.logits), part(batch.labels)};
 }
 
-/// The contract of score(): any split of a batch, down to single rows and none, gives the same scores, and the inputs stay as they were.
+/// The contract of score(): any split of a batch, down to single rows and none, gives the same scores, and the inputs
+/// stay as they were.
 inline void expect_rows_independent(const PostprocessorHandle& scorer, const FeatureBatch& batch, double tolerance) {
-  const auto parts = [](const FeatureBatch& of) { return std::vector<at::Tensor>{of.features, of.normalized, of.logits}; };
+  const auto parts = [](const FeatureBatch& of) {
+    return std::vector<at::Tensor>{of.features, of.normalized, of.logits};
+  };
   std::vector<at::Tensor> before;
   for (const at::Tensor& part : parts(batch)) before.push_back(part.defined() ? part.clone() : part);
   const std::int64_t count = rows(batch);
@@ -87,7 +97,8 @@ inline void expect_rows_independent(const PostprocessorHandle& scorer, const Fea
     }
   }
   EXPECT_EQ(scorer.score(narrow(batch, 0, 0)).numel(), 0);
-  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(!before[i].defined() || parts(batch)[i].equal(before[i])) << "input changed";
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_TRUE(!before[i].defined() || parts(batch)[i].equal(before[i])) << "input changed";
 }
 
 }  // namespace nearfar::testing

@@ -20,13 +20,14 @@ TEST(Cider, IsTheSquaredDistanceToTheKthNeighbour) {
   FitContext on;
   on.train = features(matrix({3, 0, 0, 2, -1, 0}, 3));
   for (const std::int64_t k : {1, 2, 3}) {
-    expect_near(fitted("cider", {{"k", k}}, on).score(features(matrix({7, 0}, 1))), {2.0 * static_cast<double>(k - 1)}, 1e-6);
+    expect_near(fitted("cider", {{"k", k}}, on).score(features(matrix({7, 0}, 1))), {2.0 * static_cast<double>(k - 1)},
+                1e-6);
   }
 }
 
 TEST(Cider, OfTheToyProblem) {
-  expect_near(fitted("cider", {{"k", std::int64_t{5}}}, context()).score(test_rows()), {0.573631, 0.868689, 0.86971, 0.535757, 0.607714},
-              2e-5);
+  expect_near(fitted("cider", {{"k", std::int64_t{5}}}, context()).score(test_rows()),
+              {0.573631, 0.868689, 0.86971, 0.535757, 0.607714}, 2e-5);
 }
 
 TEST(Cider, RefusesMoreNeighboursThanTrainImages) {
@@ -85,7 +86,9 @@ TEST(GoldenScores, Cider) {
   expect_openood_scores("cider", {{"k", std::int64_t{5}}}, "cider.hp_5");
 }
 TEST(GoldenScores, ReweightOod) { expect_openood_scores(kReweightOod, {}, "reweightood.main"); }
-TEST(GoldenScores, Palm) { expect_openood_scores("palm", {}, "reweightood.main"); }  // the same formula on the same feature
+TEST(GoldenScores, Palm) {
+  expect_openood_scores("palm", {}, "reweightood.main");
+}  // the same formula on the same feature
 // More than half of the images saturate at exactly 1, and those ties move FPR@95.
 TEST(GoldenScores, T2fNorm) { expect_openood_scores("t2fnorm", {}, "t2fnorm.main", 1e-6); }
 TEST(GoldenScores, T2fNormSaturatesWhereTheReferenceDoes) {
@@ -97,7 +100,8 @@ TEST(GoldenScores, T2fNormSaturatesWhereTheReferenceDoes) {
   const at::Tensor wanted = tensor(*expected);
   std::int64_t images = 0, saturated = 0, different = 0;
   for (const ImageSet& one : kSets) {
-    const at::Tensor ours = scorer.score(set(*folder / one.folder)).eq(-1), theirs = wanted.narrow(0, one.offset, one.count).eq(1);
+    const at::Tensor ours = scorer.score(set(*folder / one.folder)).eq(-1),
+                     theirs = wanted.narrow(0, one.offset, one.count).eq(1);
     images += one.count;
     saturated += theirs.sum().item<std::int64_t>();
     different += ours.ne(theirs).sum().item<std::int64_t>();

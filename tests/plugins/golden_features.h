@@ -1,9 +1,9 @@
 #pragma once
 /// OpenOOD's own scores on the features of a trained net (golden/features-a), and the comparison with ours.
+#include "common.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
-
-#include "common.h"
 
 namespace nearfar::testing {
 
@@ -12,9 +12,16 @@ struct ImageSet {
   const char* folder;
   std::int64_t offset, count;
 };
-inline constexpr ImageSet kSets[] = {
-    {"val", 0, 304},         {"ood_val", 304, 150},    {"test", 454, 600},      {"csid/cifar10c", 1054, 100}, {"near/cifar100", 1154, 150},
-    {"near/tin", 1304, 150}, {"far/mnist", 1454, 300}, {"far/svhn", 1754, 100}, {"far/texture", 1854, 150},   {"far/places365", 2004, 150}};
+inline constexpr ImageSet kSets[] = {{"val", 0, 304},
+                                     {"ood_val", 304, 150},
+                                     {"test", 454, 600},
+                                     {"csid/cifar10c", 1054, 100},
+                                     {"near/cifar100", 1154, 150},
+                                     {"near/tin", 1304, 150},
+                                     {"far/mnist", 1454, 300},
+                                     {"far/svhn", 1754, 100},
+                                     {"far/texture", 1854, 150},
+                                     {"far/places365", 2004, 150}};
 
 inline FeatureBatch set(const std::filesystem::path& folder) {
   FeatureBatch batch = features(tensor(folder / "features.npy"), tensor(folder / "labels.npy"));
@@ -41,8 +48,8 @@ inline double spearman(const at::Tensor& a, const at::Tensor& b) {
 }
 
 /// The bar of OpenOOD parity: 1e-4 of the largest score, rank correlation 0.9999 in each set, unless said otherwise.
-inline void expect_openood_scores(const std::string& name, const ParamMap& params, const std::string& reference, double largest = 1e-4,
-                                  double correlation = 0.9999) {
+inline void expect_openood_scores(const std::string& name, const ParamMap& params, const std::string& reference,
+                                  double largest = 1e-4, double correlation = 0.9999) {
   const auto folder = golden("features-a"), expected = golden("features-a-expected/" + reference + ".conf.npy");
   if (!folder || !expected) GTEST_SKIP() << "no golden features-a; set NEARFAR_GOLDEN";
   PostprocessorHandle scorer = postprocessor(name, params);

@@ -1,8 +1,10 @@
-// Losses and gradients of the reference code (ReweightOOD's own trainer; SupCon and CE by a float64 oracle): golden/losses.
-#include <fstream>
+// Losses and gradients of the reference code (ReweightOOD's own trainer; SupCon and CE by a float64 oracle):
+// golden/losses.
+#include "common.h"
+
 #include <nlohmann/json.hpp>
 
-#include "common.h"
+#include <fstream>
 
 namespace nearfar::testing {
 namespace {
@@ -25,10 +27,10 @@ std::optional<at::Tensor> array(const std::string& name) {
   return tensor(*file);
 }
 
-/// Loss within 2e-6 relative, gradient within 2e-5 of its largest entry, or 2e-6 where terms of size 1 cancel to nearly 0 (identical and
-/// antipodal rows): float32 against float64.
-void expect_loss(LossHandle& plugin, const LossInput& input, const at::Tensor& leaf, double wanted, const at::Tensor& gradient,
-                 const std::string& name) {
+/// Loss within 2e-6 relative, gradient within 2e-5 of its largest entry, or 2e-6 where terms of size 1 cancel to nearly
+/// 0 (identical and antipodal rows): float32 against float64.
+void expect_loss(LossHandle& plugin, const LossInput& input, const at::Tensor& leaf, double wanted,
+                 const at::Tensor& gradient, const std::string& name) {
   const at::Tensor value = plugin.forward(input);
   value.backward();
   EXPECT_NEAR(value.item<double>(), wanted, 2e-6 * std::max(1.0, std::abs(wanted))) << name;
@@ -47,7 +49,8 @@ TEST(GoldenLosses, ReweightOod) {
     if (!raw || !y || !gradient) continue;
     ++compared;
     const at::Tensor leaf = raw->set_requires_grad(true);  // the stored gradient goes through the normalisation
-    expect_loss(reweight, {normalized(leaf), *y}, leaf, one.at("reweight").at("loss_f64").get<double>(), *gradient, name);
+    expect_loss(reweight, {normalized(leaf), *y}, leaf, one.at("reweight").at("loss_f64").get<double>(), *gradient,
+                name);
   }
   EXPECT_GT(compared, 0) << "losses.json without its arrays";
 }
@@ -77,7 +80,8 @@ TEST(GoldenLosses, CrossEntropy) {
   LossHandle ce = loss("ce");
   int compared = 0;
   for (const auto& [name, one] : all->items()) {
-    const auto logits = array("ce_" + name + "_logits"), y = array("ce_" + name + "_y"), gradient = array("ce_" + name + "_grad_logits");
+    const auto logits = array("ce_" + name + "_logits"), y = array("ce_" + name + "_y"),
+               gradient = array("ce_" + name + "_grad_logits");
     if (!logits || !y || !gradient) continue;
     ++compared;
     const at::Tensor leaf = logits->set_requires_grad(true);

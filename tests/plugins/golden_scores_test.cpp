@@ -11,7 +11,9 @@ TEST(GoldenScores, KnnOtherK) {
   expect_openood_scores("knn", {{"k", std::int64_t{200}}}, "knn.hp_200");
 }
 TEST(GoldenScores, Mds) { expect_openood_scores("mds", {}, "mds.main"); }
-TEST(GoldenScores, MdsNormalizedIsReweightOod) { expect_openood_scores("mds", {{"normalize", true}}, "reweightood.main"); }
+TEST(GoldenScores, MdsNormalizedIsReweightOod) {
+  expect_openood_scores("mds", {{"normalize", true}}, "reweightood.main");
+}
 TEST(GoldenScores, Mls) { expect_openood_scores("mls", {}, "mls.main"); }
 TEST(GoldenScores, Ebo) {
   expect_openood_scores("ebo", {}, "ebo.main");
@@ -19,7 +21,8 @@ TEST(GoldenScores, Ebo) {
 }
 TEST(GoldenScores, Mcm) {
   expect_openood_scores("mcm", {}, "mcm.main");
-  expect_openood_scores("mcm", {{"tau", 0.1}}, "mcm.hp_0.1", 1e-6);  // most images saturate within a few units of the last place below 1
+  expect_openood_scores("mcm", {{"tau", 0.1}}, "mcm.hp_0.1",
+                        1e-6);  // most images saturate within a few units of the last place below 1
 }
 TEST(GoldenScores, Gen) {  // (1 - p)^gamma makes much of the last place of p
   expect_openood_scores("gen", {{"gamma", 2.0}, {"m", std::int64_t{10}}}, "gen.main", 1e-3);

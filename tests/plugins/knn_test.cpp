@@ -1,3 +1,7 @@
+#include "../../plugins/common/kth_distance.h"
+#include "../host/expect_error.h"
+#include "common.h"
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cdist.h>
 #include <ATen/ops/eye.h>
@@ -7,10 +11,6 @@
 
 #include <cmath>
 #include <tuple>
-
-#include "../../plugins/common/kth_distance.h"
-#include "../host/expect_error.h"
-#include "common.h"
 
 namespace nearfar::testing {
 namespace {
@@ -41,7 +41,8 @@ TEST(Knn, CountsRepeatedImages) {
 
 TEST(Knn, EqualsAFullSortBeyondOneTile) {  // a part of a tile of 512 queries, more train images than a tile of 2048
   const at::Tensor train = at::randn({5000, 8}), query = at::randn({300, 8});
-  const at::Tensor distances = at::cdist(normalized(query).toType(at::kDouble), normalized(train).toType(at::kDouble)).square();
+  const at::Tensor distances =
+      at::cdist(normalized(query).toType(at::kDouble), normalized(train).toType(at::kDouble)).square();
   for (const std::int64_t k : {1, 50, 777, 5000}) {
     const at::Tensor wanted = std::get<0>(distances.kthvalue(k, 1));
     EXPECT_LE(fitted(train, k).score(features(query)).sub(wanted).abs().max().item<double>(), 2e-6) << "k = " << k;
@@ -61,16 +62,20 @@ TEST(Knn, RefusesMoreNeighboursThanTrainImages) {
   EXPECT_ERROR(fitted(at::eye(4), 5), ErrorKind::config, "knn", "k is 5", "4 train images");
 }
 
-TEST(Knn, ScoresRowsIndependently) { expect_rows_independent(fitted(at::randn({200, 16}), 10), features(at::randn({17, 16})), 1e-5); }
+TEST(Knn, ScoresRowsIndependently) {
+  expect_rows_independent(fitted(at::randn({200, 16}), 10), features(at::randn({17, 16})), 1e-5);
+}
 
 TEST(Knn, EqualsAFullSortAtTheBordersOfTiles) {  // 2048 train images and at most 512 queries a tile
   for (const auto& [train_rows, query_rows, width] :
        {std::tuple{2047, 511, 3}, {2048, 512, 1}, {2049, 513, 2}, {31, 1, 5}, {4128, 513, 4}}) {
     const at::Tensor train = at::randn({train_rows, width}), query = at::randn({query_rows, width});
-    const at::Tensor distances = at::cdist(normalized(query).toType(at::kDouble), normalized(train).toType(at::kDouble)).square();
+    const at::Tensor distances =
+        at::cdist(normalized(query).toType(at::kDouble), normalized(train).toType(at::kDouble)).square();
     for (const std::int64_t k : {1, 31, train_rows}) {
       const at::Tensor wanted = std::get<0>(distances.kthvalue(k, 1));
-      EXPECT_LE(fitted(train, k).score(features(query)).sub(wanted).abs().max().item<double>(), 2e-6) << train_rows << " rows, k = " << k;
+      EXPECT_LE(fitted(train, k).score(features(query)).sub(wanted).abs().max().item<double>(), 2e-6)
+          << train_rows << " rows, k = " << k;
     }
   }
 }
@@ -105,7 +110,9 @@ TEST(Knn, DoesNotCareForTheLengthOfFeatures) {
   const at::Tensor train = at::randn({300, 20}), query = at::randn({10, 20});
   const at::Tensor wanted = fitted(train, 7).score(features(query));
   for (const double scale : {1e-8, 1e18, 1e30, 1e37}) {
-    EXPECT_LE(fitted(train.mul(scale), 7).score(features(query.mul(scale))).sub(wanted).abs().max().item<double>(), 2e-6) << scale;
+    EXPECT_LE(fitted(train.mul(scale), 7).score(features(query.mul(scale))).sub(wanted).abs().max().item<double>(),
+              2e-6)
+        << scale;
   }
 }
 
@@ -113,7 +120,8 @@ TEST(Knn, TensorOperationsOfAnyDeviceGiveTheSame) {
   const at::Tensor train = at::randn({40000, 6}), query = common::unit_rows(at::randn({20, 6}));
   const common::UnitBank bank(train);
   for (const std::int64_t k : {1, 50, 20000, 40000}) {
-    EXPECT_LE(bank.kth_on_device(query, k).sub(bank.kth_on_cpu(query, k)).abs().max().item<double>(), 1e-6) << "k = " << k;
+    EXPECT_LE(bank.kth_on_device(query, k).sub(bank.kth_on_cpu(query, k)).abs().max().item<double>(), 1e-6)
+        << "k = " << k;
   }
 }
 

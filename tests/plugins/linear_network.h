@@ -1,9 +1,9 @@
 #pragma once
-/// A network whose gradients are known: one stage (the image times `gain`), features = the map's pixels, logits = W features. For methods
-/// that look inside; counts what they ask for.
-#include <nearfar/network_batch.h>
-
+/// A network whose gradients are known: one stage (the image times `gain`), features = the map's pixels, logits = W
+/// features. For methods that look inside; counts what they ask for.
 #include "common.h"
+
+#include <nearfar/network_batch.h>
 
 namespace nearfar::testing {
 
@@ -34,7 +34,9 @@ class LinearNetwork final : public NetworkBatch {
     const at::Tensor features = map.flatten(1);
     return {features, features.mm(weight_.t())};
   }
-  at::Tensor logit_gradient(const at::Tensor& direction) override { return direction.mm(weight_).mul(gain_).view_as(images_); }
+  at::Tensor logit_gradient(const at::Tensor& direction) override {
+    return direction.mm(weight_).mul(gain_).view_as(images_);
+  }
   at::Tensor map_gradient(std::int64_t, const at::Tensor& direction) override { return direction.mul(gain_); }
 
   NetworkBatch& in_float64() override { return exact != nullptr ? *exact : *this; }

@@ -1,15 +1,16 @@
+#include "../host/expect_error.h"
+#include "common.h"
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_inv.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 
-#include "../host/expect_error.h"
-#include "common.h"
-
 namespace nearfar::testing {
 namespace {
 
-PostprocessorHandle fitted(const at::Tensor& train, const at::Tensor& its_labels, std::int64_t classes, bool normalize = false) {
+PostprocessorHandle fitted(const at::Tensor& train, const at::Tensor& its_labels, std::int64_t classes,
+                           bool normalize = false) {
   PostprocessorHandle mds = postprocessor("mds", {{"normalize", normalize}});
   FitContext context;
   context.train = features(train, its_labels);
@@ -63,11 +64,16 @@ TEST(Mds, EqualsTheTextbookFormBeyondOneBlock) {  // more train rows than a bloc
 TEST(Mds, IgnoresAClassWithoutImages) {
   const at::Tensor train = at::randn({40, 3}), its_labels = at::randint(0, 2, {40}, at::TensorOptions(at::kLong)),
                    query = at::randn({8, 3});
-  EXPECT_TRUE(fitted(train, its_labels, 5).score(features(query)).equal(fitted(train, its_labels, 2).score(features(query))));
+  EXPECT_TRUE(
+      fitted(train, its_labels, 5).score(features(query)).equal(fitted(train, its_labels, 2).score(features(query))));
 }
 
 TEST(Mds, StaysFiniteForConstantAndHugeFeatures) {
-  EXPECT_TRUE(fitted(at::ones({6, 3}), labels({0, 0, 0, 1, 1, 1}), 2).score(features(at::randn({4, 3}))).isfinite().all().item<bool>());
+  EXPECT_TRUE(fitted(at::ones({6, 3}), labels({0, 0, 0, 1, 1, 1}), 2)
+                  .score(features(at::randn({4, 3})))
+                  .isfinite()
+                  .all()
+                  .item<bool>());
   const PostprocessorHandle mds = fitted(at::randn({50, 3}), at::randint(0, 2, {50}, at::TensorOptions(at::kLong)), 2);
   EXPECT_TRUE(mds.score(features(at::randn({4, 3}).mul(1e37))).isfinite().all().item<bool>());
 }
@@ -79,7 +85,8 @@ TEST(Mds, RefusesUnusableTrainSets) {
 }
 
 TEST(Mds, ScoresRowsIndependently) {
-  const PostprocessorHandle mds = fitted(at::randn({200, 12}), at::randint(0, 4, {200}, at::TensorOptions(at::kLong)), 4);
+  const PostprocessorHandle mds =
+      fitted(at::randn({200, 12}), at::randint(0, 4, {200}, at::TensorOptions(at::kLong)), 4);
   expect_rows_independent(mds, features(at::randn({19, 12})), 1e-6);
 }
 

@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "common.h"
+
+#include <cmath>
 
 namespace nearfar::testing {
 namespace {
@@ -21,8 +21,9 @@ TEST(Msp, SaturatesAtExactlyOne) {
 }
 
 TEST(Msp, AddsInOneOrderOnEveryProcessor) {
-  // exp(-17) = 4.1e-8 is less than half a unit of the last place of 1: added one after the other, seven of them leave 1 as it is; their sum
-  // alone, 2.9e-7, would not. From 16 classes on there are 16 lanes, of which the first takes the 1 and every 16th class after it.
+  // exp(-17) = 4.1e-8 is less than half a unit of the last place of 1: added one after the other, seven of them leave 1
+  // as it is; their sum alone, 2.9e-7, would not. From 16 classes on there are 16 lanes, of which the first takes the 1
+  // and every 16th class after it.
   const auto one_and = [](std::int64_t others) {
     std::vector<float> logits(static_cast<std::size_t>(others + 1), -17);
     logits[0] = 0;

@@ -1,14 +1,14 @@
 // Methods that look inside the network: by hand on a linear one.
+#include "../../plugins/common/python_random.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "linear_network.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/zeros.h>
 
 #include <array>
-
-#include "../../plugins/common/python_random.h"
-#include "base/error.h"
-#include "base/files.h"
-#include "linear_network.h"
 
 namespace nearfar::testing {
 namespace {
@@ -22,8 +22,9 @@ std::string picks_file(const TempDir& folder, const std::vector<I>& rows) {
 }
 
 TEST(Odin, StepsTowardsThePredictedClass) {
-  // z = (x0 + x1, 0); at x = (1, 1): class 0, z = 2. The loss falls with x0 and x1: gradient negative there, and 0 (so +1) for x2, x3.
-  // Step of -0.1 * sign / 0.5: x0 and x1 rise by 0.2, x2 and x3 fall. z' = (2.4, 0); T = 1: p = 1 / (1 + e^-2.4).
+  // z = (x0 + x1, 0); at x = (1, 1): class 0, z = 2. The loss falls with x0 and x1: gradient negative there, and 0 (so
+  // +1) for x2, x3. Step of -0.1 * sign / 0.5: x0 and x1 rise by 0.2, x2 and x3 fall. z' = (2.4, 0); T = 1: p = 1 / (1
+  // + e^-2.4).
   LinearNetwork net(pixels({1, 1, 5, 5}, 1, 2, 2), matrix({1, 1, 0, 0, 0, 0, 0, 0}, 2));
   auto scorer = postprocessor("odin", {{"temperature", 1.0}, {"noise", 0.1}});
   expect_near(score_of(scorer, net), {-1 / (1 + std::exp(-2.4))}, 1e-6);
@@ -45,8 +46,8 @@ TEST(Iodin, StepsInOneValueOnly) {
 }
 
 TEST(MdsEnsemble, StepsTowardsTheNearestClass) {
-  // Means of maps: class 0: -1, 1; class 1: 9, 11. Class means 0 and 10, shared variance 1. An image of mean 2 is nearest 0: the step of
-  // 0.1 / 0.5 = 0.2 takes it to 1.8. Half of the squared distance: 1.62.
+  // Means of maps: class 0: -1, 1; class 1: 9, 11. Class means 0 and 10, shared variance 1. An image of mean 2 is
+  // nearest 0: the step of 0.1 / 0.5 = 0.2 takes it to 1.8. Half of the squared distance: 1.62.
   LinearNetwork train(pixels({-2, 0, 1, 1, 9, 9, 10, 12}, 4, 1, 2), matrix({1, 1, 1, 1}, 2));
   LinearNetwork test(pixels({2, 2, 13, 13}, 2, 1, 2), matrix({1, 1, 1, 1}, 2));
   for (const bool exact : {false, true}) {
@@ -57,23 +58,24 @@ TEST(MdsEnsemble, StepsTowardsTheNearestClass) {
 }
 
 TEST(Gram, AddsWhatLeavesTheRangeOfThePredictedClass) {
-  // One channel of one pixel x: every power gives |x^2q|^(1/q) = x^2. Both "layers" are the same map. Class 0 (x > 0) is bounded by 1 and
-  // 2: range 1 to 4; 3 is held out: deviation (9 - 4) / 4 a power. Class 1: range 1 to 4, too, -1 held out: 0.
-  // A layer's normaliser is the mean over the two, 2 powers: 2 * 1.25 / 2 = 1.25.
+  // One channel of one pixel x: every power gives |x^2q|^(1/q) = x^2. Both "layers" are the same map. Class 0 (x > 0)
+  // is bounded by 1 and 2: range 1 to 4; 3 is held out: deviation (9 - 4) / 4 a power. Class 1: range 1 to 4, too, -1
+  // held out: 0. A layer's normaliser is the mean over the two, 2 powers: 2 * 1.25 / 2 = 1.25.
   const TempDir folder;
   const std::string picks = picks_file(folder, {2, 5});
   LinearNetwork train(pixels({1, 2, 3, -1, -2, -1}, 6, 1, 1), matrix({1, -1}, 2));
   auto scorer = postprocessor("gram", {{"powers", I{2}}, {"picks", picks}});
   fit(scorer, train, labels({0, 0, 0, 1, 1, 1}), {}, 2);
-  // x = 4: (16 - 4) / 4 = 3 a power; 2 powers in 2 layers: 2 * (6 / 1.25) = 9.6, by p = 1 / (1 + e^-8). x = -0.5: (1 - 0.25) / 1 = 0.75
-  // a power: 2.4, by p = 1 / (1 + e^-1). x = 1.5 is inside.
+  // x = 4: (16 - 4) / 4 = 3 a power; 2 powers in 2 layers: 2 * (6 / 1.25) = 9.6, by p = 1 / (1 + e^-8). x = -0.5: (1 -
+  // 0.25) / 1 = 0.75 a power: 2.4, by p = 1 / (1 + e^-1). x = 1.5 is inside.
   LinearNetwork test(pixels({4, -0.5, 1.5}, 3, 1, 1), matrix({1, -1}, 2));
   expect_near(score_of(scorer, test), {9.6 * (1 + std::exp(-8.0)), 2.4 * (1 + std::exp(-1.0)), 0}, 2e-5);
 }
 
 TEST(Gram, RowSumsAreThoseOfTheGramMatrix) {
   // Channels (1, 2) and (-3, 0.5). q = 1: G = [[5, -2], [-2, 9.25]], sums 3 and 7.25.
-  // q = 2: squares (1, 4), (9, 0.25): [[17, 10], [10, 81.0625]]: 27 and 91.0625, square roots. q = 3: cubes (1, 8), (-27, 0.125):
+  // q = 2: squares (1, 4), (9, 0.25): [[17, 10], [10, 81.0625]]: 27 and 91.0625, square roots. q = 3: cubes (1, 8),
+  // (-27, 0.125):
   // [[65, -26], [-26, 729.015625]]: 39, 703.015625, cube roots.
   class TwoChannels final : public NetworkBatch {
    public:
@@ -99,15 +101,18 @@ TEST(Gram, RowSumsAreThoseOfTheGramMatrix) {
     std::vector<double> std_{1};
   } batch;
   const at::Tensor found = postprocessor("gram", {{"powers", I{3}}}).observe(batch, false);
-  expect_near(found.flatten(), {3, 7.25, std::sqrt(27), std::sqrt(91.0625), std::cbrt(39), std::cbrt(703.015625)}, 1e-5);
+  expect_near(found.flatten(), {3, 7.25, std::sqrt(27), std::sqrt(91.0625), std::cbrt(39), std::cbrt(703.015625)},
+              1e-5);
 }
 
 TEST(Gram, LooksInFloat64WhereAsked) {
   // As by hand above, with maps of twice the size: all bounds and values by 4, deviations as they were.
   const TempDir folder;
   const std::string picks = picks_file(folder, {2, 5});
-  const at::Tensor weight = matrix({1, -1}, 2), train_images = pixels({1, 2, 3, -1, -2, -1}, 6, 1, 1), test_images = pixels({4}, 1, 1, 1);
-  LinearNetwork train(train_images.mul(7), weight), exact_train(train_images.to(at::kDouble), weight.to(at::kDouble), 2);
+  const at::Tensor weight = matrix({1, -1}, 2), train_images = pixels({1, 2, 3, -1, -2, -1}, 6, 1, 1),
+                   test_images = pixels({4}, 1, 1, 1);
+  LinearNetwork train(train_images.mul(7), weight),
+      exact_train(train_images.to(at::kDouble), weight.to(at::kDouble), 2);
   LinearNetwork test(test_images.mul(-5), weight), exact_test(test_images.to(at::kDouble), weight.to(at::kDouble), 2);
   train.exact = &exact_train;
   test.exact = &exact_test;
@@ -136,7 +141,8 @@ TEST(RankFeat, TakesTheLargestSingularValueOff) {
 
 /// Features 1 … 10 of one image for each value of the statistic; logits are two of them.
 FeatureBatch ranked(const at::Tensor& statistic) {
-  const at::Tensor rows = at::arange(1, 11, at::TensorOptions(at::kFloat)).unsqueeze(0).expand({statistic.size(0), 10}).contiguous();
+  const at::Tensor rows =
+      at::arange(1, 11, at::TensorOptions(at::kFloat)).unsqueeze(0).expand({statistic.size(0), 10}).contiguous();
   FeatureBatch batch = features(rows);
   batch.logits = rows.narrow(1, 0, 2).contiguous();
   batch.observed = statistic;
@@ -144,8 +150,8 @@ FeatureBatch ranked(const at::Tensor& statistic) {
 }
 
 TEST(AdaScale, ScalesMoreTheLessStable) {
-  // Validation statistics 1 … 4. 2.5 is above half of them: percentile 20 + 0.5 (60 - 20) = 40, 6 of 10 count: r = 55 / 45. 4 is above
-  // all: 20, 8 count: 55 / 52. 0.5: 60, 4 count: 55 / 34. Logits (1, 2).
+  // Validation statistics 1 … 4. 2.5 is above half of them: percentile 20 + 0.5 (60 - 20) = 40, 6 of 10 count: r = 55
+  // / 45. 4 is above all: 20, 8 count: 55 / 52. 0.5: 60, 4 count: 55 / 34. Logits (1, 2).
   FitContext context;
   context.val = ranked(matrix({4, 2, 3, 1}, 4));
   context.head = {at::eye(10).narrow(0, 0, 2).contiguous(), at::zeros({2})};
@@ -179,9 +185,10 @@ TEST(AdaScale, RanksAmongTheGivenSample) {
 }
 
 TEST(AdaScale, LooksAtTheFeaturesThatShift) {
-  // Features = pixels 1 … 10, z = w x with w = 1 … 10 by 0.1: of 10 values the 2 (o = 0.25) with the smallest gradient, x0 and x1, rise by
-  // 0.5. k1 = 30 %: 8 + 9 + 10, unchanged. k2 = 100 %: shifts 0.5 + 0.5, times 10.
-  LinearNetwork net(pixels({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1, 2, 5), matrix({.1F, .2F, .3F, .4F, .5F, .6F, .7F, .8F, .9F, 1}, 1));
+  // Features = pixels 1 … 10, z = w x with w = 1 … 10 by 0.1: of 10 values the 2 (o = 0.25) with the smallest gradient,
+  // x0 and x1, rise by 0.5. k1 = 30 %: 8 + 9 + 10, unchanged. k2 = 100 %: shifts 0.5 + 0.5, times 10.
+  LinearNetwork net(pixels({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1, 2, 5),
+                    matrix({.1F, .2F, .3F, .4F, .5F, .6F, .7F, .8F, .9F, 1}, 1));
   const auto scorer = postprocessor("adascale-a", {{"k1", 30.0}, {"k2", 100.0}, {"o", 0.25}});
   expect_near(scorer.observe(net, false).flatten(), {37}, 1e-5);
 }
@@ -191,7 +198,8 @@ TEST(AdaScale, LooksInFloat64WhereAsked) {
   const at::Tensor weight = matrix({.1F, .2F, .3F, .4F, .5F, .6F, .7F, .8F, .9F, 1}, 1);
   LinearNetwork net(images, weight), doubled(images.to(at::kDouble), weight.to(at::kDouble), 2);
   net.exact = &doubled;
-  const auto scorer = postprocessor("adascale-a", {{"k1", 30.0}, {"k2", 100.0}, {"o", 0.25}, {"precision", std::string("float64")}});
+  const auto scorer =
+      postprocessor("adascale-a", {{"k1", 30.0}, {"k2", 100.0}, {"o", 0.25}, {"precision", std::string("float64")}});
   const at::Tensor found = scorer.observe(net, false);
   expect_near(found.flatten(), {74}, 1e-5);  // as above, twice: the gain of the float64 network
   EXPECT_EQ(doubled.asked.scalar_type(), at::kDouble);

@@ -1,13 +1,12 @@
 // openmax and the Weibull tail it fits.
-#include <ATen/ops/full.h>
-#include <ATen/ops/isfinite.h>
-
-#include <nlohmann/json.hpp>
-
 #include "../../plugins/common/weibull.h"
 #include "base/files.h"
 #include "golden_features.h"
 #include "toy_problem.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar::testing {
 namespace {
@@ -16,7 +15,8 @@ using common::fit_weibull_tail;
 using common::WeibullTail;
 
 TEST(WeibullTail, OfTwoValuesHasAClosedForm) {
-  // Shifted: 1 and 2. With p = 2^k the shape equation is ln 2 (p - 1) / (2 (p + 1)) = 1/k: s tanh s = 1 for s = k ln 2 / 2.
+  // Shifted: 1 and 2. With p = 2^k the shape equation is ln 2 (p - 1) / (2 (p + 1)) = 1/k: s tanh s = 1 for s = k ln 2
+  // / 2.
   const double s = 1.1996786402577338, k = 2 * s / std::log(2.0);
   const WeibullTail tail = fit_weibull_tail(std::vector<double>{6, 7});
   EXPECT_NEAR(tail.shape, k, 1e-12);
@@ -69,12 +69,13 @@ FeatureBatch of_logits(const at::Tensor& logits) {
 }
 
 TEST(OpenMax, HandWorked) {
-  // Class 0: rows 4, 5, 9 are classified correctly, their mean is 6 and the two largest distances 3 and 2: shifted 2 and 1. The fourth row
-  // is not, and class 1 has no correct row at all: its weight is 0.
+  // Class 0: rows 4, 5, 9 are classified correctly, their mean is 6 and the two largest distances 3 and 2: shifted 2
+  // and 1. The fourth row is not, and class 1 has no correct row at all: its weight is 0.
   PostprocessorHandle scorer = postprocessor("openmax", {{"tail", std::int64_t{2}}, {"alpha", std::int64_t{1}}});
   scorer.fit(trained(matrix({4, 0, 5, 0, 9, 0, 1, 3, 2, 0}, 5), {0, 0, 0, 0, 1}));
   const double p = std::exp(2 * 1.1996786402577338), k = std::log(p) / std::log(2.0);
-  // (6.5, 1): distance sqrt(1/4 + 1) = 1.118 from (6, 0), shifted 0.118; (10, 0): distance 4, shifted 3; (0, 2) is class 1's.
+  // (6.5, 1): distance sqrt(1/4 + 1) = 1.118 from (6, 0), shifted 0.118; (10, 0): distance 4, shifted 3; (0, 2) is
+  // class 1's.
   const auto wanted = [&](double top, double other, double shifted) {
     const double w = 1 - std::exp(-std::pow(shifted, k) * 2 / (1 + p));
     return std::exp(top * w) / (std::exp(top * (1 - w)) + std::exp(other) + std::exp(top * w));
@@ -91,8 +92,8 @@ TEST(OpenMax, TheRanksWeighLess) {
   const double p = std::exp(2 * 1.1996786402577338), k = std::log(p) / std::log(2.0);
   const auto w = [&](double distance) { return 1 - std::exp(-std::pow(distance - 1, k) * 2 / (1 + p)); };
   const double w0 = w(std::hypot(9 - 6, 3)), w1 = w(std::hypot(9, 3 - 6)) * 2 / 3, u = 9 * w0 + 3 * w1;
-  expect_near(scorer.score(of_logits(matrix({9, 3}, 1))), {std::exp(u) / (std::exp(9 - 9 * w0) + std::exp(3 - 3 * w1) + std::exp(u))},
-              1e-6);
+  expect_near(scorer.score(of_logits(matrix({9, 3}, 1))),
+              {std::exp(u) / (std::exp(9 - 9 * w0) + std::exp(3 - 3 * w1) + std::exp(u))}, 1e-6);
 }
 
 TEST(OpenMax, GoldenScores) { expect_openood_scores("openmax", {}, "openmax.main"); }
@@ -113,7 +114,9 @@ TEST(OpenMax, ConstantLogitsAndOneClassAreFinite) {
   EXPECT_EQ(one.score(of_logits(matrix({1, 9}, 2))).numel(), 2);
 }
 
-TEST(OpenMax, RefusesATrainSetWithoutImages) { EXPECT_THROW(postprocessor("openmax").fit(trained(at::empty({0, 3}), {})), Error); }
+TEST(OpenMax, RefusesATrainSetWithoutImages) {
+  EXPECT_THROW(postprocessor("openmax").fit(trained(at::empty({0, 3}), {})), Error);
+}
 
 }  // namespace
 }  // namespace nearfar::testing

@@ -1,12 +1,12 @@
 // dropout and random: scores from counter-based random numbers, so that they are a function of seed and image alone.
+#include "golden_features.h"
+#include "toy_problem.h"
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 
 #include <set>
-
-#include "golden_features.h"
-#include "toy_problem.h"
 
 namespace nearfar::testing {
 namespace {
@@ -36,7 +36,8 @@ const HeadWeights& two_classes() {
 }
 
 TEST(Dropout, KeepsOrDropsAFeatureInOnePass) {
-  // Kept: logits (ln 3, 0), probability 3/4. Dropped: (0, 0), 1/2. 2000 rows that differ in the last places: about half of each.
+  // Kept: logits (ln 3, 0), probability 3/4. Dropped: (0, 0), 1/2. 2000 rows that differ in the last places: about half
+  // of each.
   const at::Tensor raw = at::arange(2000, at::TensorOptions(at::kFloat)).mul(1e-7).add(std::log(3.0) / 2).unsqueeze(1);
   const at::Tensor scores = fitted("dropout", {{"dropout_times", I{1}}}, two_classes()).score(features(raw));
   const at::Tensor kept = scores.add(0.75).abs().lt(1e-3), dropped = scores.add(0.5).abs().lt(1e-3);
@@ -47,20 +48,23 @@ TEST(Dropout, KeepsOrDropsAFeatureInOnePass) {
 TEST(Dropout, DropsWithTheProbabilityGiven) {
   const at::Tensor raw = at::arange(4000, at::TensorOptions(at::kFloat)).add(1).unsqueeze(1);
   for (const double p : {0.1, 0.9}) {
-    const at::Tensor scores = fitted("dropout", {{"dropout_times", I{1}}, {"dropout_p", p}}, two_classes()).score(features(raw));
+    const at::Tensor scores =
+        fitted("dropout", {{"dropout_times", I{1}}, {"dropout_p", p}}, two_classes()).score(features(raw));
     EXPECT_NEAR(scores.eq(-0.5).sum().item<double>() / 4000, p, 0.024) << p;  // 5 standard deviations
   }
 }
 
 TEST(Dropout, WithoutDroppingIsMsp) {
   for (const char* masks : {"row", "shared"}) {
-    const at::Tensor found = fitted("dropout", {{"dropout_p", 0.0}, {"masks", std::string(masks)}}, head()).score(test_rows());
+    const at::Tensor found =
+        fitted("dropout", {{"dropout_p", 0.0}, {"masks", std::string(masks)}}, head()).score(test_rows());
     EXPECT_LE(relative_difference(found, postprocessor("msp").score(test_rows())), 1e-6);
   }
 }
 
 TEST(Dropout, ManyPassesConvergeToTheUndisturbedLogits) {
-  // The head is linear: the mean of its logits under dropout is the logits. 5000 passes leave 1/70 of a feature's share.
+  // The head is linear: the mean of its logits under dropout is the logits. 5000 passes leave 1/70 of a feature's
+  // share.
   const at::Tensor wanted = postprocessor("msp").score(test_rows());
   for (const char* masks : {"row", "shared"}) {
     const ParamMap params{{"dropout_times", I{5000}}, {"masks", std::string(masks)}};
@@ -72,7 +76,8 @@ TEST(Dropout, ManyPassesConvergeToTheUndisturbedLogits) {
 }
 
 TEST(Dropout, SharedMasksAreOneHeadForAllRows) {
-  // Five passes keep the only feature 0 to 5 times: whichever it is, it is the same for every row, and logits are proportional to h.
+  // Five passes keep the only feature 0 to 5 times: whichever it is, it is the same for every row, and logits are
+  // proportional to h.
   const at::Tensor raw = at::arange(1, 200, at::TensorOptions(at::kFloat)).mul(0.01).unsqueeze(1);
   const at::Tensor p = fitted("dropout", {{"masks", std::string("shared")}}, two_classes()).score(features(raw)).neg();
   const at::Tensor slope = p.div(p.neg().add(1)).log().div(raw.squeeze(1));
@@ -92,7 +97,8 @@ TEST(Dropout, AnotherSeedMeansOtherMasks) {
 }
 
 TEST(Random, IsUniform) {
-  const at::Tensor scores = postprocessor("random").score(features(at::arange(10000, at::TensorOptions(at::kFloat)).unsqueeze(1)));
+  const at::Tensor scores =
+      postprocessor("random").score(features(at::arange(10000, at::TensorOptions(at::kFloat)).unsqueeze(1)));
   EXPECT_GE(scores.min().item<double>(), 0);
   EXPECT_LT(scores.max().item<double>(), 1);
   const at::Tensor tenths = scores.mul(10).floor().toType(at::kLong).bincount({}, 10);

@@ -1,9 +1,5 @@
-// Methods that look inside the network, on real ones: rows are independent of the batch, and OpenOOD's own scores of images.
-#include <ATen/ops/isfinite.h>
-
-#include <fstream>
-#include <map>
-
+// Methods that look inside the network, on real ones: rows are independent of the batch, and OpenOOD's own scores of
+// images.
 #include "base/files.h"
 #include "features/network_pass.h"
 #include "golden_features.h"
@@ -11,6 +7,11 @@
 #include "models/images.h"
 #include "models/import.h"
 #include "pixels/preprocess.h"
+
+#include <ATen/ops/isfinite.h>
+
+#include <fstream>
+#include <map>
 
 namespace nearfar::testing {
 namespace {
@@ -59,22 +60,27 @@ at::Tensor golden_images(const std::filesystem::path& data, const std::string& l
   std::string line;
   for (std::size_t i = 0; i < count && std::getline(lines, line); ++i) {
     const std::string file = read_file(data / "images_classic" / line.substr(0, line.rfind(' ')));
-    pipeline.run(std::span(reinterpret_cast<const std::uint8_t*>(file.data()), file.size()), std::span(bytes).subspan(i * kBytes, kBytes));
+    pipeline.run(std::span(reinterpret_cast<const std::uint8_t*>(file.data()), file.size()),
+                 std::span(bytes).subspan(i * kBytes, kBytes));
   }
   const std::vector<I> none(count, 0);
-  const ImageView view{bytes, none, static_cast<I>(count), 3, 32, 32, {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}};
+  const ImageView view{bytes, none, static_cast<I>(count),    3,
+                       32,    32,   {0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}};
   return test_batch(view, 0, static_cast<I>(count));
 }
 
-/// What needs no fit, on the first 24 test images. Scores differ by the signs of gradients near zero, which are noise on both sides.
+/// What needs no fit, on the first 24 test images. Scores differ by the signs of gradients near zero, which are noise
+/// on both sides.
 TEST(NetworkScores, AreOpenOodsOnImages) {
-  const auto data = golden("openood-b/data"), best = golden("openood-b/best.ckpt"), expected = golden("openood-b/expected");
+  const auto data = golden("openood-b/data"), best = golden("openood-b/best.ckpt"),
+             expected = golden("openood-b/expected");
   if (!data || !best || !expected) GTEST_SKIP() << "no golden openood-b; set NEARFAR_GOLDEN";
   constexpr I kCount = 24, kTestOffset = 450;
   const at::Tensor images = golden_images(*data, "test_cifar10.txt", kCount);
-  const auto network = network_of(import_weights(*best, {.architecture = "resnet18_32x32", .mappings = source_dir() / "configs/models"}));
-  for (const auto& [name, params] :
-       std::map<std::string, ParamMap>{{"odin", {{"temperature", 1.0}}}, {"iodin", {{"temperature", 1.0}}}, {"rankfeat", {}}}) {
+  const auto network = network_of(
+      import_weights(*best, {.architecture = "resnet18_32x32", .mappings = source_dir() / "configs/models"}));
+  for (const auto& [name, params] : std::map<std::string, ParamMap>{
+           {"odin", {{"temperature", 1.0}}}, {"iodin", {{"temperature", 1.0}}}, {"rankfeat", {}}}) {
     PostprocessorHandle scorer = postprocessor(name, params);
     NetworkPass pass(*network, scorer.needs(), {0.2470, 0.2435, 0.2616});
     const at::Tensor found = scores(scorer, pass, images, 12);

@@ -1,9 +1,9 @@
 // relation: the sum of kernels with all train images.
-#include <ATen/ops/full.h>
-#include <ATen/ops/isfinite.h>
-
 #include "golden_features.h"
 #include "toy_problem.h"
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
 
 namespace nearfar::testing {
 namespace {
@@ -19,8 +19,8 @@ TEST(Relation, HandWorked) {
   FitContext context;
   context.train = batch_of(matrix({3, 4}, 1), matrix({0, 0}, 1));
   context.classes = 2;
-  // (6, 8): same direction, 1/2. (1, 0): cosine 3/5, 0.3. (-4, 3.3): cosine 1.2 / 25.9, product 0.023, too little. (-3, -4):
-  // none.
+  // (6, 8): same direction, 1/2. (1, 0): cosine 3/5, 0.3. (-4, 3.3): cosine 1.2 / 25.9, product 0.023, too little. (-3,
+  // -4): none.
   const FeatureBatch queries = batch_of(matrix({6, 8, 1, 0, -4, 3.3F, -3, -4}, 4), at::full({4, 2}, 7.0));
   for (const double power : {1.0, 2.0, 0.5}) {
     PostprocessorHandle scorer = postprocessor("relation", {{"pow", power}});

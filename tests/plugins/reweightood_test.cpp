@@ -1,8 +1,8 @@
+#include "common.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <cmath>
-
-#include "common.h"
 
 namespace nearfar::testing {
 namespace {
@@ -26,7 +26,8 @@ TEST(ReweightOod, UsesItsParameters) {
   EXPECT_NEAR(reweight.forward(input).item<double>(), sum > 0 ? sum : std::exp(sum) - 1, 1e-6);
 }
 
-TEST(ReweightOod, EqualsTheAuthorsCodeOnARandomBatch) {  // torch.manual_seed(0); normalize(randn(8, 5)): 8 positive, 20 negative pairs
+TEST(ReweightOod, EqualsTheAuthorsCodeOnARandomBatch) {  // torch.manual_seed(0); normalize(randn(8, 5)): 8 positive, 20
+                                                         // negative pairs
   const at::Tensor z = normalized(at::randn({8, 5}, at::detail::createCPUGenerator(0)));
   EXPECT_NEAR(loss("reweightood").forward({z, labels({0, 1, 2, 1, 0, 1, 2, 1})}).item<double>(), 8.9935942, 2e-6);
 }

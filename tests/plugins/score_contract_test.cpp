@@ -1,12 +1,13 @@
-// The contract of score(), for every postprocessor in the build's plugin folder that works on cached features: a new plugin is checked
-// without anyone naming it here. Those that look inside the network are named, and checked beside their own tests.
+// The contract of score(), for every postprocessor in the build's plugin folder that works on cached features: a new
+// plugin is checked without anyone naming it here. Those that look inside the network are named, and checked beside
+// their own tests.
+#include "toy_problem.h"
+
 #include <ATen/Parallel.h>
 #include <ATen/ops/full.h>
 
 #include <functional>
 #include <thread>
-
-#include "toy_problem.h"
 
 namespace nearfar::testing {
 namespace {
@@ -48,10 +49,12 @@ const std::vector<Setting>& settings() {
 }
 
 /// Methods that look inside the network: features alone do not make them a batch.
-constexpr const char* kInsideTheNetwork[] = {"adascale-a", "adascale-l", "gram", "iodin", "mds-ensemble", "odin", "rankfeat"};
+constexpr const char* kInsideTheNetwork[] = {"adascale-a",   "adascale-l", "gram",    "iodin",
+                                             "mds-ensemble", "odin",       "rankfeat"};
 
 const PluginRegistry& registry() {
-  static const PluginRegistry all({.directories = {}, .environment = false, .installed = binary_dir() / "lib/nearfar/plugins"});
+  static const PluginRegistry all(
+      {.directories = {}, .environment = false, .installed = binary_dir() / "lib/nearfar/plugins"});
   return all;
 }
 
@@ -96,14 +99,17 @@ constexpr I kWidth = 12, kClasses = 4;
 
 HeadWeights linear_head() {
   return {formula(kClasses, kWidth,
-                  [](double c, double j) { return (std::fmod(j, kClasses) == c ? 1 : -0.2) + 0.1 * std::cos(1.1 * c + 0.9 * j); }),
+                  [](double c, double j) {
+                    return (std::fmod(j, kClasses) == c ? 1 : -0.2) + 0.1 * std::cos(1.1 * c + 0.9 * j);
+                  }),
           formula(1, kClasses, [](double, double c) { return 0.1 * c; }).squeeze(0)};
 }
 
 /// Row i belongs to class i mod 4 and is classified as such.
 at::Tensor raw_rows(I count, double phase = 0) {
   return formula(count, kWidth, [phase](double i, double j) {
-    return std::abs(std::sin(phase + 0.7 * i * i + 1.3 * j + 0.1 * i * j)) + (std::fmod(i, kClasses) == std::fmod(j, kClasses) ? 2 : 0);
+    return std::abs(std::sin(phase + 0.7 * i * i + 1.3 * j + 0.1 * i * j)) +
+           (std::fmod(i, kClasses) == std::fmod(j, kClasses) ? 2 : 0);
   });
 }
 at::Tensor class_labels(I count, I classes) {
@@ -121,7 +127,9 @@ FitContext problem(const at::Tensor& train, I classes = kClasses) {
   return result;
 }
 FitContext problem() { return problem(raw_rows(60)); }
-FeatureBatch scored_rows(I count, I classes = kClasses) { return with_logits(raw_rows(count, 0.3), problem(raw_rows(4), classes).head); }
+FeatureBatch scored_rows(I count, I classes = kClasses) {
+  return with_logits(raw_rows(count, 0.3), problem(raw_rows(4), classes).head);
+}
 
 void expect_equal_scores(const at::Tensor& found, const at::Tensor& wanted, double scale, double tolerance) {
   ASSERT_EQ(found.numel(), wanted.numel());
@@ -132,7 +140,8 @@ double scale_of(const at::Tensor& scores) { return std::max(scores.abs().max().i
 
 TEST(ScoreContract, EveryLibraryOfTheFolderIsUsable) {
   for (const PluginRegistry::Refusal& refusal : registry().refusals()) ADD_FAILURE() << refusal.message;
-  for (const Setting& setting : settings()) EXPECT_NO_THROW(registry().find(PluginKind::postprocessor, setting.name)) << setting.name;
+  for (const Setting& setting : settings())
+    EXPECT_NO_THROW(registry().find(PluginKind::postprocessor, setting.name)) << setting.name;
 }
 
 TEST(ScoreContract, WhatLooksInsideTheNetworkIsNamed) {
@@ -155,7 +164,8 @@ TEST(ScoreContract, AnySplitOfABatchGivesTheSameScores) {
       for (I first = 0; first < rows(batch); first += step) {
         const I here = std::min(step, rows(batch) - first);
         SCOPED_TRACE("rows " + std::to_string(first) + " to " + std::to_string(first + here));
-        expect_equal_scores(scorer.score(narrow(batch, first, here)), whole.narrow(0, first, here), scale_of(whole), subject.tolerance);
+        expect_equal_scores(scorer.score(narrow(batch, first, here)), whole.narrow(0, first, here), scale_of(whole),
+                            subject.tolerance);
       }
     };
     for (const I step : {1, 3, 7}) check(few, step);
@@ -243,7 +253,8 @@ TEST(ScoreContract, InputsStayAsTheyWere) {
     scorer.score(scored_rows(21));
     EXPECT_TRUE(scores.equal(earlier)) << "returned scores changed";
     const std::vector<at::Tensor> after = parts(on, batch);
-    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(after[i].equal(before[i])) << "input " << i << " changed";
+    for (std::size_t i = 0; i < before.size(); ++i)
+      EXPECT_TRUE(after[i].equal(before[i])) << "input " << i << " changed";
   });
 }
 

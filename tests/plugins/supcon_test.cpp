@@ -1,13 +1,13 @@
-#include <cmath>
-
 #include "common.h"
+
+#include <cmath>
 
 namespace nearfar::testing {
 namespace {
 
 TEST(SupCon, EqualsTheHandWorkedCase) {
-  // Unit temperatures; z = e1, e1, e2 with labels 0, 0, 1. Anchors 0 and 1: s = 1 to the positive, 0 to the other: log(e + 1) - 1.
-  // Anchor 2 has no positive: 0. Mean over the three anchors.
+  // Unit temperatures; z = e1, e1, e2 with labels 0, 0, 1. Anchors 0 and 1: s = 1 to the positive, 0 to the other:
+  // log(e + 1) - 1. Anchor 2 has no positive: 0. Mean over the three anchors.
   LossHandle supcon = loss("supcon", {{"temperature", 1.0}, {"base_temperature", 1.0}});
   const LossInput input{matrix({1, 0, 1, 0, 0, 1}, 3), labels({0, 0, 1})};
   EXPECT_NEAR(supcon.forward(input).item<double>(), 2 * (std::log(std::exp(1.0) + 1) - 1) / 3, 1e-6);

@@ -1,8 +1,8 @@
 #pragma once
 /// A problem that formulas determine completely: 8 features, 3 classes, 24 train rows, 5 test rows.
-#include <ATen/ops/empty.h>
-
 #include "common.h"
+
+#include <ATen/ops/empty.h>
 
 namespace nearfar::testing {
 
@@ -12,7 +12,8 @@ at::Tensor formula(std::int64_t rows, std::int64_t columns, F f) {
   at::Tensor result = at::empty({rows, columns});
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t j = 0; j < columns; ++j)
-      result.mutable_data_ptr<float>()[i * columns + j] = static_cast<float>(f(static_cast<double>(i), static_cast<double>(j)));
+      result.mutable_data_ptr<float>()[i * columns + j] =
+          static_cast<float>(f(static_cast<double>(i), static_cast<double>(j)));
   }
   return result;
 }
@@ -39,9 +40,11 @@ inline FitContext context() {
   return result;
 }
 inline FeatureBatch test_rows() {
-  return with_logits(
-      formula(5, 8, [](double i, double j) { return std::max(0.0, std::sin(0.3 + 1.7 * i + 0.5 * j)) + 0.02 * std::fmod(i * j, 5.0); }),
-      head());
+  return with_logits(formula(5, 8,
+                             [](double i, double j) {
+                               return std::max(0.0, std::sin(0.3 + 1.7 * i + 0.5 * j)) + 0.02 * std::fmod(i * j, 5.0);
+                             }),
+                     head());
 }
 
 }  // namespace nearfar::testing

@@ -47,7 +47,8 @@ TEST(ToyScores, AreOpenOods) {
     const at::Tensor found = scorer.score(test_rows());
     ASSERT_EQ(found.numel(), 5);
     for (std::size_t i = 0; i < 5; ++i) {
-      EXPECT_NEAR(found[static_cast<std::int64_t>(i)].item<double>(), -toy.conf[i], 2e-5 * std::max(1.0, std::abs(toy.conf[i])))
+      EXPECT_NEAR(found[static_cast<std::int64_t>(i)].item<double>(), -toy.conf[i],
+                  2e-5 * std::max(1.0, std::abs(toy.conf[i])))
           << toy.name << ' ' << canonical_params(toy.params) << " row " << i;
     }
   }

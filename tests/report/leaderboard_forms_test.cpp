@@ -1,14 +1,13 @@
 /// The forms: CSV against a hand-written file, and what each of the others must and must not hold.
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "report/leaderboard.h"
 #include "store/sample.h"
 #include "support/golden.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace nearfar {
 namespace {
@@ -26,7 +25,8 @@ class Forms : public ::testing::Test {
   void add_hostile_names() {
     const std::int64_t experiment = store_.put_experiment("sample", "canonical", "c0");
     for (const std::int64_t seed : {0, 1}) {
-      const CellRecord cell = eval_cell(train_cell("ce", seed), "<script>alert('1')</script>", "note=\"a,b\"|{{title}}");
+      const CellRecord cell =
+          eval_cell(train_cell("ce", seed), "<script>alert('1')</script>", "note=\"a,b\"|{{title}}");
       store_.put_cell(experiment, cell, 100);
       run_eval(store_, cell, eval_result({0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}));
     }
@@ -81,7 +81,8 @@ TEST_F(Forms, TheControlIsMarkedInEveryForm) {
     store_.put_cell(experiment, cell, 100);
     run_eval(store_, cell, eval_result({0.5, 0.5, 0.5, 0.5}, {0.95, 0.95, 0.95, 0.95}));
   }
-  EXPECT_TRUE(contains(leaderboard_csv(load()), "ce,random,net,tiny,ood,near,mean,auroc,50.0000,0.0000,2,short,,,control\n"));
+  EXPECT_TRUE(
+      contains(leaderboard_csv(load()), "ce,random,net,tiny,ood,near,mean,auroc,50.0000,0.0000,2,short,,,control\n"));
   EXPECT_TRUE(contains(leaderboard_text(load()), "2; control"));
   EXPECT_TRUE(contains(leaderboard_text(load()), "or are the control, whose scores are random numbers"));
   EXPECT_TRUE(contains(leaderboard_markdown(load()), "| 2; control |"));
@@ -120,14 +121,15 @@ TEST_F(Forms, HtmlEscapesHostileNames) {
 
 TEST_F(Forms, HtmlNeedsNothingFromElsewhere) {
   const std::string page = html();
-  for (const char* part : {"http://", "https://", "src=", "<link", "@import", "url("}) EXPECT_FALSE(contains(page, part)) << part;
+  for (const char* part : {"http://", "https://", "src=", "<link", "@import", "url("})
+    EXPECT_FALSE(contains(page, part)) << part;
 }
 
 TEST_F(Forms, HtmlShowsEverySetWithItsGroup) {
   const std::string page = html();
-  for (const char* part :
-       {"Near-OOD", "Far-OOD", "Control", "cousins", "digits", "letters", "noise", "uniform noise", "aria-sort=\"ascending\"",
-        "scope=\"colgroup\"", "scope=\"row\"", "other seeds", "1.0.0, source 4nn50urce", "data manifest d47a"}) {
+  for (const char* part : {"Near-OOD", "Far-OOD", "Control", "cousins", "digits", "letters", "noise", "uniform noise",
+                           "aria-sort=\"ascending\"", "scope=\"colgroup\"", "scope=\"row\"", "other seeds",
+                           "1.0.0, source 4nn50urce", "data manifest d47a"}) {
     EXPECT_TRUE(contains(page, part)) << part;
   }
 }

@@ -1,17 +1,18 @@
 /// Which rows there are, what is aggregated, what is ranked against what.
 #include "report/leaderboard.h"
 
+#include "base/files.h"
+#include "store/sample.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "base/files.h"
-#include "store/sample.h"
-
 namespace nearfar {
 namespace {
 
-using testing::eval_cell, testing::eval_result, testing::run_eval, testing::run_train, testing::train_cell, testing::train_result;
+using testing::eval_cell, testing::eval_result, testing::run_eval, testing::run_train, testing::train_cell,
+    testing::train_result;
 
 TEST(Aggregate, IsMeanAndPopulationDeviation) {
   const Aggregate two = aggregate({0.8, 0.9});  // mean 0.85, deviations -0.05 and 0.05

@@ -1,14 +1,14 @@
 #include "run/child.h"
 
+#include "base/error.h"
+#include "base/files.h"
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/stat.h>
 
 #include <csignal>
 #include <cstdlib>
-
-#include "base/error.h"
-#include "base/files.h"
 
 namespace nearfar {
 namespace {
@@ -85,9 +85,11 @@ TEST_F(ChildProcess, DestructionEndsItWithItsChildren) {
   }
   const pid_t grandchild = std::stoi(read_file(folder_.path() / "pid"));
   // Killed; it is gone or waits as a zombie for init, so it takes no more signals that matter. /proc tells.
-  for (int i = 0; i < 1000 && std::filesystem::exists("/proc/" + std::to_string(grandchild)); ++i) ::poll(nullptr, 0, 5);
+  for (int i = 0; i < 1000 && std::filesystem::exists("/proc/" + std::to_string(grandchild)); ++i)
+    ::poll(nullptr, 0, 5);
   std::string state = "gone";
-  if (std::filesystem::exists("/proc/" + std::to_string(grandchild))) state = read_file("/proc/" + std::to_string(grandchild) + "/stat");
+  if (std::filesystem::exists("/proc/" + std::to_string(grandchild)))
+    state = read_file("/proc/" + std::to_string(grandchild) + "/stat");
   EXPECT_TRUE(state == "gone" || state.find(") Z ") != std::string::npos) << state;
 }
 

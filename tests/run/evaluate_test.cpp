@@ -1,13 +1,13 @@
 #include "run/evaluate.h"
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/npy.h"
+
 #include <gtest/gtest.h>
 
 #include <array>
 #include <limits>
-
-#include "base/error.h"
-#include "base/files.h"
-#include "base/npy.h"
 
 namespace nearfar {
 namespace {
@@ -32,8 +32,8 @@ class MetricRows : public ::testing::Test {
 
 TEST_F(MetricRows, ComparesTestWithEachOodSet) {
   // far: pairs (1,1) tie, (1,2) win, (1,1) tie, (1,2) win -> 3 of 4; near: everything below -> 0
-  const auto rows =
-      metric_rows({file("test", {1, 1}), file("near/a", {0, 0}), file("far/b", {1, 2}), file("control/c", {5})}, {{"ood", {}}});
+  const auto rows = metric_rows(
+      {file("test", {1, 1}), file("near/a", {0, 0}), file("far/b", {1, 2}), file("control/c", {5})}, {{"ood", {}}});
   ASSERT_EQ(rows.size(), 3U * 4U);
   EXPECT_DOUBLE_EQ(value(rows, "ood", "a"), 0);
   EXPECT_DOUBLE_EQ(value(rows, "ood", "b"), 0.75);
@@ -44,7 +44,8 @@ TEST_F(MetricRows, ComparesTestWithEachOodSet) {
 
 TEST_F(MetricRows, PoolsShiftedImagesWithTestUnderFsoodOnly) {
   // fsood: ID = {1, 3} against {2}: one win, one loss -> 0.5; ood: {1} against {2} -> 1
-  const auto rows = metric_rows({file("test", {1}), file("csid/c", {3}), file("far/b", {2})}, {{"ood", {}}, {"fsood", {"csid/c"}}});
+  const auto rows =
+      metric_rows({file("test", {1}), file("csid/c", {3}), file("far/b", {2})}, {{"ood", {}}, {"fsood", {"csid/c"}}});
   EXPECT_DOUBLE_EQ(value(rows, "ood", "b"), 1);
   EXPECT_DOUBLE_EQ(value(rows, "fsood", "b"), 0.5);
   for (const MetricRow& row : rows) EXPECT_NE(row.group, "csid");

@@ -1,9 +1,10 @@
-#include <gtest/gtest.h>
-#include <nearfar/abi.h>
-
 #include "base/files.h"
 #include "base/text.h"
 #include "support/golden.h"
+
+#include <nearfar/abi.h>
+
+#include <gtest/gtest.h>
 
 namespace nearfar {
 namespace {

@@ -1,11 +1,11 @@
 #include "store/process.h"
 
+#include "base/text.h"
+#include "store/store.h"
+
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/text.h"
-#include "store/store.h"
 
 namespace nearfar {
 namespace {

@@ -2,23 +2,25 @@
 /// A small experiment with easy numbers, for tests of store and report.
 /// Trainings ce (linear head) and supcon (none), seeds 0 and 1; postprocessors knn, msp and, on ce only, mds.
 /// msp does not apply to supcon; mds failed on seed 1. Sets: near {cousins}, far {digits, letters}, control {noise}.
+#include "base/hash.h"
+#include "store/store.h"
+
 #include <fmt/core.h>
 
 #include <string>
-
-#include "base/hash.h"
-#include "store/store.h"
 
 namespace nearfar::testing {
 
 inline const std::string kDataHash = "d47a";
 
 inline BenchmarkRecord sample_benchmark() {
-  return {
-      "tiny",
-      kDataHash,
-      "{}",
-      {{"cousins", "near", "", 100}, {"digits", "far", "", 100}, {"letters", "far", "", 100}, {"noise", "control", "uniform noise", 50}}};
+  return {"tiny",
+          kDataHash,
+          "{}",
+          {{"cousins", "near", "", 100},
+           {"digits", "far", "", 100},
+           {"letters", "far", "", 100},
+           {"noise", "control", "uniform noise", 50}}};
 }
 
 inline CellRecord train_cell(const std::string& training, std::int64_t seed, const std::string& training_params = "") {
@@ -50,7 +52,12 @@ inline CellRecord eval_cell(const CellRecord& train, const std::string& postproc
 }
 
 inline RunContext context() {
-  return {.owner = owner_of_this_process(), .device = "cpu", .threads = 1, .engine_version = "0.1.0", .numerics = "1", .log_file = ""};
+  return {.owner = owner_of_this_process(),
+          .device = "cpu",
+          .threads = 1,
+          .engine_version = "0.1.0",
+          .numerics = "1",
+          .log_file = ""};
 }
 
 struct SetValues {
@@ -99,13 +106,15 @@ inline void fill_sample_step_by_step(Store& store) {
     const double less = seed == 0 ? 0 : 0.10;
     const CellRecord ce = train_cell("ce", seed), supcon = train_cell("supcon", seed, "temperature=0.2");
     for (const CellRecord& cell : {ce, supcon}) store.put_cell(experiment, cell, order++);
-    for (const char* postprocessor : {"knn", "msp", "mds"}) store.put_cell(experiment, eval_cell(ce, postprocessor), order++);
+    for (const char* postprocessor : {"knn", "msp", "mds"})
+      store.put_cell(experiment, eval_cell(ce, postprocessor), order++);
     store.put_cell(experiment, eval_cell(supcon, "knn", "k=20"), order++);
     store.put_cell(experiment, eval_cell(supcon, "msp"), order++);
 
     run_train(store, ce, train_result(0.95 + more, "linear"), loss);
     run_train(store, supcon, train_result(0.94, "ncm"));
-    const EvalResult on_ce = eval_result({0.80 + more, 0.90 + more, 0.94 + more, 1}, {0.50 - less, 0.30 - less, 0.20 - less, 0});
+    const EvalResult on_ce =
+        eval_result({0.80 + more, 0.90 + more, 0.94 + more, 1}, {0.50 - less, 0.30 - less, 0.20 - less, 0});
     run_eval(store, eval_cell(ce, "knn"), on_ce, knn);
     run_eval(store, eval_cell(ce, "msp"), on_ce);  // a tie
     run_eval(store, eval_cell(supcon, "knn", "k=20"),

@@ -1,14 +1,14 @@
 /// What Store::open makes of files that are new, foreign, newer or damaged.
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <gtest/gtest.h>
-
-#include <fstream>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "store/sample.h"
 #include "store/schema.h"
 #include "store/store.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
 
 namespace nearfar {
 namespace {
@@ -33,7 +33,9 @@ class StoreOpen : public ::testing::Test {
   std::string open_read_only() const {
     return refusal([&] { Store::open_read_only(file_); });
   }
-  void execute(const std::string& sql) const { SQLite::Database(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(sql); }
+  void execute(const std::string& sql) const {
+    SQLite::Database(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(sql);
+  }
 
   TempDir folder_;
   std::filesystem::path file_ = folder_.path() / "deep" / "er" / "results.sqlite";
@@ -45,10 +47,11 @@ TEST_F(StoreOpen, MakesFoldersFileAndSchema) {
   EXPECT_EQ(raw.execAndGet("PRAGMA application_id").getInt(), kApplicationId);
   EXPECT_EQ(raw.execAndGet("PRAGMA user_version").getInt(), kSchemaVersion);
   EXPECT_EQ(raw.execAndGet("PRAGMA journal_mode").getString(), "wal");
-  EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
-                           " AND name NOT LIKE 'sqlite_%'")
-                .getInt(),
-            0)
+  EXPECT_EQ(
+      raw.execAndGet("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
+                     " AND name NOT LIKE 'sqlite_%'")
+          .getInt(),
+      0)
       << "every table is STRICT";
 }
 

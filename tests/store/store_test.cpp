@@ -1,5 +1,9 @@
 #include "store/store.h"
 
+#include "base/error.h"
+#include "base/files.h"
+#include "store/sample.h"
+
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,10 +12,6 @@
 #include <cmath>
 #include <limits>
 #include <thread>
-
-#include "base/error.h"
-#include "base/files.h"
-#include "store/sample.h"
 
 namespace nearfar {
 namespace {
@@ -185,7 +185,8 @@ TEST_F(StoreTest, AccuracyOfTheModelJoinsItsEvaluations) {
   testing::run_eval(store_, eval_, result_);
   const std::vector<LeaderboardValue> values = store_.leaderboard();
   ASSERT_EQ(values.size(), 9u);
-  const auto accuracy = std::find_if(values.begin(), values.end(), [](const LeaderboardValue& v) { return v.group == "id"; });
+  const auto accuracy =
+      std::find_if(values.begin(), values.end(), [](const LeaderboardValue& v) { return v.group == "id"; });
   ASSERT_NE(accuracy, values.end());
   EXPECT_EQ(accuracy->metric, "accuracy");
   EXPECT_EQ(accuracy->dataset, "test");

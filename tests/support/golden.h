@@ -5,7 +5,8 @@
 
 namespace nearfar::testing {
 
-/// ${NEARFAR_GOLDEN:-../shared/golden}/name, else tests/golden/name; nullopt where neither exists: the test then says so and skips.
+/// ${NEARFAR_GOLDEN:-../shared/golden}/name, else tests/golden/name; nullopt where neither exists: the test then says
+/// so and skips.
 std::optional<std::filesystem::path> golden(const std::filesystem::path& name);
 
 /// The source folder and the build folder of this build.

@@ -11,7 +11,8 @@
 namespace nearfar {
 namespace {
 
-/// `count` images of 1 x 2 x 3; image i holds 10 i + 1 … 10 i + 6; identity normalisation, so that a value v reads v / 255.
+/// `count` images of 1 x 2 x 3; image i holds 10 i + 1 … 10 i + 6; identity normalisation, so that a value v reads v /
+/// 255.
 struct Images {
   explicit Images(std::int64_t count) : labels(static_cast<std::size_t>(count)) {
     for (std::int64_t i = 0; i < count; ++i) {
@@ -27,7 +28,8 @@ struct Images {
 std::vector<int> row_of(const at::Tensor& batch, std::int64_t row) {
   const at::Tensor whole = batch.select(0, row).contiguous();
   std::vector<int> values;
-  for (std::int64_t i = 0; i < whole.numel(); ++i) values.push_back(static_cast<int>(whole.const_data_ptr<float>()[i] * 255 + 0.5F));
+  for (std::int64_t i = 0; i < whole.numel(); ++i)
+    values.push_back(static_cast<int>(whole.const_data_ptr<float>()[i] * 255 + 0.5F));
   return values;
 }
 
@@ -61,7 +63,8 @@ TEST(AugmentedBatch, ShiftsByEveryAmountAndFillsWithBlack) {
   const Images images(1);
   std::set<std::vector<int>> seen;
   const std::vector<std::int64_t> one{0};
-  for (std::int64_t epoch = 0; epoch < 200; ++epoch) seen.insert(row_of(augmented_batch(images.view, one, {1, false}, 1, 5, epoch), 0));
+  for (std::int64_t epoch = 0; epoch < 200; ++epoch)
+    seen.insert(row_of(augmented_batch(images.view, one, {1, false}, 1, 5, epoch), 0));
   EXPECT_EQ(seen.size(), 9u);  // 3 x 3 shifts
   EXPECT_TRUE(seen.contains({1, 2, 3, 4, 5, 6}));
   EXPECT_TRUE(seen.contains({0, 0, 0, 0, 1, 2}));  // down and right

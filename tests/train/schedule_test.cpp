@@ -16,8 +16,8 @@ TrainRecipe recipe(double peak, double warmup, double last) {
 }
 
 TEST(LearningRate, WarmsUpLinearlyThenFollowsTheCosine) {
-  // 8 steps, a quarter = 2 of warm-up: 0.6 * 1/3, 0.6 * 2/3, then 6 steps of cosine: cos(0) = 1, cos(60) = 1/2, cos(90) = 0, cos(120) =
-  // -1/2.
+  // 8 steps, a quarter = 2 of warm-up: 0.6 * 1/3, 0.6 * 2/3, then 6 steps of cosine: cos(0) = 1, cos(60) = 1/2, cos(90)
+  // = 0, cos(120) = -1/2.
   const TrainRecipe r = recipe(0.6, 0.25, 0);
   EXPECT_NEAR(learning_rate(0, 8, r), 0.2, 1e-15);
   EXPECT_NEAR(learning_rate(1, 8, r), 0.4, 1e-15);

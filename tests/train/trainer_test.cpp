@@ -126,14 +126,17 @@ TEST_F(Training, KilledAtAnyStepAndRunAgainEndsWithTheSameBytes) {
   struct Killed {};
   const TrainResult whole = run_centres(job("whole", Centres().traits()));
   TrainJob broken = job("broken", Centres().traits());
-  for (const std::int64_t kill_at : {3, 9, 13, 14, 27}) {  // 7 steps an epoch; each kill loses the steps since the last epoch's end
+  for (const std::int64_t kill_at :
+       {3, 9, 13, 14, 27}) {  // 7 steps an epoch; each kill loses the steps since the last epoch's end
     broken.callbacks.progress = [&](const TrainProgress& progress) {
       if (progress.step == kill_at) throw Killed{};
     };
     EXPECT_THROW(run_centres(broken), Killed);
   }
   std::int64_t first_step = 0;
-  broken.callbacks.progress = [&](const TrainProgress& progress) { first_step = first_step == 0 ? progress.step : first_step; };
+  broken.callbacks.progress = [&](const TrainProgress& progress) {
+    first_step = first_step == 0 ? progress.step : first_step;
+  };
   const TrainResult again = run_centres(broken);
   EXPECT_EQ(first_step, 22);  // three epochs of 7 were saved
   EXPECT_TRUE(read_file(whole.last) == read_file(again.last));

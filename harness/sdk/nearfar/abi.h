@@ -1,7 +1,7 @@
 #pragma once
 /// What host and plugin must agree on before any C++ object crosses: the API version and the build tag.
-/// C++ objects and at::Tensor cross the boundary, so agreement is exact: same LibTorch, same compiler and ABI, same standard, same SDK
-/// headers.
+/// C++ objects and at::Tensor cross the boundary, so agreement is exact: same LibTorch, same compiler and ABI, same
+/// standard, same SDK headers.
 #include <cstdint>
 
 /// Raised whenever a header in this folder changes meaning; a golden test over the folder's hash reminds us.

@@ -11,7 +11,8 @@ namespace nearfar {
 /// What kind of thing is wrong; decides the exit code (base/error.h).
 enum class ErrorKind { internal, config, nothing, data, plugin, store, interrupted };
 
-/// The message says what was found, what was expected, where, and what to do. Default visibility: thrown across library borders.
+/// The message says what was found, what was expected, where, and what to do. Default visibility: thrown across library
+/// borders.
 class NEARFAR_EXPORT Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}

@@ -1,15 +1,16 @@
 #pragma once
 /// What a postprocessor is given: the outputs of a model for some images, and the model's linear head.
 /// All tensors are read, never modified; score() keeps none, fit() may keep what it is given.
-/// N rows, C classes, D width of the backbone feature. float32 contiguous, on the device the runner chose; labels are int64.
-/// A tensor that the plugin's `needs` did not ask for may be undefined.
+/// N rows, C classes, D width of the backbone feature. float32 contiguous, on the device the runner chose; labels are
+/// int64. A tensor that the plugin's `needs` did not ask for may be undefined.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
 namespace nearfar {
 
-/// What a plugin must be given. The runner takes the union over all plugins of a model and makes one pass. Values are part of the ABI.
+/// What a plugin must be given. The runner takes the union over all plugins of a model and makes one pass. Values are
+/// part of the ABI.
 enum Need : std::uint32_t {
   kLogits = 1u << 0,              ///< FeatureBatch::logits of every set
   kFeatures = 1u << 1,            ///< FeatureBatch::features: raw pooled backbone features

@@ -28,8 +28,8 @@ struct LossInput {
   std::int64_t step = 0;
 };
 
-/// A tensor that belongs to the loss: a parameter (trained with the network's) or a buffer (state: prototypes, queues). Saved in
-/// checkpoints.
+/// A tensor that belongs to the loss: a parameter (trained with the network's) or a buffer (state: prototypes, queues).
+/// Saved in checkpoints.
 struct LossTensor {
   std::string name;
   at::Tensor tensor;
@@ -48,10 +48,12 @@ class NEARFAR_EXPORT Loss {
   /// Called once before training with the number of classes and the width of `output`.
   virtual void prepare(std::int64_t /*classes*/, std::int64_t /*width*/) {}
 
-  /// The differentiable scalar to minimise: finite for finite input, also where a class has a single image in the batch.
+  /// The differentiable scalar to minimise: finite for finite input, also where a class has a single image in the
+  /// batch.
   virtual at::Tensor forward(const LossInput& input) = 0;
 
-  /// Everything a bit-exact resume needs, by reference: the trainer saves it and copies saved values back into the same tensors.
+  /// Everything a bit-exact resume needs, by reference: the trainer saves it and copies saved values back into the same
+  /// tensors.
   virtual std::vector<LossTensor> state() { return {}; }
 };
 

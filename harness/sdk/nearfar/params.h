@@ -1,6 +1,7 @@
 #pragma once
 /// Parameters of a plugin: the schema it declares and the checked values it is given. std only.
-/// The host validates names, types and ranges and fills in defaults before a plugin sees its Params; a plugin may rely on it.
+/// The host validates names, types and ranges and fills in defaults before a plugin sees its Params; a plugin may rely
+/// on it.
 #include <nearfar/error.h>
 
 #include <cstdint>
@@ -64,7 +65,8 @@ struct Param {
         help(help_) {}
 };
 
-/// The complete, validated values. Asking for a name or type that the schema does not have is the plugin's bug: Error(plugin).
+/// The complete, validated values. Asking for a name or type that the schema does not have is the plugin's bug:
+/// Error(plugin).
 class Params {
  public:
   Params() = default;
@@ -80,9 +82,11 @@ class Params {
   template <class T>
   const T& get(std::string_view name) const {
     const auto found = values_.find(name);
-    if (found == values_.end()) throw Error(ErrorKind::plugin, "parameter '" + std::string(name) + "' is not in the plugin's table");
+    if (found == values_.end())
+      throw Error(ErrorKind::plugin, "parameter '" + std::string(name) + "' is not in the plugin's table");
     if (const T* value = std::get_if<T>(&found->second)) return *value;
-    throw Error(ErrorKind::plugin, "parameter '" + std::string(name) + "' is asked for with a type other than the table's");
+    throw Error(ErrorKind::plugin,
+                "parameter '" + std::string(name) + "' is asked for with a type other than the table's");
   }
   ParamMap values_;
 };

@@ -21,7 +21,8 @@ struct ParamTable {
   std::size_t size = 0;
   constexpr ParamTable() = default;
   template <std::size_t N>
-  constexpr ParamTable(const Param (&table)[N]) : rows(table), size(N) {}  // NOLINT: implicit by design, `.params = kParams`
+  constexpr ParamTable(const Param (&table)[N])
+      : rows(table), size(N) {}  // NOLINT: implicit by design, `.params = kParams`
 };
 
 /// What the author writes in the macro.
@@ -32,14 +33,16 @@ struct PluginText {
   const char* reference = "";  ///< paper: "arXiv:2010.03759"
   Needs needs = 0;
   ParamTable params = {};
-  const char* sweep = "";  ///< values that `tune` searches by default: "k=50,100;alpha=0.1,1"; the first parameter varies fastest
-  bool tuned = false;      ///< the method's reference searches `sweep` by default (OpenOOD: APS_mode)
+  const char* sweep =
+      "";  ///< values that `tune` searches by default: "k=50,100;alpha=0.1,1"; the first parameter varies fastest
+  bool tuned = false;  ///< the method's reference searches `sweep` by default (OpenOOD: APS_mode)
   const char* observed_params =
-      "";                        ///< parameters that observe() depends on: "temperature,noise"; the others can be searched without a pass
+      "";  ///< parameters that observe() depends on: "temperature,noise"; the others can be searched without a pass
   bool observes_fitted = false;  ///< observe_fitted() is not observe(): scored images are looked at after fit()
 };
 
-/// The descriptor. Read in this order: `magic` and `api` first, then `tag`, and only then the rest. Fields are only ever appended.
+/// The descriptor. Read in this order: `magic` and `api` first, then `tag`, and only then the rest. Fields are only
+/// ever appended.
 struct NearfarPluginInfo {
   char magic[8];       ///< "nearfar\0"
   std::uint32_t api;   ///< NEARFAR_API_VERSION of the plugin
@@ -75,18 +78,19 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
     return &info;                                                                                   \
   }
 
-#define NEARFAR_LOSS(Class, ...)                                                                                                        \
-  extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                                                                  \
-    static constexpr nearfar::NearfarPluginInfo info{"nearfar",                                                                         \
-                                                     NEARFAR_API_VERSION,                                                               \
-                                                     sizeof(nearfar::NearfarPluginInfo),                                                \
-                                                     nearfar::kBuildTag,                                                                \
-                                                     nearfar::PluginKind::loss,                                                         \
-                                                     nearfar::PluginText{__VA_ARGS__},                                                  \
-                                                     NEARFAR_SOURCE_HASH,                                                               \
-                                                     nullptr,                                                                           \
-                                                     nullptr,                                                                           \
-                                                     [](const nearfar::Params& params) -> nearfar::Loss* { return new Class(params); }, \
-                                                     [](nearfar::Loss* made) noexcept { delete made; }};                                \
-    return &info;                                                                                                                       \
+#define NEARFAR_LOSS(Class, ...)                                                           \
+  extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                     \
+    static constexpr nearfar::NearfarPluginInfo info{                                      \
+        "nearfar",                                                                         \
+        NEARFAR_API_VERSION,                                                               \
+        sizeof(nearfar::NearfarPluginInfo),                                                \
+        nearfar::kBuildTag,                                                                \
+        nearfar::PluginKind::loss,                                                         \
+        nearfar::PluginText{__VA_ARGS__},                                                  \
+        NEARFAR_SOURCE_HASH,                                                               \
+        nullptr,                                                                           \
+        nullptr,                                                                           \
+        [](const nearfar::Params& params) -> nearfar::Loss* { return new Class(params); }, \
+        [](nearfar::Loss* made) noexcept { delete made; }};                                \
+    return &info;                                                                          \
   }

@@ -1,6 +1,7 @@
 // Cross-entropy: the baseline classifier.
-#include <ATen/ops/cross_entropy_loss.h>
 #include <nearfar/plugin.h>
+
+#include <ATen/ops/cross_entropy_loss.h>
 
 namespace {
 
@@ -17,4 +18,5 @@ class CrossEntropy final : public nearfar::Loss {
 
 }  // namespace
 
-NEARFAR_LOSS(CrossEntropy, .name = "ce", .version = "1.0.0", .summary = "mean cross-entropy of the logits", .reference = "arXiv:1512.00567")
+NEARFAR_LOSS(CrossEntropy, .name = "ce", .version = "1.0.0", .summary = "mean cross-entropy of the logits",
+             .reference = "arXiv:1512.00567")

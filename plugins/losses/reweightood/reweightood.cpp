@@ -1,6 +1,7 @@
 // ReweightOOD: every pair of a batch weighted by how far it still is from done. Regmi et al., CVPR workshops 2024.
-#include <ATen/ops/elu.h>
 #include <nearfar/plugin.h>
+
+#include <ATen/ops/elu.h>
 
 namespace {
 
@@ -19,14 +20,17 @@ class ReweightOod final : public nearfar::Loss {
         m_w_(params.number("m_w")),
         c_w_(params.number("c_w")) {}
 
-  nearfar::LossTraits traits() const override { return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true}; }
+  nearfar::LossTraits traits() const override {
+    return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true};
+  }
 
   at::Tensor forward(const nearfar::LossInput& input) override {      // [N,E] -> []
     const at::Tensor similarity = input.output.mm(input.output.t());  // [N,N]; each pair once: i < j
     const at::Tensor same = input.labels.unsqueeze(0).eq(input.labels.unsqueeze(1));
     const at::Tensor within = similarity.masked_select(same.triu(1));
     const at::Tensor between = similarity.masked_select(same.logical_not().triu(1));
-    // The log-sum-exp of nothing is -inf and its ELU is -1, with no gradient: OpenOOD's value for a batch of one class, or of singletons.
+    // The log-sum-exp of nothing is -inf and its ELU is -1, with no gradient: OpenOOD's value for a batch of one class,
+    // or of singletons.
     if (within.numel() == 0 || between.numel() == 0) return input.output.sum().mul(0).sub(1);
     // Weights are constants of the step: no gradient flows through them.
     const at::Tensor within_weight = within.detach().mul(-m_w_).add(c_w_).sigmoid();
@@ -42,5 +46,7 @@ class ReweightOod final : public nearfar::Loss {
 
 }  // namespace
 
-NEARFAR_LOSS(ReweightOod, .name = "reweightood", .version = "1.0.0", .summary = "contrastive loss with reweighted pairs over two views",
-             .reference = "CVPR Workshops 2024, ReweightOOD: Loss Reweighting for Distance-based OOD Detection", .params = kParams)
+NEARFAR_LOSS(ReweightOod, .name = "reweightood", .version = "1.0.0",
+             .summary = "contrastive loss with reweighted pairs over two views",
+             .reference = "CVPR Workshops 2024, ReweightOOD: Loss Reweighting for Distance-based OOD Detection",
+             .params = kParams)

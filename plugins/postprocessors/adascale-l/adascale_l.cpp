@@ -1,8 +1,8 @@
 // AdaSCALE-L: energy after scaling the logits, more the less stable the features are. Regmi 2025, arXiv:2503.08023.
-#include <nearfar/plugin.h>
-
 #include "../../common/adascale.h"
 #include "../../common/energy.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -12,7 +12,8 @@ class AdaScaleL final : public nearfar::common::AdaScale {
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D], [N,C], [N,1] -> [N]
     return by_blocks(batch, [&](std::int64_t first, std::int64_t count) {
-      const at::Tensor scale = factor(batch.features.narrow(0, first, count), batch.observed.select(1, 0).narrow(0, first, count));
+      const at::Tensor scale =
+          factor(batch.features.narrow(0, first, count), batch.observed.select(1, 0).narrow(0, first, count));
       return nearfar::common::energy(batch.logits.narrow(0, first, count).mul(scale.square_()));
     });
   }
@@ -21,7 +22,8 @@ class AdaScaleL final : public nearfar::common::AdaScale {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(AdaScaleL, .name = "adascale-l", .version = "1.0.0",
-                      .summary = "energy after scaling logits by how stable the features are", .reference = "arXiv:2503.08023",
+                      .summary = "energy after scaling logits by how stable the features are",
+                      .reference = "arXiv:2503.08023",
                       .needs = nearfar::kFeatures | nearfar::kLogits | nearfar::kValidation | nearfar::kInputGradients,
-                      .params = nearfar::common::kAdaScaleParams, .sweep = nearfar::common::kAdaScaleSweep, .tuned = true,
-                      .observed_params = nearfar::common::kAdaScaleObservedParams)
+                      .params = nearfar::common::kAdaScaleParams, .sweep = nearfar::common::kAdaScaleSweep,
+                      .tuned = true, .observed_params = nearfar::common::kAdaScaleObservedParams)

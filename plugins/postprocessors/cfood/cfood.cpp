@@ -1,10 +1,13 @@
 // CFOOD: the share of reference images' neighbourhoods that an image falls into. As OpenOOD has it.
+#include "../../common/npy_indices.h"
+
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/where.h>
-#include <nearfar/plugin.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -14,19 +17,18 @@
 #include <utility>
 #include <vector>
 
-#include "../../common/npy_indices.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"alpha", 0.1, 1e-6, 1.0, "share of the train images, drawn at random, that are the reference"},
-                                      {"k", 0.01, 1e-6, 1.0, "share of the reference that must have the image as a neighbour"},
-                                      {"seed", 0, 0, 2147483647, "of the draw"},
-                                      {"picks", "", "", "a .npy file of train rows that are the reference instead of a draw"}};
+constexpr nearfar::Param kParams[] = {
+    {"alpha", 0.1, 1e-6, 1.0, "share of the train images, drawn at random, that are the reference"},
+    {"k", 0.01, 1e-6, 1.0, "share of the reference that must have the image as a neighbour"},
+    {"seed", 0, 0, 2147483647, "of the draw"},
+    {"picks", "", "", "a .npy file of train rows that are the reference instead of a draw"}};
 constexpr std::int64_t kReferenceTile = 4096;               // rows
 constexpr std::int64_t kDistances = std::int64_t{1} << 22;  // entries of a block of distances: 16 MiB
 
-/// The first `count` of a random permutation of 0 ... total - 1: Fisher-Yates with the standard's mt19937_64, numbers above the last whole
-/// multiple rejected. The same on every platform.
+/// The first `count` of a random permutation of 0 ... total - 1: Fisher-Yates with the standard's mt19937_64, numbers
+/// above the last whole multiple rejected. The same on every platform.
 std::vector<std::int64_t> draw(std::int64_t total, std::int64_t count, std::int64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(total));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
@@ -48,7 +50,8 @@ void linspace(std::vector<double>& levels, double first, double last, int count)
   levels.push_back(last);
 }
 
-/// The levels of neighbourhood size, as shares of n reference images, and the rank of each level's neighbour; equal ranks once.
+/// The levels of neighbourhood size, as shares of n reference images, and the rank of each level's neighbour; equal
+/// ranks once.
 std::pair<std::vector<double>, std::vector<std::int64_t>> neighbourhoods(std::int64_t n) {
   std::vector<double> all, levels;
   linspace(all, 0.001, 0.1, 100);
@@ -67,7 +70,10 @@ std::pair<std::vector<double>, std::vector<std::int64_t>> neighbourhoods(std::in
 class Cfood final : public nearfar::Postprocessor {
  public:
   explicit Cfood(const nearfar::Params& params)
-      : alpha_(params.number("alpha")), k_(params.number("k")), seed_(params.integer("seed")), picks_(params.text("picks")) {}
+      : alpha_(params.number("alpha")),
+        k_(params.number("k")),
+        seed_(params.integer("seed")),
+        picks_(params.text("picks")) {}
 
   void fit(const nearfar::FitContext& context) override {
     const at::Tensor& train = context.train.normalized;
@@ -98,7 +104,8 @@ class Cfood final : public nearfar::Postprocessor {
     at::Tensor scores = batch.normalized.new_empty({total});
     for (std::int64_t first = 0; first < total; first += block_rows()) {
       const std::int64_t count = std::min(block_rows(), total - first);
-      scores.narrow(0, first, count).copy_(levels_.index_select(0, first_level(distances(batch.normalized.narrow(0, first, count)))));
+      scores.narrow(0, first, count)
+          .copy_(levels_.index_select(0, first_level(distances(batch.normalized.narrow(0, first, count)))));
     }
     return scores;
   }
@@ -106,16 +113,18 @@ class Cfood final : public nearfar::Postprocessor {
  private:
   std::vector<std::int64_t> reference_rows(std::int64_t total) const {
     const auto share = static_cast<std::int64_t>(alpha_ * static_cast<double>(total));
-    std::vector<std::int64_t> rows = picks_.empty() ? draw(total, share, seed_) : nearfar::common::read_npy_indices(picks_, total);
+    std::vector<std::int64_t> rows =
+        picks_.empty() ? draw(total, share, seed_) : nearfar::common::read_npy_indices(picks_, total);
     if (rows.size() >= 2) return rows;
-    throw nearfar::Error(nearfar::ErrorKind::data, "the reference has " + std::to_string(rows.size()) + " of " + std::to_string(total) +
-                                                       " train images; expected at least 2: give a larger alpha, or more picks");
+    throw nearfar::Error(nearfar::ErrorKind::data,
+                         "the reference has " + std::to_string(rows.size()) + " of " + std::to_string(total) +
+                             " train images; expected at least 2: give a larger alpha, or more picks");
   }
 
   std::int64_t block_rows() const { return std::clamp<std::int64_t>(kDistances / reference_.size(0), 16, 4096); }
 
-  /// Squared distances of rows [n,D] to the reference images: [n,M] float32. The expansion is done in float64, and what it leaves between
-  /// equal rows is put to 0: comparisons below are of equal numbers where the images are equal.
+  /// Squared distances of rows [n,D] to the reference images: [n,M] float32. The expansion is done in float64, and what
+  /// it leaves between equal rows is put to 0: comparisons below are of equal numbers where the images are equal.
   at::Tensor distances(const at::Tensor& rows) const {
     const at::Tensor q = rows.toType(at::kDouble), squares = q.square().sum(1, true);
     at::Tensor result = rows.new_empty({rows.size(0), reference_.size(0)});
@@ -128,16 +137,20 @@ class Cfood final : public nearfar::Postprocessor {
     return result;
   }
 
-  /// Per row, the first level at which enough reference images have the row within their neighbourhood; the number of levels if none has.
-  /// [n,M] -> [n]. Neighbourhoods grow with the level, so that bisection finds it: 8 comparisons of M numbers, not 230.
+  /// Per row, the first level at which enough reference images have the row within their neighbourhood; the number of
+  /// levels if none has. [n,M] -> [n]. Neighbourhoods grow with the level, so that bisection finds it: 8 comparisons of
+  /// M numbers, not 230.
   at::Tensor first_level(const at::Tensor& distance) const {
     const std::int64_t count = radii_.size(0);
     const auto options = distance.options().dtype(at::kLong);
     at::Tensor low = at::full({distance.size(0)}, 0, options), high = at::full({distance.size(0)}, count, options);
     for (std::int64_t reach = 1; reach <= count; reach *= 2) {
       const at::Tensor middle = low.add(high).div_(2, "floor");
-      const at::Tensor held =
-          radii_.index_select(0, middle.clamp_max(count - 1)).ge(distance).sum(1).ge(enough_).logical_and_(middle.lt(count));
+      const at::Tensor held = radii_.index_select(0, middle.clamp_max(count - 1))
+                                  .ge(distance)
+                                  .sum(1)
+                                  .ge(enough_)
+                                  .logical_and_(middle.lt(count));
       high = at::where(held, middle, high);
       low = at::where(held, low, middle.add(1).minimum(high));
     }
@@ -158,5 +171,6 @@ class Cfood final : public nearfar::Postprocessor {
 
 NEARFAR_POSTPROCESSOR(Cfood, .name = "cfood", .version = "1.0.0",
                       .summary = "how large neighbourhoods of train images must be to hold the image",
-                      .reference = "OpenOOD, cfood_postprocessor.py", .needs = nearfar::kNormalizedFeatures | nearfar::kTrain,
-                      .params = kParams, .sweep = "k=0.001,0.005,0.01,0.05;alpha=0.1,0.5,1")
+                      .reference = "OpenOOD, cfood_postprocessor.py",
+                      .needs = nearfar::kNormalizedFeatures | nearfar::kTrain, .params = kParams,
+                      .sweep = "k=0.001,0.005,0.01,0.05;alpha=0.1,0.5,1")

@@ -1,20 +1,22 @@
 // Directed sparsification. Sun and Li 2022, arXiv:2111.09805.
-#include <nearfar/plugin.h>
-
 #include "../../common/column_mean.h"
 #include "../../common/energy.h"
 #include "../../common/percentile.h"
 
+#include <nearfar/plugin.h>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"p", 90.0, 0.0, 100.0, "percentile of all contributions: those not above it are removed"}};
+constexpr nearfar::Param kParams[] = {
+    {"p", 90.0, 0.0, 100.0, "percentile of all contributions: those not above it are removed"}};
 
 class Dice final : public nearfar::Postprocessor {
  public:
   explicit Dice(const nearfar::Params& params) : p_(params.number("p")) {}
 
   void fit(const nearfar::FitContext& context) override {
-    const at::Tensor contribution = context.head.weight.mul(nearfar::common::column_mean(context.train.features));  // [C,D]
+    const at::Tensor contribution =
+        context.head.weight.mul(nearfar::common::column_mean(context.train.features));  // [C,D]
     const float threshold = nearfar::common::percentile(contribution, p_);
     masked_ = context.head.weight.mul(contribution.gt(threshold));
     bias_ = context.head.bias.clone();
@@ -31,6 +33,7 @@ class Dice final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Dice, .name = "dice", .version = "1.0.0", .summary = "energy with the weak contributions of the head removed",
-                      .reference = "arXiv:2111.09805", .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain,
-                      .params = kParams)
+NEARFAR_POSTPROCESSOR(Dice, .name = "dice", .version = "1.0.0",
+                      .summary = "energy with the weak contributions of the head removed",
+                      .reference = "arXiv:2111.09805",
+                      .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain, .params = kParams)

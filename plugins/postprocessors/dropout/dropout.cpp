@@ -1,20 +1,22 @@
 // Softmax probability under dropout at test time. Gal and Ghahramani 2016, arXiv:1506.02142.
+#include "../../common/counter_random.h"
+#include "../../common/energy.h"
+
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
-#include <nearfar/plugin.h>
 
 #include <algorithm>
 #include <string>
 
-#include "../../common/counter_random.h"
-#include "../../common/energy.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"dropout_p", 0.5, 0.0, 0.999, "probability that a feature is dropped"},
-                                      {"dropout_times", 5, 1, 100000, "how many passes are averaged"},
-                                      {"masks", "row", "row|shared", "row: every image has masks of its own; shared: the same for all"},
-                                      {"seed", 0, 0, 2147483647, "of the masks"}};
+constexpr nearfar::Param kParams[] = {
+    {"dropout_p", 0.5, 0.0, 0.999, "probability that a feature is dropped"},
+    {"dropout_times", 5, 1, 100000, "how many passes are averaged"},
+    {"masks", "row", "row|shared", "row: every image has masks of its own; shared: the same for all"},
+    {"seed", 0, 0, 2147483647, "of the masks"}};
 constexpr std::int64_t kScoreBlock = 1024;  // rows; 4 MiB of int64 at D = 512
 
 class Dropout final : public nearfar::Postprocessor {
@@ -48,7 +50,8 @@ class Dropout final : public nearfar::Postprocessor {
     const std::int64_t width = features.size(1);
     const auto options = features.options();
     at::Tensor keys = at::zeros({1, 1}, options.dtype(at::kLong));
-    if (by_row_) keys = nearfar::common::row_keys(features, nearfar::common::mixed_indices(width, seed_, options)).unsqueeze(1);
+    if (by_row_)
+      keys = nearfar::common::row_keys(features, nearfar::common::mixed_indices(width, seed_, options)).unsqueeze(1);
     at::Tensor kept = at::zeros({keys.size(0), width}, options);
     // A mixed int64 is uniform: it lies below this with probability p.
     const auto threshold = static_cast<std::int64_t>(p_ * 0x1p64 - 0x1p63);
@@ -70,5 +73,6 @@ class Dropout final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(Dropout, .name = "dropout", .version = "1.0.0",
-                      .summary = "minus the largest probability of mean logits under dropout", .reference = "arXiv:1506.02142",
-                      .needs = nearfar::kFeatures | nearfar::kHeadWeights, .params = kParams)
+                      .summary = "minus the largest probability of mean logits under dropout",
+                      .reference = "arXiv:1506.02142", .needs = nearfar::kFeatures | nearfar::kHeadWeights,
+                      .params = kParams)

@@ -19,5 +19,5 @@ class Ebo final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Ebo, .name = "ebo", .version = "1.0.0", .summary = "free energy of the logits", .reference = "arXiv:2010.03759",
-                      .needs = nearfar::kLogits, .params = kParams)
+NEARFAR_POSTPROCESSOR(Ebo, .name = "ebo", .version = "1.0.0", .summary = "free energy of the logits",
+                      .reference = "arXiv:2010.03759", .needs = nearfar::kLogits, .params = kParams)

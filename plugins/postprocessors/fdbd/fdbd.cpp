@@ -1,14 +1,15 @@
 // Fast decision boundary. Liu and Qin 2024, arXiv:2312.11536.
+#include "../../common/column_mean.h"
+
 #include <nearfar/plugin.h>
 
 #include <tuple>
 
-#include "../../common/column_mean.h"
-
 namespace {
 
 constexpr nearfar::Param kParams[] = {
-    {"distance_as_normalizer", true, "divide by the distance to the mean train feature; otherwise by the feature's norm"}};
+    {"distance_as_normalizer", true,
+     "divide by the distance to the mean train feature; otherwise by the feature's norm"}};
 
 class Fdbd final : public nearfar::Postprocessor {
  public:
@@ -29,7 +30,8 @@ class Fdbd final : public nearfar::Postprocessor {
     const auto [largest, predicted] = batch.logits.max(1, true);
     const at::Tensor gaps = batch.logits.sub(largest).abs().toType(at::kDouble);
     const at::Tensor distance = gaps.div(between_.index_select(0, predicted.squeeze(1))).sum(1);
-    const at::Tensor norm = (by_distance_ ? batch.features.sub(mean_) : batch.features).norm(2, {1}).toType(at::kDouble);
+    const at::Tensor norm =
+        (by_distance_ ? batch.features.sub(mean_) : batch.features).norm(2, {1}).toType(at::kDouble);
     return distance.div(norm.clamp_min(1e-30)).neg().toType(at::kFloat);
   }
 
@@ -43,5 +45,5 @@ class Fdbd final : public nearfar::Postprocessor {
 
 NEARFAR_POSTPROCESSOR(Fdbd, .name = "fdbd", .version = "1.0.0", .summary = "distance to the decision boundaries",
                       .reference = "arXiv:2312.11536",
-                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain, .params = kParams,
-                      .sweep = "distance_as_normalizer=true,false", .tuned = true)
+                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain,
+                      .params = kParams, .sweep = "distance_as_normalizer=true,false", .tuned = true)

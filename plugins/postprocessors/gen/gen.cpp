@@ -1,6 +1,7 @@
 // Generalised entropy. Liu et al. 2023, CVPR.
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
+
+#include <ATen/ops/softmax.h>
 
 #include <tuple>
 
@@ -26,6 +27,7 @@ class Gen final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Gen, .name = "gen", .version = "1.0.0", .summary = "generalised entropy of the M largest probabilities",
+NEARFAR_POSTPROCESSOR(Gen, .name = "gen", .version = "1.0.0",
+                      .summary = "generalised entropy of the M largest probabilities",
                       .reference = "CVPR 2023: Liu, Lochman, Zach, GEN", .needs = nearfar::kLogits, .params = kParams,
                       .sweep = "gamma=0.01,0.1,0.5,1,2,5,10;m=10,50,100,200,500,1000", .tuned = true)

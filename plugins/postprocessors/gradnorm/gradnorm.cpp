@@ -1,6 +1,7 @@
 // Norm of the gradient of the head. Huang et al. 2021, arXiv:2110.00218, in closed form.
-#include <ATen/ops/softmax.h>
 #include <nearfar/plugin.h>
+
+#include <ATen/ops/softmax.h>
 
 namespace {
 
@@ -17,5 +18,6 @@ class GradNorm final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(GradNorm, .name = "gradnorm", .version = "1.0.0", .summary = "minus the L1 norm of the head's gradient, closed form",
+NEARFAR_POSTPROCESSOR(GradNorm, .name = "gradnorm", .version = "1.0.0",
+                      .summary = "minus the L1 norm of the head's gradient, closed form",
                       .reference = "arXiv:2110.00218", .needs = nearfar::kLogits | nearfar::kFeatures)

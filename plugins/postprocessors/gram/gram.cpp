@@ -1,11 +1,16 @@
-// Gram matrices: how far the correlations of channels, at every layer and several powers, leave the range that train images of the
-// predicted class have. Sastry and Oore 2020, arXiv:1912.12510, as OpenOOD has it since its correction.
+// Gram matrices: how far the correlations of channels, at every layer and several powers, leave the range that train
+// images of the predicted class have. Sastry and Oore 2020, arXiv:1912.12510, as OpenOOD has it since its correction.
+#include "../../common/network_precision.h"
+#include "../../common/npy_indices.h"
+#include "../../common/python_random.h"
+
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/zeros.h>
-#include <nearfar/plugin.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,24 +18,21 @@
 #include <string>
 #include <vector>
 
-#include "../../common/network_precision.h"
-#include "../../common/npy_indices.h"
-#include "../../common/python_random.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"powers", 5, 1, 10, "powers 1 to this of each layer's output"},
-                                      {"seed", 0, 0, 2147483647, "of the draw of held-out train images"},
-                                      {"picks", "", "", "a .npy of the train rows that are held out, instead of a draw"},
-                                      nearfar::common::kPrecision};
+constexpr nearfar::Param kParams[] = {
+    {"powers", 5, 1, 10, "powers 1 to this of each layer's output"},
+    {"seed", 0, 0, 2147483647, "of the draw of held-out train images"},
+    {"picks", "", "", "a .npy of the train rows that are held out, instead of a draw"},
+    nearfar::common::kPrecision};
 constexpr double kHeldOut = 0.1;      // share of each class
 constexpr std::int64_t kBlock = 256;  // rows of columns in memory at a time
 constexpr double kEpsilon = 1e-6;     // of the reference
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// What of a map [B,c,h,w] is kept: row sums of the Gram matrix of its q-th power, signed q-th root, q = 1 … powers: [B,powers*c].
-/// sum_j F_i . F_j = F_i . sum_j F_j needs no Gram matrix. Divided by the image's largest value before, and its square put back after,
-/// so that powers do not overflow.
+/// What of a map [B,c,h,w] is kept: row sums of the Gram matrix of its q-th power, signed q-th root, q = 1 … powers:
+/// [B,powers*c]. sum_j F_i . F_j = F_i . sum_j F_j needs no Gram matrix. Divided by the image's largest value before,
+/// and its square put back after, so that powers do not overflow.
 at::Tensor correlations(const at::Tensor& map, std::int64_t powers) {
   const at::Tensor rows = map.flatten(2);
   const at::Tensor largest = rows.abs().amax({1, 2}, true).clamp_min_(1e-30);
@@ -56,9 +58,13 @@ at::Tensor deviations(const at::Tensor& values, const at::Tensor& low, const at:
 class Gram final : public nearfar::Postprocessor {
  public:
   explicit Gram(const nearfar::Params& params)
-      : powers_(params.integer("powers")), seed_(params.integer("seed")), picks_(params.text("picks")), precision_(params) {}
+      : powers_(params.integer("powers")),
+        seed_(params.integer("seed")),
+        picks_(params.text("picks")),
+        precision_(params) {}
 
-  at::Tensor observe(nearfar::NetworkBatch& batch) const override {  // -> [B,K]: layers, in each the powers, in each the channels
+  at::Tensor observe(
+      nearfar::NetworkBatch& batch) const override {  // -> [B,K]: layers, in each the powers, in each the channels
     return values(precision_.of(batch)).toType(at::kFloat);
   }
 
@@ -105,7 +111,8 @@ class Gram final : public nearfar::Postprocessor {
     return at::cat(parts, 1);
   }
 
-  /// Train rows of a class: those that give its range, and those held out to see how far an image of the class usually leaves it.
+  /// Train rows of a class: those that give its range, and those held out to see how far an image of the class usually
+  /// leaves it.
   struct Class {
     std::int64_t label;
     std::vector<std::int64_t> bounding, held_out;
@@ -114,7 +121,8 @@ class Gram final : public nearfar::Postprocessor {
   /// Classes in order of their first image, as OpenOOD draws.
   std::vector<Class> split(const nearfar::FitContext& context) const {
     if (!context.train.labels.defined()) {
-      throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; the ranges of classes need them");
+      throw nearfar::Error(nearfar::ErrorKind::data,
+                           "the train images have no labels; the ranges of classes need them");
     }
     const at::Tensor labels = context.train.labels.cpu().contiguous();
     const std::int64_t* label = labels.const_data_ptr<std::int64_t>();
@@ -124,8 +132,9 @@ class Gram final : public nearfar::Postprocessor {
     std::vector<std::size_t> place(static_cast<std::size_t>(context.classes), SIZE_MAX);
     for (std::int64_t row = 0; row < total; ++row) {
       if (label[row] < 0 || label[row] >= context.classes) {
-        throw nearfar::Error(nearfar::ErrorKind::data, "train image " + std::to_string(row) + " has label " + std::to_string(label[row]) +
-                                                           "; expected 0 to " + std::to_string(context.classes - 1));
+        throw nearfar::Error(nearfar::ErrorKind::data, "train image " + std::to_string(row) + " has label " +
+                                                           std::to_string(label[row]) + "; expected 0 to " +
+                                                           std::to_string(context.classes - 1));
       }
       std::size_t& at = place[static_cast<std::size_t>(label[row])];
       if (at == SIZE_MAX) {
@@ -141,12 +150,14 @@ class Gram final : public nearfar::Postprocessor {
   void hold_out(std::vector<Class>& classes, std::int64_t total) const {
     std::vector<bool> held(static_cast<std::size_t>(total), false);
     if (!picks_.empty()) {
-      for (const std::int64_t row : nearfar::common::read_npy_indices(picks_, total)) held[static_cast<std::size_t>(row)] = true;
+      for (const std::int64_t row : nearfar::common::read_npy_indices(picks_, total))
+        held[static_cast<std::size_t>(row)] = true;
     } else {
       nearfar::common::PythonRandom random(static_cast<std::uint32_t>(seed_));
       for (const Class& one : classes) {
         const auto size = static_cast<std::int64_t>(one.bounding.size());
-        for (const std::int64_t at : random.sample(size, static_cast<std::int64_t>(static_cast<double>(size) * kHeldOut)))
+        for (const std::int64_t at :
+             random.sample(size, static_cast<std::int64_t>(static_cast<double>(size) * kHeldOut)))
           held[static_cast<std::size_t>(one.bounding[static_cast<std::size_t>(at)])] = true;
       }
     }
@@ -159,7 +170,8 @@ class Gram final : public nearfar::Postprocessor {
       any = any || !one.bounding.empty();
     }
     if (!any)
-      throw nearfar::Error(nearfar::ErrorKind::data, "all train images are held out; expected some of each class to give its range");
+      throw nearfar::Error(nearfar::ErrorKind::data,
+                           "all train images are held out; expected some of each class to give its range");
   }
 
   /// body(block [n,K]) of the rows, a block at a time: the columns may be a mapped file larger than memory.
@@ -168,12 +180,14 @@ class Gram final : public nearfar::Postprocessor {
     const auto total = static_cast<std::int64_t>(rows.size());
     for (std::int64_t first = 0; first < total; first += kBlock) {
       const std::int64_t count = std::min(kBlock, total - first);
-      const at::Tensor index = at::from_blob(const_cast<std::int64_t*>(rows.data()) + first, {count}, at::TensorOptions(at::kLong));
+      const at::Tensor index =
+          at::from_blob(const_cast<std::int64_t*>(rows.data()) + first, {count}, at::TensorOptions(at::kLong));
       body(columns.index_select(0, index.to(columns.device())));
     }
   }
 
-  /// [K] float64: mean deviation of held-out images from the range of their own class. Zero without any: nothing is divided then.
+  /// [K] float64: mean deviation of held-out images from the range of their own class. Zero without any: nothing is
+  /// divided then.
   at::Tensor usual_deviation(const at::Tensor& train, const std::vector<Class>& classes) const {
     at::Tensor sum = at::zeros({train.size(1)}, train.options().dtype(at::kDouble));
     std::size_t count = 0;
@@ -197,5 +211,6 @@ class Gram final : public nearfar::Postprocessor {
 
 NEARFAR_POSTPROCESSOR(Gram, .name = "gram", .version = "1.0.0",
                       .summary = "how far channel correlations of all layers leave the range of the predicted class",
-                      .reference = "arXiv:1912.12510", .needs = nearfar::kLogits | nearfar::kMapStatistics | nearfar::kTrain,
-                      .params = kParams, .observed_params = "powers,precision", .observes_fitted = true)
+                      .reference = "arXiv:1912.12510",
+                      .needs = nearfar::kLogits | nearfar::kMapStatistics | nearfar::kTrain, .params = kParams,
+                      .observed_params = "powers,precision", .observes_fitted = true)

@@ -1,8 +1,10 @@
-// i-ODIN: ODIN with a step in one value of the image only, the one the loss depends on most. Regmi 2024, arXiv:2411.10794.
-#include <ATen/ops/zeros_like.h>
+// i-ODIN: ODIN with a step in one value of the image only, the one the loss depends on most. Regmi 2024,
+// arXiv:2411.10794.
+#include "../../common/odin.h"
+
 #include <nearfar/plugin.h>
 
-#include "../../common/odin.h"
+#include <ATen/ops/zeros_like.h>
 
 namespace {
 
@@ -25,7 +27,8 @@ class Iodin final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Iodin, .name = "iodin", .version = "1.0.0", .summary = "ODIN with a step in a single value of the image",
-                      .reference = "arXiv:2411.10794", .needs = nearfar::kLogits | nearfar::kInputGradients,
-                      .params = nearfar::common::kOdinParams, .sweep = nearfar::common::kOdinSweep, .tuned = true,
+NEARFAR_POSTPROCESSOR(Iodin, .name = "iodin", .version = "1.0.0",
+                      .summary = "ODIN with a step in a single value of the image", .reference = "arXiv:2411.10794",
+                      .needs = nearfar::kLogits | nearfar::kInputGradients, .params = nearfar::common::kOdinParams,
+                      .sweep = nearfar::common::kOdinSweep, .tuned = true,
                       .observed_params = nearfar::common::kOdinObservedParams)

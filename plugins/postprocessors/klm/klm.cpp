@@ -1,7 +1,8 @@
 // KL matching. Hendrycks et al. 2022, arXiv:1911.11132.
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
-#include <nearfar/plugin.h>
 
 namespace {
 
@@ -14,11 +15,13 @@ class Klm final : public nearfar::Postprocessor {
     if (p.size(0) == 0) throw nearfar::Error(nearfar::ErrorKind::data, "there are no validation images to fit on");
     const std::int64_t classes = p.size(1);
     const at::Tensor predicted = context.val.logits.argmax(1), counts = predicted.bincount({}, classes);
-    at::Tensor templates = at::zeros({classes, classes}, p.options().dtype(at::kDouble)).index_add_(0, predicted, p.toType(at::kDouble));
+    at::Tensor templates =
+        at::zeros({classes, classes}, p.options().dtype(at::kDouble)).index_add_(0, predicted, p.toType(at::kDouble));
     templates.div_(counts.clamp_min(1).unsqueeze(1));
     // A class that is never predicted has the one-hot template, which is infinitely far from everything but itself.
     templates.diagonal().masked_fill_(counts.eq(0), 1);
-    log_templates_ = templates.div(templates.sum(1, true)).log().clamp_min(-1e30);  // log 0: so far that no other class loses to it
+    log_templates_ =
+        templates.div(templates.sum(1, true)).log().clamp_min(-1e30);  // log 0: so far that no other class loses to it
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,C] -> [N]
@@ -35,5 +38,6 @@ class Klm final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Klm, .name = "klm", .version = "1.0.0", .summary = "divergence from the nearest class's mean probabilities",
+NEARFAR_POSTPROCESSOR(Klm, .name = "klm", .version = "1.0.0",
+                      .summary = "divergence from the nearest class's mean probabilities",
                       .reference = "arXiv:1911.11132", .needs = nearfar::kLogits | nearfar::kValidation)

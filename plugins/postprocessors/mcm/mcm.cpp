@@ -1,7 +1,7 @@
 // Maximum concept matching on a classifier's logits. Ming et al. 2022, arXiv:2211.13445.
-#include <nearfar/plugin.h>
-
 #include "../../common/largest_probability.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -21,5 +21,7 @@ class Mcm final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Mcm, .name = "mcm", .version = "1.0.0", .summary = "minus the largest softmax probability at temperature tau",
-                      .reference = "arXiv:2211.13445", .needs = nearfar::kLogits, .params = kParams, .sweep = "tau=0.01,1,10")
+NEARFAR_POSTPROCESSOR(Mcm, .name = "mcm", .version = "1.0.0",
+                      .summary = "minus the largest softmax probability at temperature tau",
+                      .reference = "arXiv:2211.13445", .needs = nearfar::kLogits, .params = kParams,
+                      .sweep = "tau=0.01,1,10")

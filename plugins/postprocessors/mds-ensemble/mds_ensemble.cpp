@@ -1,18 +1,19 @@
-// Mahalanobis distance of the stem's channel means after a step that makes it smaller. Lee et al. 2018, arXiv:1807.03888, as OpenOOD's v1.5
-// configuration has it: the first of the layers only.
+// Mahalanobis distance of the stem's channel means after a step that makes it smaller. Lee et al. 2018,
+// arXiv:1807.03888, as OpenOOD's v1.5 configuration has it: the first of the layers only.
+#include "../../common/class_statistics.h"
+#include "../../common/input_step.h"
+#include "../../common/whitening.h"
+
 #include <nearfar/plugin.h>
 
 #include <cstdint>
 #include <limits>
 
-#include "../../common/class_statistics.h"
-#include "../../common/input_step.h"
-#include "../../common/whitening.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"noise", 0.0014, 0.0, 1.0, "size of the step in the images"},
-                                      {"exact", false, "distances in float64: the reference's float32 loses the third digit"}};
+constexpr nearfar::Param kParams[] = {
+    {"noise", 0.0014, 0.0, 1.0, "size of the step in the images"},
+    {"exact", false, "distances in float64: the reference's float32 loses the third digit"}};
 constexpr double kStepStd = 0.5;   // the reference's stand-in for the std of each channel
 constexpr std::int64_t kStem = 0;  // stage
 
@@ -24,14 +25,18 @@ class MdsEnsemble final : public nearfar::Postprocessor {
   explicit MdsEnsemble(const nearfar::Params& params)
       : noise_(params.number("noise")), type_(params.boolean("exact") ? at::kDouble : at::kFloat) {}
 
-  at::Tensor observe(nearfar::NetworkBatch& batch) const override { return channel_means(batch.map(kStem)); }  // -> [B,c]
+  at::Tensor observe(nearfar::NetworkBatch& batch) const override {
+    return channel_means(batch.map(kStem));
+  }  // -> [B,c]
 
   void fit(const nearfar::FitContext& context) override {
     const at::Tensor &train = context.train.observed, &labels = context.train.labels;
     if (!labels.defined()) {
       throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; class means need them");
     }
-    const auto rows = [&](std::int64_t first, std::int64_t count) { return train.narrow(0, first, count).toType(at::kDouble); };
+    const auto rows = [&](std::int64_t first, std::int64_t count) {
+      return train.narrow(0, first, count).toType(at::kDouble);
+    };
     const auto [means, counts] = nearfar::common::class_means(rows, labels, context.classes, train.size(1));
     const at::Tensor root = nearfar::common::whitening(nearfar::common::within_class_covariance(rows, labels, means));
     precision_ = root.mm(root.t()).toType(type_);
@@ -41,7 +46,8 @@ class MdsEnsemble final : public nearfar::Postprocessor {
   at::Tensor observe_fitted(nearfar::NetworkBatch& batch) const override {  // -> [B,1]
     const at::Tensor& map = batch.map(kStem);
     const at::Tensor rows = channel_means(map).toType(type_);
-    const at::Tensor slope = rows.sub(means_.index_select(0, distances(rows).argmin(1))).mm(precision_);  // of half the distance
+    const at::Tensor slope =
+        rows.sub(means_.index_select(0, distances(rows).argmin(1))).mm(precision_);  // of half the distance
     const double area = static_cast<double>(map.size(2) * map.size(3));
     const at::Tensor direction = slope.toType(at::kFloat).div_(area).unsqueeze(2).unsqueeze(3).expand_as(map);
     const at::Tensor step = nearfar::common::signs(batch.map_gradient(kStem, direction)).div_(kStepStd);
@@ -53,8 +59,9 @@ class MdsEnsemble final : public nearfar::Postprocessor {
   at::Tensor score(const nearfar::FeatureBatch& batch) const override { return batch.observed.select(1, 0).clone(); }
 
  private:
-  /// [B,c] -> [B,C]: squared distance to each class, in the reference's order of operations: small eigenvalues of the covariance make the
-  /// precision's entries large, so that in float32 the order shows. The diagonal of a product costs nothing beside the network.
+  /// [B,c] -> [B,C]: squared distance to each class, in the reference's order of operations: small eigenvalues of the
+  /// covariance make the precision's entries large, so that in float32 the order shows. The diagonal of a product costs
+  /// nothing beside the network.
   at::Tensor distances(const at::Tensor& rows) const {
     at::Tensor all = rows.new_empty({rows.size(0), means_.size(0)});
     for (std::int64_t c = 0; c < means_.size(0); ++c) {
@@ -74,5 +81,6 @@ class MdsEnsemble final : public nearfar::Postprocessor {
 
 NEARFAR_POSTPROCESSOR(MdsEnsemble, .name = "mds-ensemble", .version = "1.0.0",
                       .summary = "Mahalanobis distance of the stem's channel means after a step in the image",
-                      .reference = "arXiv:1807.03888", .needs = nearfar::kMapStatistics | nearfar::kInputGradients | nearfar::kTrain,
-                      .params = kParams, .observes_fitted = true)
+                      .reference = "arXiv:1807.03888",
+                      .needs = nearfar::kMapStatistics | nearfar::kInputGradients | nearfar::kTrain, .params = kParams,
+                      .observes_fitted = true)

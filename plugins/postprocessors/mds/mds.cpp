@@ -1,11 +1,12 @@
 // Mahalanobis distance to the nearest class. Lee et al. 2018, arXiv:1807.03888, without input noise and layer ensemble.
-#include <nearfar/plugin.h>
-
 #include "../../common/mahalanobis.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"normalize", false, "use L2-normalised features: ReweightOOD's and PALM's form"}};
+constexpr nearfar::Param kParams[] = {
+    {"normalize", false, "use L2-normalised features: ReweightOOD's and PALM's form"}};
 
 class Mds final : public nearfar::Postprocessor {
  public:
@@ -18,7 +19,8 @@ class Mds final : public nearfar::Postprocessor {
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
-    return nearfar::common::score_by_blocks(batch.features, [&](const at::Tensor& block) { return distance_.distances(prepared(block)); });
+    return nearfar::common::score_by_blocks(
+        batch.features, [&](const at::Tensor& block) { return distance_.distances(prepared(block)); });
   }
 
  private:
@@ -32,5 +34,6 @@ class Mds final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Mds, .name = "mds", .version = "1.0.0", .summary = "Mahalanobis distance to the nearest class, shared covariance",
+NEARFAR_POSTPROCESSOR(Mds, .name = "mds", .version = "1.0.0",
+                      .summary = "Mahalanobis distance to the nearest class, shared covariance",
                       .reference = "arXiv:1807.03888", .needs = nearfar::kFeatures | nearfar::kTrain, .params = kParams)

@@ -14,5 +14,5 @@ class Mls final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Mls, .name = "mls", .version = "1.0.0", .summary = "minus the largest logit", .reference = "arXiv:1911.11132",
-                      .needs = nearfar::kLogits)
+NEARFAR_POSTPROCESSOR(Mls, .name = "mls", .version = "1.0.0", .summary = "minus the largest logit",
+                      .reference = "arXiv:1911.11132", .needs = nearfar::kLogits)

@@ -1,7 +1,7 @@
 // Maximum softmax probability. Hendrycks & Gimpel 2017, arXiv:1610.02136.
-#include <nearfar/plugin.h>
-
 #include "../../common/largest_probability.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Neural collapse inspired. Liu and Qin 2025, arXiv:2311.01479.
-#include <nearfar/plugin.h>
-
 #include "../../common/column_mean.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -31,7 +31,8 @@ class Nci final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Nci, .name = "nci", .version = "1.0.0", .summary = "angle to the predicted class weight, and the feature norm",
+NEARFAR_POSTPROCESSOR(Nci, .name = "nci", .version = "1.0.0",
+                      .summary = "angle to the predicted class weight, and the feature norm",
                       .reference = "arXiv:2311.01479",
-                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain, .params = kParams,
-                      .sweep = "alpha=0.0001,0.001,0.01,0.1", .tuned = true)
+                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain,
+                      .params = kParams, .sweep = "alpha=0.0001,0.001,0.01,0.1", .tuned = true)

@@ -8,9 +8,10 @@
 
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"k", 100, 1, 1000000, "how many of the nearest bank rows count"},
-                                      {"alpha", 0.01, 0.0, 1.0, "share of the train images in the bank, rounded up to whole batches"},
-                                      {"batch", 200, 1, 1000000, "images a batch; OpenOOD's bank is made of its first batches"}};
+constexpr nearfar::Param kParams[] = {
+    {"k", 100, 1, 1000000, "how many of the nearest bank rows count"},
+    {"alpha", 0.01, 0.0, 1.0, "share of the train images in the bank, rounded up to whole batches"},
+    {"batch", 200, 1, 1000000, "images a batch; OpenOOD's bank is made of its first batches"}};
 constexpr std::int64_t kScoreBlock = 4096;  // rows
 
 class NnGuide final : public nearfar::Postprocessor {
@@ -22,9 +23,11 @@ class NnGuide final : public nearfar::Postprocessor {
     const nearfar::FeatureBatch& train = context.train;
     const std::int64_t total = train.normalized.size(0);
     const auto wanted = static_cast<std::int64_t>(static_cast<double>(total) * alpha_);
-    const std::int64_t rows = std::min(total, (wanted / batch_ + 1) * batch_);  // batches until there are more than wanted
+    const std::int64_t rows =
+        std::min(total, (wanted / batch_ + 1) * batch_);  // batches until there are more than wanted
     if (k_ > rows) {
-      throw nearfar::Error(nearfar::ErrorKind::config, "k is " + std::to_string(k_) + " but the bank has " + std::to_string(rows) +
+      throw nearfar::Error(nearfar::ErrorKind::config, "k is " + std::to_string(k_) + " but the bank has " +
+                                                           std::to_string(rows) +
                                                            " images; give a k of at most that, or a larger alpha");
     }
     bank_ = train.normalized.narrow(0, 0, rows).mul(train.logits.narrow(0, 0, rows).logsumexp(1, true));
@@ -51,6 +54,6 @@ class NnGuide final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(NnGuide, .name = "nnguide", .version = "1.0.0", .summary = "energy guided by the nearest train images",
-                      .reference = "arXiv:2309.14888", .needs = nearfar::kLogits | nearfar::kNormalizedFeatures | nearfar::kTrain,
-                      .params = kParams)
+NEARFAR_POSTPROCESSOR(NnGuide, .name = "nnguide", .version = "1.0.0",
+                      .summary = "energy guided by the nearest train images", .reference = "arXiv:2309.14888",
+                      .needs = nearfar::kLogits | nearfar::kNormalizedFeatures | nearfar::kTrain, .params = kParams)

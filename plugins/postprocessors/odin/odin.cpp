@@ -1,7 +1,7 @@
 // ODIN: softmax at a high temperature after a step towards certainty. Liang, Li and Srikant 2018, arXiv:1706.02690.
-#include <nearfar/plugin.h>
-
 #include "../../common/odin.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -21,7 +21,8 @@ class OdinScore final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(OdinScore, .name = "odin", .version = "1.0.0", .summary = "softmax after a step that makes the image more certain",
+NEARFAR_POSTPROCESSOR(OdinScore, .name = "odin", .version = "1.0.0",
+                      .summary = "softmax after a step that makes the image more certain",
                       .reference = "arXiv:1706.02690", .needs = nearfar::kLogits | nearfar::kInputGradients,
                       .params = nearfar::common::kOdinParams, .sweep = nearfar::common::kOdinSweep, .tuned = true,
                       .observed_params = nearfar::common::kOdinObservedParams)

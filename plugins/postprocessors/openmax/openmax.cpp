@@ -1,9 +1,12 @@
 // OpenMax. Bendale and Boult 2016, arXiv:1511.06233.
+#include "../../common/weibull.h"
+
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/zeros.h>
-#include <nearfar/plugin.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,12 +14,11 @@
 #include <tuple>
 #include <vector>
 
-#include "../../common/weibull.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"tail", 20, 2, 1000000, "how many of a class's largest distances the Weibull tail is fitted to"},
-                                      {"alpha", 3, 1, 1000000, "how many of the largest logits are revised"}};
+constexpr nearfar::Param kParams[] = {
+    {"tail", 20, 2, 1000000, "how many of a class's largest distances the Weibull tail is fitted to"},
+    {"alpha", 3, 1, 1000000, "how many of the largest logits are revised"}};
 constexpr std::int64_t kScoreBlock = 1024;  // rows
 
 class OpenMax final : public nearfar::Postprocessor {
@@ -26,7 +28,8 @@ class OpenMax final : public nearfar::Postprocessor {
   void fit(const nearfar::FitContext& context) override {
     const at::Tensor &logits = context.train.logits, labels = context.train.labels;
     if (logits.size(0) == 0) throw nearfar::Error(nearfar::ErrorKind::data, "there are no train images to fit on");
-    if (!labels.defined()) throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; class means need them");
+    if (!labels.defined())
+      throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; class means need them");
     const std::int64_t classes = logits.size(1);
     const at::Tensor correct = logits.argmax(1).eq(labels).nonzero().squeeze(1);
     const auto [sorted, order] = labels.index_select(0, correct).sort(/*stable=*/true, 0, false);
@@ -73,15 +76,19 @@ class OpenMax final : public nearfar::Postprocessor {
     const at::Tensor z = logits.toType(at::kDouble);
     const auto [top, which] = z.topk(revised, 1);  // [n,A], largest first
     const at::Tensor flat = which.reshape({-1});
-    const auto own = [&](std::int64_t parameter) { return weibull_.select(0, parameter).index_select(0, flat).view({rows, revised}); };
+    const auto own = [&](std::int64_t parameter) {
+      return weibull_.select(0, parameter).index_select(0, flat).view({rows, revised});
+    };
     at::Tensor distance = z.new_empty({rows, revised});
     for (std::int64_t i = 0; i < revised; ++i)
       distance.select(1, i).copy_(means_.index_select(0, which.select(1, i)).sub_(z).square_().sum(1).sqrt_());
-    const at::Tensor known = distance.sub(own(2)).clamp_min_(0).div_(own(0)).pow_(own(1)).neg_().expm1_();  // minus the Weibull CDF
+    const at::Tensor known =
+        distance.sub(own(2)).clamp_min_(0).div_(own(0)).pow_(own(1)).neg_().expm1_();  // minus the Weibull CDF
     const at::Tensor omega = at::arange(alpha_, alpha_ - revised, -1, z.options()).div_(alpha_);
     const at::Tensor taken = top.mul(known).mul_(omega).neg_();  // z_c w_c omega_c
     const at::Tensor left = z.scatter(1, which, top.sub(taken)), u = taken.sum(1);
-    return u.sub(at::logaddexp(left.logsumexp(1), u)).exp_();  // e^u / (sum e^left + e^u), whatever the size of the logits
+    return u.sub(at::logaddexp(left.logsumexp(1), u))
+        .exp_();  // e^u / (sum e^left + e^u), whatever the size of the logits
   }
 
   std::int64_t tail_, alpha_;
@@ -92,5 +99,5 @@ class OpenMax final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(OpenMax, .name = "openmax", .version = "1.0.0",
-                      .summary = "probability of an unknown class, from Weibull tails of logit distances", .reference = "arXiv:1511.06233",
-                      .needs = nearfar::kLogits | nearfar::kTrain, .params = kParams)
+                      .summary = "probability of an unknown class, from Weibull tails of logit distances",
+                      .reference = "arXiv:1511.06233", .needs = nearfar::kLogits | nearfar::kTrain, .params = kParams)

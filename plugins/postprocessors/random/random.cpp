@@ -1,9 +1,9 @@
 // The control: a score that knows nothing.
+#include "../../common/counter_random.h"
+
 #include <nearfar/plugin.h>
 
 #include <algorithm>
-
-#include "../../common/counter_random.h"
 
 namespace {
 
@@ -33,5 +33,6 @@ class Random final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Random, .name = "random", .version = "1.0.0", .summary = "control: uniform random numbers, AUROC about 50",
-                      .reference = "control, no paper", .needs = nearfar::kFeatures, .params = kParams)
+NEARFAR_POSTPROCESSOR(Random, .name = "random", .version = "1.0.0",
+                      .summary = "control: uniform random numbers, AUROC about 50", .reference = "control, no paper",
+                      .needs = nearfar::kFeatures, .params = kParams)

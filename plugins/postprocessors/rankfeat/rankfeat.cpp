@@ -1,29 +1,34 @@
-// RankFeat: energy of the last two stages without their largest singular value. Song, Sebe and Wang 2022, arXiv:2209.08590.
-#include <ATen/ops/linalg_eigh.h>
+// RankFeat: energy of the last two stages without their largest singular value. Song, Sebe and Wang 2022,
+// arXiv:2209.08590.
+#include "../../common/counter_random.h"
+
 #include <nearfar/plugin.h>
+
+#include <ATen/ops/linalg_eigh.h>
 
 #include <cstdint>
 #include <string>
 #include <tuple>
 
-#include "../../common/counter_random.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"temperature", 1.0, 1e-3, 1e6, "T of the energy"},
-                                      {"accelerate", false, "20 power iterations in place of the exact singular vectors"},
-                                      {"seed", 0, 0, 2147483647, "of the vector that power iterations begin with"}};
+constexpr nearfar::Param kParams[] = {
+    {"temperature", 1.0, 1e-3, 1e6, "T of the energy"},
+    {"accelerate", false, "20 power iterations in place of the exact singular vectors"},
+    {"seed", 0, 0, 2147483647, "of the vector that power iterations begin with"}};
 constexpr int kIterations = 20;
 
-/// Maps as matrices [B,c,hw] without s1 u1 v1^T. The shorter of the two vectors is the eigenvector of a Gram matrix, in float64: squaring
-/// doubles the condition, and float64 has the digits for it. With it the product is A v v^T = s1 u1 v1^T, or u u^T A.
+/// Maps as matrices [B,c,hw] without s1 u1 v1^T. The shorter of the two vectors is the eigenvector of a Gram matrix, in
+/// float64: squaring doubles the condition, and float64 has the digits for it. With it the product is A v v^T = s1 u1
+/// v1^T, or u u^T A.
 at::Tensor without_largest(const at::Tensor& maps) {
   const bool tall = maps.size(1) >= maps.size(2);
   const at::Tensor exact = maps.toType(at::kDouble);
   const at::Tensor gram = tall ? exact.transpose(1, 2).bmm(exact) : exact.bmm(exact.transpose(1, 2));
   const at::Tensor vectors = std::get<1>(at::linalg_eigh(gram));  // by ascending eigenvalue
   const at::Tensor first = vectors.narrow(2, vectors.size(2) - 1, 1);
-  const at::Tensor part = tall ? exact.bmm(first).bmm(first.transpose(1, 2)) : first.bmm(first.transpose(1, 2).bmm(exact));
+  const at::Tensor part =
+      tall ? exact.bmm(first).bmm(first.transpose(1, 2)) : first.bmm(first.transpose(1, 2).bmm(exact));
   return exact.sub(part).toType(at::kFloat);
 }
 
@@ -31,7 +36,8 @@ at::Tensor unit_rows(const at::Tensor& rows) { return rows.div(rows.norm(2, {2},
 
 /// The same by power iterations from one random vector for all images.
 at::Tensor without_iterated(const at::Tensor& maps, std::int64_t seed) {
-  const at::Tensor start = nearfar::common::mixed_indices(maps.size(1), seed, maps.options()).toType(at::kFloat).div_(0x1p63);
+  const at::Tensor start =
+      nearfar::common::mixed_indices(maps.size(1), seed, maps.options()).toType(at::kFloat).div_(0x1p63);
   at::Tensor u = start.view({1, 1, -1}).expand({maps.size(0), 1, maps.size(1)}), v;
   for (int i = 0; i < kIterations; ++i) {
     v = unit_rows(u.bmm(maps)).transpose(1, 2);
@@ -44,11 +50,14 @@ at::Tensor without_iterated(const at::Tensor& maps, std::int64_t seed) {
 class RankFeat final : public nearfar::Postprocessor {
  public:
   explicit RankFeat(const nearfar::Params& params)
-      : temperature_(params.number("temperature")), accelerate_(params.boolean("accelerate")), seed_(params.integer("seed")) {}
+      : temperature_(params.number("temperature")),
+        accelerate_(params.boolean("accelerate")),
+        seed_(params.integer("seed")) {}
 
   at::Tensor observe(nearfar::NetworkBatch& batch) const override {  // -> [B,C]: the mean of two logits
     const std::int64_t last = batch.stages() - 1;
-    if (last < 1) throw nearfar::Error(nearfar::ErrorKind::data, "the network has one stage; rankfeat changes the last two");
+    if (last < 1)
+      throw nearfar::Error(nearfar::ErrorKind::data, "the network has one stage; rankfeat changes the last two");
     return logits_without(batch, last).add(logits_without(batch, last - 1)).div_(2);
   }
 
@@ -72,5 +81,6 @@ class RankFeat final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(RankFeat, .name = "rankfeat", .version = "1.0.0",
-                      .summary = "energy without the largest singular value of the last feature maps", .reference = "arXiv:2209.08590",
-                      .needs = nearfar::kLogits | nearfar::kMapStatistics, .params = kParams, .observed_params = "accelerate,seed")
+                      .summary = "energy without the largest singular value of the last feature maps",
+                      .reference = "arXiv:2209.08590", .needs = nearfar::kLogits | nearfar::kMapStatistics,
+                      .params = kParams, .observed_params = "accelerate,seed")

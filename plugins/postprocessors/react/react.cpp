@@ -1,12 +1,13 @@
 // Rectified activations. Sun et al. 2021, arXiv:2111.12797.
-#include <nearfar/plugin.h>
-
 #include "../../common/energy.h"
 #include "../../common/percentile.h"
 
+#include <nearfar/plugin.h>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"percentile", 90.0, 0.0, 100.0, "of all validation activations: where they are clipped"}};
+constexpr nearfar::Param kParams[] = {
+    {"percentile", 90.0, 0.0, 100.0, "of all validation activations: where they are clipped"}};
 
 class React final : public nearfar::Postprocessor {
  public:
@@ -31,5 +32,6 @@ class React final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(React, .name = "react", .version = "1.0.0", .summary = "energy after clipping large activations",
-                      .reference = "arXiv:2111.12797", .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kValidation,
-                      .params = kParams, .sweep = "percentile=85,90,95,99", .tuned = true)
+                      .reference = "arXiv:2111.12797",
+                      .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kValidation, .params = kParams,
+                      .sweep = "percentile=85,90,95,99", .tuned = true)

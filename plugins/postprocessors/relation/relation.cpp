@@ -1,9 +1,10 @@
 // Neural relation graph. Kim et al. 2023, arXiv:2301.12321.
+#include <nearfar/plugin.h>
+
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/threshold.h>
-#include <nearfar/plugin.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +24,8 @@ class Relation final : public nearfar::Postprocessor {
   explicit Relation(const nearfar::Params& params) : pow_(params.number("pow")) {}
 
   void fit(const nearfar::FitContext& context) override {
-    if (context.train.features.size(0) == 0) throw nearfar::Error(nearfar::ErrorKind::data, "there are no train images to relate to");
+    if (context.train.features.size(0) == 0)
+      throw nearfar::Error(nearfar::ErrorKind::data, "there are no train images to relate to");
     features_ = unit(context.train.features);
     probabilities_ = at::softmax(context.train.logits, 1);
   }
@@ -34,7 +36,8 @@ class Relation final : public nearfar::Postprocessor {
     at::Tensor dots = batch.features.new_empty({kQueryBlock * kTrainTile}), alike = at::empty_like(dots);
     for (std::int64_t first = 0; first < total; first += kQueryBlock) {
       const std::int64_t count = std::min(kQueryBlock, total - first);
-      const at::Tensor q = unit(batch.features.narrow(0, first, count)), p = at::softmax(batch.logits.narrow(0, first, count), 1);
+      const at::Tensor q = unit(batch.features.narrow(0, first, count)),
+                       p = at::softmax(batch.logits.narrow(0, first, count), 1);
       scores.narrow(0, first, count).copy_(relations(q, p, dots, alike).neg_());
     }
     return scores;
@@ -42,7 +45,8 @@ class Relation final : public nearfar::Postprocessor {
 
  private:
   /// Sum over the train set of relations to the power: [n] float64. `dots` and `alike` are room for a tile.
-  at::Tensor relations(const at::Tensor& q, const at::Tensor& p, const at::Tensor& dots, const at::Tensor& alike) const {
+  at::Tensor relations(const at::Tensor& q, const at::Tensor& p, const at::Tensor& dots,
+                       const at::Tensor& alike) const {
     const std::int64_t rows = q.size(0), train = features_.size(0);
     at::Tensor sum = q.new_zeros({rows}, q.options().dtype(at::kDouble));
     for (std::int64_t first = 0; first < train; first += kTrainTile) {
@@ -66,6 +70,7 @@ class Relation final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Relation, .name = "relation", .version = "1.0.0", .summary = "how little an image is related to the train images",
-                      .reference = "arXiv:2301.12321", .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kTrain, .params = kParams,
+NEARFAR_POSTPROCESSOR(Relation, .name = "relation", .version = "1.0.0",
+                      .summary = "how little an image is related to the train images", .reference = "arXiv:2301.12321",
+                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kTrain, .params = kParams,
                       .sweep = "pow=1,2,4,6,8", .tuned = true)

@@ -1,7 +1,7 @@
 // Relative Mahalanobis distance. Ren et al. 2021, arXiv:2106.09022.
-#include <nearfar/plugin.h>
-
 #include "../../common/mahalanobis.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -17,8 +17,9 @@ class Rmds final : public nearfar::Postprocessor {
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
-    return nearfar::common::score_by_blocks(
-        batch.features, [&](const at::Tensor& block) { return classes_.distances(block).sub(background_.distances(block)); });
+    return nearfar::common::score_by_blocks(batch.features, [&](const at::Tensor& block) {
+      return classes_.distances(block).sub(background_.distances(block));
+    });
   }
 
  private:
@@ -28,5 +29,5 @@ class Rmds final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(Rmds, .name = "rmds", .version = "1.0.0",
-                      .summary = "Mahalanobis distance to the nearest class, relative to all classes", .reference = "arXiv:2106.09022",
-                      .needs = nearfar::kFeatures | nearfar::kTrain)
+                      .summary = "Mahalanobis distance to the nearest class, relative to all classes",
+                      .reference = "arXiv:2106.09022", .needs = nearfar::kFeatures | nearfar::kTrain)

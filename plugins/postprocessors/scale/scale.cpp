@@ -1,12 +1,13 @@
 // Scaled activations. Xu et al. 2024, arXiv:2310.00227.
-#include <nearfar/plugin.h>
-
 #include "../../common/energy.h"
 #include "../../common/top_share.h"
 
+#include <nearfar/plugin.h>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"percentile", 85.0, 0.0, 100.0, "share of activations that are not counted as large"}};
+constexpr nearfar::Param kParams[] = {
+    {"percentile", 85.0, 0.0, 100.0, "share of activations that are not counted as large"}};
 
 class Scale final : public nearfar::Postprocessor {
  public:
@@ -18,7 +19,8 @@ class Scale final : public nearfar::Postprocessor {
   }
 
   at::Tensor score(const nearfar::FeatureBatch& batch) const override {  // [N,D] -> [N]
-    const auto share = nearfar::common::top_share(batch.features, nearfar::common::kept_features(batch.features.size(1), percentile_));
+    const auto share =
+        nearfar::common::top_share(batch.features, nearfar::common::kept_features(batch.features.size(1), percentile_));
     const at::Tensor shaped = nearfar::common::scaled(batch.features, nearfar::common::share_factor(share));
     return nearfar::common::energy(nearfar::common::head_logits(shaped, weight_, bias_));
   }
@@ -30,6 +32,7 @@ class Scale final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Scale, .name = "scale", .version = "1.0.0", .summary = "energy after scaling by the share of the largest activations",
-                      .reference = "arXiv:2310.00227", .needs = nearfar::kFeatures | nearfar::kHeadWeights, .params = kParams,
-                      .sweep = "percentile=65,70,75,80,85,90,95", .tuned = true)
+NEARFAR_POSTPROCESSOR(Scale, .name = "scale", .version = "1.0.0",
+                      .summary = "energy after scaling by the share of the largest activations",
+                      .reference = "arXiv:2310.00227", .needs = nearfar::kFeatures | nearfar::kHeadWeights,
+                      .params = kParams, .sweep = "percentile=65,70,75,80,85,90,95", .tuned = true)

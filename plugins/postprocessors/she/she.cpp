@@ -1,13 +1,14 @@
 // Simplified Hopfield energy. Zhang et al. 2023, ICLR.
+#include "../../common/class_statistics.h"
+
 #include <nearfar/plugin.h>
 
 #include <string>
 
-#include "../../common/class_statistics.h"
-
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"metric", "inner_product", "inner_product|euclidean|cosine", "how features are compared"}};
+constexpr nearfar::Param kParams[] = {
+    {"metric", "inner_product", "inner_product|euclidean|cosine", "how features are compared"}};
 
 class She final : public nearfar::Postprocessor {
  public:
@@ -15,13 +16,14 @@ class She final : public nearfar::Postprocessor {
 
   void fit(const nearfar::FitContext& context) override {
     const nearfar::FeatureBatch& train = context.train;
-    if (!train.labels.defined()) throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; class means need them");
+    if (!train.labels.defined())
+      throw nearfar::Error(nearfar::ErrorKind::data, "the train images have no labels; class means need them");
     const at::Tensor correct = train.logits.argmax(1).eq(train.labels).nonzero().squeeze(1);
     const auto rows = [&](std::int64_t first, std::int64_t count) {
       return train.features.index_select(0, correct.narrow(0, first, count));
     };
-    auto [means, counts] =
-        nearfar::common::class_means(rows, train.labels.index_select(0, correct), context.classes, train.features.size(1));
+    auto [means, counts] = nearfar::common::class_means(rows, train.labels.index_select(0, correct), context.classes,
+                                                        train.features.size(1));
     means_ = means;
   }
 
@@ -40,6 +42,7 @@ class She final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(She, .name = "she", .version = "1.0.0", .summary = "likeness to the mean feature of the predicted class",
-                      .reference = "ICLR 2023: Zhang et al., SHE", .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kTrain,
-                      .params = kParams)
+NEARFAR_POSTPROCESSOR(She, .name = "she", .version = "1.0.0",
+                      .summary = "likeness to the mean feature of the predicted class",
+                      .reference = "ICLR 2023: Zhang et al., SHE",
+                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kTrain, .params = kParams)

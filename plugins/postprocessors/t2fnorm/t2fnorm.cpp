@@ -1,8 +1,8 @@
 // Scorer of a net trained with normalised features. Regmi et al. 2024, arXiv:2305.17797.
-#include <nearfar/plugin.h>
-
 #include "../../common/energy.h"
 #include "../../common/largest_probability.h"
+
+#include <nearfar/plugin.h>
 
 namespace {
 
@@ -30,5 +30,6 @@ class T2fNorm final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(T2fNorm, .name = "t2fnorm", .version = "1.0.0",
-                      .summary = "minus the largest softmax probability of the head on scaled features", .reference = "arXiv:2305.17797",
-                      .needs = nearfar::kFeatures | nearfar::kHeadWeights, .params = kParams)
+                      .summary = "minus the largest softmax probability of the head on scaled features",
+                      .reference = "arXiv:2305.17797", .needs = nearfar::kFeatures | nearfar::kHeadWeights,
+                      .params = kParams)

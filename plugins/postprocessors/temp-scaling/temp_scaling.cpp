@@ -1,14 +1,16 @@
 // Temperature scaling. Guo et al. 2017, arXiv:1706.04599.
-#include <ATen/ops/log_softmax.h>
-#include <nearfar/plugin.h>
-
 #include "../../common/largest_probability.h"
 #include "../../common/lbfgs.h"
 
+#include <nearfar/plugin.h>
+
+#include <ATen/ops/log_softmax.h>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"lr", 0.01, 1e-6, 10.0, "step of the optimiser; OpenOOD's 0.01 stops short of the optimum"},
-                                      {"iterations", 50, 1, 100000, "at most"}};
+constexpr nearfar::Param kParams[] = {
+    {"lr", 0.01, 1e-6, 10.0, "step of the optimiser; OpenOOD's 0.01 stops short of the optimum"},
+    {"iterations", 50, 1, 100000, "at most"}};
 
 class TempScaling final : public nearfar::Postprocessor {
  public:
@@ -44,5 +46,6 @@ class TempScaling final : public nearfar::Postprocessor {
 }  // namespace
 
 NEARFAR_POSTPROCESSOR(TempScaling, .name = "temp-scaling", .version = "1.0.0",
-                      .summary = "maximum probability at a temperature fitted on validation", .reference = "arXiv:1706.04599",
-                      .needs = nearfar::kLogits | nearfar::kValidation, .params = kParams)
+                      .summary = "maximum probability at a temperature fitted on validation",
+                      .reference = "arXiv:1706.04599", .needs = nearfar::kLogits | nearfar::kValidation,
+                      .params = kParams)

@@ -1,4 +1,6 @@
 // Virtual-logit matching. Wang et al. 2022, arXiv:2203.10807.
+#include "../../common/residual_space.h"
+
 #include <nearfar/plugin.h>
 
 #include <algorithm>
@@ -6,8 +8,6 @@
 #include <limits>
 #include <string>
 #include <tuple>
-
-#include "../../common/residual_space.h"
 
 namespace {
 
@@ -27,7 +27,8 @@ class Vim final : public nearfar::Postprocessor {
     }
     space_ = nearfar::common::ResidualSpace(features, nearfar::common::head_origin(context.head), dim_);
     const auto [residual, whole] = space_.lengths(features);
-    // A residual below float32's resolution of the features is rounding (constant features); dividing by it would give any number.
+    // A residual below float32's resolution of the features is rounding (constant features); dividing by it would give
+    // any number.
     const double floor = std::numeric_limits<float>::epsilon() * whole.mean().item<double>();
     const double typical = std::max({residual.mean().item<double>(), floor, 1e-30});
     alpha_ = std::get<0>(logits.max(1)).mean(at::kDouble).item<double>() / typical;
@@ -53,5 +54,5 @@ class Vim final : public nearfar::Postprocessor {
 NEARFAR_POSTPROCESSOR(Vim, .name = "vim", .version = "1.0.0",
                       .summary = "residual of the feature as the logit of a virtual class, less the energy",
                       .reference = "arXiv:2203.10807",
-                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain, .params = kParams,
-                      .sweep = "dim=256,1000")
+                      .needs = nearfar::kLogits | nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kTrain,
+                      .params = kParams, .sweep = "dim=256,1000")

@@ -1,17 +1,19 @@
 // Variational rectified activations. Xu et al. 2023, arXiv:2302.11716.
-#include <nearfar/plugin.h>
-
 #include "../../common/energy.h"
 #include "../../common/percentile.h"
 
+#include <nearfar/plugin.h>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"percentile_high", 90.0, 0.0, 100.0, "of all validation activations: clipped above"},
-                                      {"percentile_low", 10.0, 0.0, 100.0, "clipped below"}};
+constexpr nearfar::Param kParams[] = {
+    {"percentile_high", 90.0, 0.0, 100.0, "of all validation activations: clipped above"},
+    {"percentile_low", 10.0, 0.0, 100.0, "clipped below"}};
 
 class Vra final : public nearfar::Postprocessor {
  public:
-  explicit Vra(const nearfar::Params& params) : high_(params.number("percentile_high")), low_(params.number("percentile_low")) {}
+  explicit Vra(const nearfar::Params& params)
+      : high_(params.number("percentile_high")), low_(params.number("percentile_low")) {}
 
   void fit(const nearfar::FitContext& context) override {
     weight_ = context.head.weight.clone();
@@ -32,6 +34,7 @@ class Vra final : public nearfar::Postprocessor {
 
 }  // namespace
 
-NEARFAR_POSTPROCESSOR(Vra, .name = "vra", .version = "1.0.0", .summary = "energy after clipping activations from both sides",
-                      .reference = "arXiv:2302.11716", .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kValidation,
-                      .params = kParams, .sweep = "percentile_high=85,90,95,99;percentile_low=1,5,10,15", .tuned = true)
+NEARFAR_POSTPROCESSOR(Vra, .name = "vra", .version = "1.0.0",
+                      .summary = "energy after clipping activations from both sides", .reference = "arXiv:2302.11716",
+                      .needs = nearfar::kFeatures | nearfar::kHeadWeights | nearfar::kValidation, .params = kParams,
+                      .sweep = "percentile_high=85,90,95,99;percentile_low=1,5,10,15", .tuned = true)
