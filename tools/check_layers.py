@@ -21,13 +21,16 @@ ALLOWED = {
     "models": ["base", "config"],
     "features": ["base", "data", "models"],
     "train": ["base", "config", "models", "features"],
-    "run": ["base", "config", "data", "metrics", "store", "report"],
-    "engine": ["base", "config", "data", "metrics", "host", "models", "features", "train", "run"],
-    "cli": ["base", "config", "pixels", "data", "metrics", "store", "report", "run"],
+    "wire": ["base", "config"],
+    "plan": ["base", "config", "data", "wire"],  # knows no database
+    "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
+    "engine": ["base", "data", "metrics", "host", "models", "features", "train", "wire"],
+    "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work"],
 }
 TORCH = {"sdk", "host", "models", "features", "train", "engine"}  # may include ATen and c10
 FULL_TORCH = {"models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
+HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -68,7 +71,7 @@ def refusal(root, path, folder, quoted, name):
     if quoted:
         if not (root / "harness" / name).exists():
             return "no such file under harness/ (our includes start there)"
-        if name in HOST_TEXT and folder in ("run", "cli"):
+        if name in HOST_TEXT and folder in HOST_TEXT_USERS:
             return None
         if top != folder and top not in ALLOWED[folder]:
             return f"{folder} may include only {', '.join([folder, *ALLOWED[folder]])}"

@@ -107,8 +107,8 @@ class Golden:
             cell = next(c for c in status if c["label"].endswith(" " + name))
             folder = out / "exported" / name
             self.say([self.program, "export", cell["id"], "--scores", folder, "--out", out])
-            curve = json.loads(self.say([self.program, "show", cell["id"], "--json", "--out", out]))["curve"]
-            searched = [(p["name"][5:], p["value"]) for p in curve if p["name"].startswith("tune ")]
+            curve = json.loads(self.say([self.program, "show", cell["id"], "--json", "--out", out]))["tune"]
+            searched = [(p["params"], p["auroc"]) for p in curve]
             best = max((value for _, value in searched), default=None)
             chosen = next((point for point, value in searched if value == best), "")
             found[name] = {"folder": folder, "chosen": chosen, "trace": searched}

@@ -90,11 +90,11 @@ def our_answers(build, folder, out):
     """Postprocessor -> set -> scores, and postprocessor -> the point that its search chose ("" without one), of a finished run."""
     ask = lambda *words: subprocess.run([build / "bin/nearfar", *words, "--out", out], check=True, capture_output=True, text=True).stdout  # noqa: E731
     found, chosen = {}, {}
-    for cell in json.loads(ask("list", "cells", "--json")):
+    for cell in (c for c in json.loads(ask("list", "cells", "--json")) if c["kind"] == "eval"):
         name, place = cell["label"].split()[-1], folder / "scores" / cell["id"]
         ask("export", cell["key"], "--scores", place)
         found[name] = {set_name: np.load(place / f"{set_name}.npy") for set_name in SCORED}
-        trace = [(p["name"][5:], p["value"]) for p in json.loads(ask("show", cell["id"], "--json"))["curve"] if p["name"].startswith("tune ")]
+        trace = [(p["params"], p["auroc"]) for p in json.loads(ask("show", cell["id"], "--json"))["tune"]]
         chosen[name] = max(trace, key=lambda point: point[1])[0] if trace else ""  # the first of equals
     return found, chosen
 

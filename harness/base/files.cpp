@@ -1,20 +1,26 @@
 #include "base/files.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -24,20 +30,21 @@ namespace fs = std::filesystem;
   throw Error(ErrorKind::data, fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
 }
 
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail(path, "cannot be opened");
-  }
-  ~Descriptor() { ::close(fd_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
+Descriptor open_file(const fs::path& path, int flags) {
+  Descriptor opened(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (!opened) fail(path, "cannot be opened");
+  return opened;
+}
 
- private:
-  int fd_;
-};
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+/// When something in it was last written: a folder's own time stands still while its files grow.
+fs::file_time_type last_write(const fs::path& path) {
+  fs::file_time_type latest = fs::last_write_time(path);
+  if (!fs::is_directory(path)) return latest;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) latest = std::max(latest, entry.last_write_time());
+  return latest;
+}
 
 void write_all(const Descriptor& out, const fs::path& path, std::string_view content) {
   while (!content.empty()) {
@@ -46,7 +53,7 @@ void write_all(const Descriptor& out, const fs::path& path, std::string_view con
     if (n < 0) fail(path, "writing failed");
     content.remove_prefix(static_cast<std::size_t>(n));
   }
-  if (::fsync(out.get()) != 0) fail(path, "fsync failed");
+  if (!sync_file(out.get())) fail(path, "fsync failed");
 }
 }  // namespace
 
@@ -63,16 +70,14 @@ std::string read_file(const fs::path& file) {
 }
 
 void write_file_atomic(const fs::path& file, std::string_view content) {
-  static std::atomic<unsigned> counter{0};
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  const fs::path folder = parent_of(file);
   std::error_code code;
   fs::create_directories(folder, code);
   if (code) throw Error(ErrorKind::data, fmt::format("{}: folder cannot be made: {}", folder.string(), code.message()));
-  fs::path temporary = file;
-  temporary += fmt::format(".tmp-{}-{}", ::getpid(), counter++);
+  const fs::path temporary = temporary_name(file);
   try {
     {
-      const Descriptor out(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+      const Descriptor out = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL);
       write_all(out, temporary, content);
     }
     if (::rename(temporary.c_str(), file.c_str()) != 0) fail(file, "rename failed");
@@ -80,12 +85,41 @@ void write_file_atomic(const fs::path& file, std::string_view content) {
     ::unlink(temporary.c_str());
     throw;
   }
-  const Descriptor directory(folder, O_RDONLY | O_DIRECTORY);
-  ::fsync(directory.get());  // some file systems refuse to sync folders; the rename itself has happened
+  sync_folder(folder);
+}
+
+fs::path temporary_name(const fs::path& path) {
+  std::uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) fail(path, "no random numbers for a temporary name");
+  return path.parent_path() / fmt::format(".{}.{:016x}.tmp", path.filename().string(), random);
+}
+
+void remove_stale_temporaries(const fs::path& path) try {
+  const std::string begin = fmt::format(".{}.", path.filename().string());
+  constexpr std::string_view kEnd = ".tmp";
+  const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(24);
+  std::vector<fs::path> stale;
+  for (const auto& entry : fs::directory_iterator(parent_of(path))) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd)) continue;
+    // ".a.b.RANDOM.tmp" is a temporary of "a.b", not of "a".
+    if (name.find('.', begin.size()) != name.size() - kEnd.size()) continue;
+    if (last_write(entry.path()) < oldest) stale.push_back(entry.path());
+  }
+  for (const fs::path& one : stale) fs::remove_all(one);
+} catch (const fs::filesystem_error&) {
+  // Others work in this folder too, and things vanish while we look: what is left is for the next time.
+}
+
+bool sync_file(int descriptor) { return ::fsync(descriptor) == 0 || errno == EINVAL; }
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened) ::fsync(opened.get());
 }
 
 MappedFile::MappedFile(const fs::path& file) {
-  const Descriptor in(file, O_RDONLY);
+  const Descriptor in = open_file(file, O_RDONLY);
   struct stat status {};
   if (::fstat(in.get(), &status) != 0) fail(file, "cannot be examined");
   if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::data, fmt::format("{}: is not a regular file", file.string()));

@@ -219,20 +219,16 @@ NpyWriter::NpyWriter(const std::filesystem::path& file, NpyType type, std::vecto
     : file_(file), type_(type), row_shape_(std::move(row_shape)) {
   row_bytes_ = static_cast<std::size_t>(element_count(row_shape_, row(type).size, file)) * row(type).size;
   NEARFAR_ASSERT(row_bytes_ > 0);
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0)
+  descriptor_.reset(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!descriptor_)
     throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
   const std::string blank(kStreamHeader, ' ');
   write(std::as_bytes(std::span(blank)));
 }
 
-NpyWriter::~NpyWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 void NpyWriter::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t done = ::write(descriptor_.get(), bytes.data(), bytes.size());
     if (done < 0 && errno == EINTR) continue;
     if (done < 0)
       throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
@@ -251,12 +247,12 @@ std::int64_t NpyWriter::finish() {
   axes.insert(axes.end(), row_shape_.begin(), row_shape_.end());
   const std::string header = header_of(type_, axes, kStreamHeader);
   NEARFAR_ASSERT(header.size() == kStreamHeader);
-  if (::lseek(descriptor_, 0, SEEK_SET) != 0)
+  if (::lseek(descriptor_.get(), 0, SEEK_SET) != 0)
     throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
   write(std::as_bytes(std::span(header)));
-  if (::fsync(descriptor_) != 0 && errno != EINVAL)  // EINVAL: a file system without it
+  if (!sync_file(descriptor_.get()))
     throw Error(ErrorKind::data, fmt::format("{}: cannot be written: {}", file_.string(), std::strerror(errno)));
-  ::close(std::exchange(descriptor_, -1));
+  descriptor_.reset();
   return axes.front();
 }
 

@@ -2,6 +2,7 @@
 /// NumPy's .npy format, versions 1.0 to 3.0, little-endian C order: bool, int8…int64, uint8…uint64, float32, float64.
 /// Anything else (Fortran order, big-endian, objects, structures, truncated files) is refused with Error(data) naming
 /// the file. Format: NEP 1, numpy.lib.format.
+#include "base/descriptor.h"
 #include "base/files.h"
 
 #include <cstdint>
@@ -62,9 +63,6 @@ class NpyWriter {
  public:
   /// `row_shape`: the axes after the first; empty for a 1-D array.
   NpyWriter(const std::filesystem::path& file, NpyType type, std::vector<std::int64_t> row_shape);
-  ~NpyWriter();
-  NpyWriter(const NpyWriter&) = delete;
-  NpyWriter& operator=(const NpyWriter&) = delete;
   /// Whole rows.
   void append(std::span<const std::byte> rows);
   /// Writes the final header, flushes to disk. Rows that were appended.
@@ -77,7 +75,7 @@ class NpyWriter {
   std::vector<std::int64_t> row_shape_;
   std::size_t row_bytes_ = 0;
   std::uint64_t written_ = 0;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 template <>

@@ -1,5 +1,7 @@
 #include "base/progress.h"
 
+#include "base/text.h"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -64,11 +66,10 @@ void Progress::draw() {
   const double elapsed = watch_.seconds();
   const std::string eta = share > 0.01 ? "ETA " + duration_text(elapsed * (1 - share) / share) : duration_text(elapsed);
   const double rate = elapsed > 0 ? done_ / elapsed * 60 : 0;
-  std::string text = fmt::format("[{}{}] {:.1f}/{} {}  {:.1f}/min  {}  {}", std::string(filled, '#'),
-                                 std::string(static_cast<std::size_t>(kBarWidth) - filled, '.'), done_, total_, unit_,
-                                 rate, eta, note_);
-  text.resize(std::min(text.size(), terminal_width() - 1));
-  fmt::print(stderr, "\r\x1b[K{}", text);
+  const std::string text = fmt::format("[{}{}] {:.1f}/{} {}  {:.1f}/min  {}  {}", std::string(filled, '#'),
+                                       std::string(static_cast<std::size_t>(kBarWidth) - filled, '.'), done_, total_,
+                                       unit_, rate, eta, note_);
+  fmt::print(stderr, "\r\x1b[K{}", clipped(text, terminal_width() - 1));
   std::fflush(stderr);
   drawn_ = true;
   since_draw_.restart();

@@ -12,6 +12,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
+/// The beginning of `text` that is at most `columns` characters wide (UTF-8: a character is kept whole or left out).
+std::string_view clipped(std::string_view text, std::size_t columns);
+
 /// "; did you mean 'temperature'?" for the nearest candidate by edit distance, or "" if none is near.
 std::string suggestion(std::string_view wrong, std::span<const std::string> candidates);
 

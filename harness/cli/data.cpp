@@ -1,21 +1,20 @@
 #include "base/error.h"
+#include "base/locations.h"
 #include "base/progress.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "config/document.h"
 #include "config/overrides.h"
 #include "data/benchmark.h"
 #include "data/check.h"
-#include "data/listed_set.h"
 #include "data/pack.h"
 #include "data/synth.h"
-#include "run/locations.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <optional>
 #include <thread>
 
@@ -23,30 +22,6 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-volatile std::sig_atomic_t stop_signal = 0;
-void on_signal(int number) { stop_signal = number; }
-
-/// While it lives, the first Ctrl-C asks for a clean end; the earlier handlers come back.
-class SignalScope {
- public:
-  SignalScope() {
-    stop_signal = 0;
-    struct sigaction action {};
-    action.sa_handler = on_signal;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends the process; a packing survives that too
-    for (std::size_t i = 0; i < 2; ++i) ::sigaction(kSignals[i], &action, &before_[i]);
-  }
-  ~SignalScope() {
-    for (std::size_t i = 0; i < 2; ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  SignalScope(const SignalScope&) = delete;
-  SignalScope& operator=(const SignalScope&) = delete;
-
- private:
-  static constexpr int kSignals[2] = {SIGINT, SIGTERM};
-  struct sigaction before_[2]{};
-};
 
 /// The keys of [data] in an experiment, from the command line alone.
 LoadOptions options_of(const DataArguments& arguments) {
@@ -161,19 +136,19 @@ int data_pack_verb(const DataArguments& arguments) {
   LoadOptions options = options_of(arguments);
   if (!arguments.out.empty()) options.packed = arguments.out;
   json rows = json::array();
-  const SignalScope signals;
+  const StopSignals stops(StopSignals::Second::ends_process);  // a packing survives that too
   for (const std::string& name : sets_to_pack(benchmark, arguments.sets)) {
     ImageProgress progress(name);
     const PackReport report =
         pack_set(benchmark, name, options,
                  {.progress = [&](std::int64_t done, std::int64_t total) { progress(done, total); },
-                  .should_stop = [] { return stop_signal != 0; }});
+                  .should_stop = [&] { return stops.count() > 0; }});
     progress.line(fmt::format("{}: {} images, {}{}", name, report.images, megabytes(report.bytes),
                               report.already_there ? ", was there"
                               : report.resumed > 0 ? fmt::format(", went on after {}", report.resumed)
                                                    : ""));
     rows.push_back(report_row(name, report));
-    if (stop_signal != 0)
+    if (stops.count() > 0)
       throw Error(ErrorKind::interrupted, fmt::format("stopped after set '{}'; the same command goes on there", name));
   }
   print_packed(benchmark, rows, arguments.json);

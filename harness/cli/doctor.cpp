@@ -1,12 +1,12 @@
 #include "base/error.h"
+#include "base/locations.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "data/image_set.h"
-#include "run/catalog.h"
-#include "run/child.h"
-#include "run/jobs.h"
-#include "run/locations.h"
-#include "store/store.h"
+#include "plan/catalog.h"
+#include "store/session.h"
+#include "work/engine_client.h"
+#include "work/jobs.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -41,7 +41,7 @@ json machine() {
 
 Finding engine_finding(json& document) {
   try {
-    document["engine"] = json::parse(run_engine("doctor", "{}"));
+    document["engine"] = wire::to_json(engine_doctor());
     return {.name = "engine",
             .message = fmt::format("LibTorch {}, CPU capability {}", document["engine"].at("torch").get<std::string>(),
                                    document["engine"].at("cpu_capability").get<std::string>())};
@@ -63,7 +63,7 @@ Finding cuda_finding(const json& document) {
 std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
   std::vector<Finding> findings;
   try {
-    const Catalog catalog = read_catalog(directories);
+    const Catalog catalog = read_catalog(engine_asker(), directories);
     std::vector<std::string> names;
     for (const PluginDescription& plugin : catalog.plugins) names.push_back(plugin.name);
     document["plugins"] = names;
@@ -98,10 +98,11 @@ std::vector<Finding> data_findings() {
 
 Finding database_finding(const DatabaseArguments& arguments) {
   try {
-    const Store store = Store::open_read_only(database_of(arguments));
-    return {.name = "database",
-            .message = fmt::format("{}: {} cells", store.file().string(), store.cells().size()),
-            .required = false};
+    const Session session = Session::open_read_only(database_of(arguments));
+    std::int64_t cells = 0;
+    for (const CellCount& count : session.results().counts()) cells += count.count;
+    return {
+        .name = "database", .message = fmt::format("{}: {} cells", session.file().string(), cells), .required = false};
   } catch (const Error& error) {
     return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
   }

@@ -1,6 +1,6 @@
+#include "base/locations.h"
 #include "cli/verbs.h"
-#include "run/child.h"
-#include "run/locations.h"
+#include "work/engine_client.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,27 +11,24 @@ int import_verb(const ImportArguments& arguments) {
   namespace fs = std::filesystem;
   fs::path output = arguments.output;
   if (output.empty()) output = fs::path(arguments.file).replace_extension(".safetensors").filename();
-  const nlohmann::json job{{"file", fs::absolute(arguments.file).string()},
-                           {"architecture", arguments.architecture},
-                           {"mappings", (share() / "configs/models").string()},
-                           {"height", arguments.size},
-                           {"width", arguments.size},
-                           {"channels", 3},
-                           {"output", fs::absolute(output).string()}};
-  auto document = nlohmann::json::parse(run_engine("import", job.dump()));
-  document["output"] = output.string();
+  const wire::WeightsFacts facts = engine_import({.file = fs::absolute(arguments.file).string(),
+                                                  .architecture = arguments.architecture,
+                                                  .mappings = (share() / "configs/models").string(),
+                                                  .height = arguments.size,
+                                                  .width = arguments.size,
+                                                  .channels = 3,
+                                                  .output = fs::absolute(output).string()});
   if (arguments.json) {
+    nlohmann::json document = wire::to_json(facts);
+    document["output"] = output.string();
     fmt::print("{}\n", document.dump());
     return 0;
   }
-  const bool linear = document.at("head") == "linear";
-  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed\n", output.string(),
-             document.at("architecture").get<std::string>(), document.at("tensors").dump(),
-             document.at("values").dump(),
-             linear ? fmt::format("{} classes", document.at("classes").dump())
-                    : fmt::format("{} head to {} values", document.at("projection").get<std::string>(),
-                                  document.at("embedding_dim").dump()),
-             document.at("ignored").size());
+  const std::string head = facts.head == "linear"
+                               ? fmt::format("{} classes", facts.classes)
+                               : fmt::format("{} head to {} values", facts.projection, facts.embedding_dim);
+  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed\n", output.string(), facts.architecture,
+             facts.tensors, facts.values, head, facts.ignored.size());
   return 0;
 }
 

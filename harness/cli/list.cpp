@@ -1,10 +1,10 @@
+#include "base/locations.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "data/benchmark.h"
-#include "run/catalog.h"
-#include "run/child.h"
-#include "run/locations.h"
-#include "store/store.h"
+#include "plan/catalog.h"
+#include "store/session.h"
+#include "work/engine_client.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -29,10 +29,10 @@ void print(const json& rows, const std::vector<std::string>& columns, bool as_js
 }
 
 int list_plugins(const ListArguments& arguments, std::string_view kind) {
-  const Catalog catalog = read_catalog(arguments.plugin_dirs);
+  const Catalog catalog = read_catalog(engine_asker(), arguments.plugin_dirs);
   json rows = json::array();
   for (const PluginDescription& plugin : catalog.plugins) {
-    if (plugin.kind == kind) rows.push_back(json::parse(description_json(plugin)));
+    if (plugin.kind == kind) rows.push_back(description_to_json(plugin));
   }
   print(rows, {"name", "version", "summary", "reference"}, arguments.database.json);
   for (const auto& [path, why] : catalog.refusals) fmt::print(stderr, "refused: {}\n", why);
@@ -70,12 +70,12 @@ json dataset_rows() {
 }
 
 json cell_rows(const ListArguments& arguments) {
-  const Store store = Store::open_read_only(database_of(arguments.database));
+  const Session session = Session::open_read_only(database_of(arguments.database));
   json rows = json::array();
-  for (const CellStatus& cell : store.cells()) {
+  for (const CellStatus& cell : session.results().cells()) {
     rows.push_back({{"id", cell.id},
                     {"key", cell.key},
-                    {"kind", cell.kind},
+                    {"kind", kind_name(cell.kind)},
                     {"label", cell.label},
                     {"state", state_name(cell.state)},
                     {"attempts", cell.attempt}});
@@ -84,12 +84,12 @@ json cell_rows(const ListArguments& arguments) {
 }
 
 json run_rows(const ListArguments& arguments) {
-  const Store store = Store::open_read_only(database_of(arguments.database));
+  const Session session = Session::open_read_only(database_of(arguments.database));
   json rows = json::array();
-  for (const CellStatus& cell : store.cells()) {
-    const auto details = store.find(cell.key);
+  for (const CellStatus& cell : session.results().cells()) {
+    const auto details = session.results().find(cell.key);
     for (const RunStatus& run : details->runs) {
-      rows.push_back({{"run", run.id},
+      rows.push_back({{"run", run.uid},
                       {"cell", cell.id},
                       {"label", cell.label},
                       {"attempt", run.attempt},
@@ -109,7 +109,7 @@ int list_verb(const ListArguments& arguments) {
   if (arguments.what == "benchmarks") print(benchmark_rows(), {"name", "title", "file"}, as_json);
   if (arguments.what == "datasets") print(dataset_rows(), {"benchmark", "name", "group", "images"}, as_json);
   if (arguments.what == "models")
-    print(json::parse(run_engine("models", "{}")), {"name", "image_size", "feature_dim", "parameters"}, as_json);
+    print(wire::to_json(engine_models()), {"name", "image_size", "feature_dim", "parameters"}, as_json);
   if (arguments.what == "cells") print(cell_rows(arguments), {"id", "kind", "label", "state", "attempts"}, as_json);
   if (arguments.what == "runs")
     print(run_rows(arguments), {"run", "cell", "label", "attempt", "state", "started", "seconds"}, as_json);

@@ -8,9 +8,42 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace nearfar {
 namespace {
+
+/// What a verb does, once the command line has been read.
+using Action = std::function<int()>;
+
+/// One row of the tables at the end. `declare` gives the verb its options and returns what to do with them. The values
+/// are shared between the options, which are filled in by the parser, and the action, which std::function may copy.
+struct Verb {
+  const char* name;
+  const char* help;
+  Action (*declare)(CLI::App& verb);
+};
+
+/// Verbs beneath `app`, of which the command line names one.
+Action declare_verbs(CLI::App& app, std::span<const Verb> verbs) {
+  app.require_subcommand(1);
+  std::vector<std::pair<const CLI::App*, Action>> declared;
+  for (const Verb& verb : verbs) {
+    CLI::App* added = app.add_subcommand(verb.name, verb.help);
+    declared.emplace_back(added, verb.declare(*added));
+  }
+  return [declared] {
+    for (const auto& [verb, action] : declared) {
+      if (verb->parsed()) return action();
+    }
+    throw Error(ErrorKind::internal, "no verb was parsed");  // the parser has refused that
+  };
+}
+
+void add_json(CLI::App& verb, bool& json) { verb.add_flag("--json", json, "one JSON document on stdout"); }
 
 void add_database(CLI::App& verb, DatabaseArguments& arguments) {
   verb.add_option("--db", arguments.database, "database file");
@@ -19,6 +52,10 @@ void add_database(CLI::App& verb, DatabaseArguments& arguments) {
 
 void add_plugin_dirs(CLI::App& verb, Paths& directories) {
   verb.add_option("--plugin-dir", directories, "folder with plugins; may be repeated")->allow_extra_args(false);
+}
+
+void add_cell(CLI::App& verb, std::string& cell) {
+  verb.add_option("cell", cell, "its key, the beginning of it, or its label")->required();
 }
 
 /// `run` and `plan`: files end in .toml, everything else is an override.
@@ -42,17 +79,130 @@ struct RunOptionsText {
   }
 };
 
-CLI::App* add_run(CLI::App& app, const char* name, const char* help, RunOptionsText& text) {
-  CLI::App* verb = app.add_subcommand(name, help);
-  verb->add_option("config", text.words, "experiment files and overrides: CONFIG.toml… key=value…")->required();
-  verb->add_option("--out", text.arguments.out, "output folder (default out/NAME)");
-  verb->add_option("--db", text.arguments.database, "database file (default OUT/results.sqlite)");
-  verb->add_option("--device", text.device, "cpu or cuda");
-  verb->add_option("--limit", text.limit, "at most so many images a set: the results are partial and never rank");
-  verb->add_option("--jobs", text.jobs, "child processes at a time (default: one a core)");
-  verb->add_flag("--json", text.arguments.json, "one JSON document on stdout");
-  add_plugin_dirs(*verb, text.arguments.plugin_dirs);
-  return verb;
+std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
+  auto text = std::make_shared<RunOptionsText>();
+  verb.add_option("config", text->words, "experiment files and overrides: CONFIG.toml… key=value…")->required();
+  verb.add_option("--out", text->arguments.out, "output folder (default out/NAME)");
+  verb.add_option("--db", text->arguments.database, "database file (default OUT/results.sqlite)");
+  verb.add_option("--device", text->device, "cpu or cuda");
+  verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
+  verb.add_option("--jobs", text->jobs, "child processes at a time (default: one a core)");
+  add_json(verb, text->arguments.json);
+  add_plugin_dirs(verb, text->arguments.plugin_dirs);
+  return text;
+}
+
+Action declare_run(CLI::App& verb) {
+  const auto text = add_run(verb);
+  verb.add_flag("--fail-fast", text->arguments.fail_fast, "stop after the first failed cell");
+  verb.add_flag("--keep-going{false}", text->arguments.fail_fast, "go on after a failed cell (the default)");
+  verb.add_flag("--dry-run", text->arguments.dry_run, "only show the plan");
+  verb.add_flag("--quiet", text->arguments.quiet, "no progress");
+  return [text] { return text->split(), run_verb(text->arguments); };
+}
+
+Action declare_plan(CLI::App& verb) {
+  const auto text = add_run(verb);
+  return [text] { return text->split(), plan_verb(text->arguments); };
+}
+
+Action declare_status(CLI::App& verb) {
+  const auto status = std::make_shared<StatusArguments>();
+  verb.add_option("experiment", status->experiment, "only this experiment");
+  verb.add_flag("--watch", status->watch, "print again every second until everything has ended");
+  verb.add_flag("--all", status->all, "list every cell, however many there are");
+  add_json(verb, status->database.json);
+  add_database(verb, status->database);
+  return [status] { return status_verb(*status); };
+}
+
+Action declare_show(CLI::App& verb) {
+  const auto database = std::make_shared<DatabaseArguments>();
+  const auto cell = std::make_shared<std::string>();
+  add_cell(verb, *cell);
+  add_json(verb, database->json);
+  add_database(verb, *database);
+  return [database, cell] { return show_verb(*database, *cell); };
+}
+
+Action declare_report(CLI::App& verb) {
+  const auto report = std::make_shared<ReportArguments>();
+  verb.add_option("kind", report->kind, "leaderboard")->check(CLI::IsMember({"leaderboard"}));
+  verb.add_option("--experiment", report->experiment, "only this experiment");
+  verb.add_option("--html", report->html, "file, or - for stdout");
+  verb.add_option("--markdown", report->markdown, "file, or - for stdout");
+  verb.add_option("--csv", report->csv, "file, or - for stdout");
+  const CLI::Option* json =
+      verb.add_option("--json", report->json, "file, or - for stdout (the default of a bare --json)")
+          ->expected(0, 1)
+          ->default_str("-");
+  add_database(verb, report->database);
+  return [report, json] {
+    if (json->count() > 0 && report->json.empty()) report->json = "-";
+    return report_verb(*report);
+  };
+}
+
+Action declare_list(CLI::App& verb) {
+  const auto list = std::make_shared<ListArguments>();
+  verb.add_option("what", list->what)
+      ->required()
+      ->check(CLI::IsMember({"losses", "postprocessors", "benchmarks", "models", "datasets", "runs", "cells"}));
+  add_json(verb, list->database.json);
+  add_database(verb, list->database);
+  add_plugin_dirs(verb, list->plugin_dirs);
+  return [list] { return list_verb(*list); };
+}
+
+Action declare_metrics(CLI::App& verb) {
+  struct Arguments {
+    std::filesystem::path id, ood;
+    bool json = false;
+  };
+  const auto metrics = std::make_shared<Arguments>();
+  verb.add_option("--id", metrics->id, "scores of in-distribution images, .npy")->required();
+  verb.add_option("--ood", metrics->ood, "scores of out-of-distribution images, .npy")->required();
+  add_json(verb, metrics->json);
+  return [metrics] { return metrics_verb(metrics->id, metrics->ood, metrics->json); };
+}
+
+Action declare_score(CLI::App& verb) {
+  const auto score = std::make_shared<ScoreArguments>();
+  verb.add_option("name", score->name, "postprocessor")->required();
+  verb.add_option("--features", score->features, "feature folder: head/, train/, val/, test/, near/NAME/, …")
+      ->required();
+  verb.add_option("--set", score->set, "image set, e.g. test or far/mnist (default test)");
+  verb.add_option("-p,--param", score->assignments, "key=value; may be repeated")->allow_extra_args(false);
+  verb.add_option("-o,--output", score->output, "score file, .npy")->required();
+  verb.add_option("--device", score->device, "cpu or cuda");
+  verb.add_option("--threads", score->threads, "default: one a core");
+  add_json(verb, score->json);
+  add_plugin_dirs(verb, score->plugin_dirs);
+  return [score] { return score_verb(*score); };
+}
+
+Action declare_import(CLI::App& verb) {
+  const auto import = std::make_shared<ImportArguments>();
+  verb.add_option("file", import->file, "weights: .ckpt, .pth, .safetensors")->required();
+  verb.add_option("-o,--output", import->output, "checkpoint to write (default: FILE's name with .safetensors, here)");
+  verb.add_option("--architecture", import->architecture, "default: the one that the names and shapes fit");
+  verb.add_option("--size", import->size, "height and width of its images (default: the architecture's)")
+      ->check(CLI::Range(1, 8192));
+  add_json(verb, import->json);
+  return [import] { return import_verb(*import); };
+}
+
+Action declare_export(CLI::App& verb) {
+  struct Arguments {
+    DatabaseArguments database;
+    std::string cell;
+    std::filesystem::path scores;
+  };
+  const auto wanted = std::make_shared<Arguments>();
+  add_cell(verb, wanted->cell);
+  verb.add_option("--scores", wanted->scores, "folder for SET.npy")->required();
+  add_database(verb, wanted->database);
+  return [wanted] { return export_verb(wanted->database, wanted->cell, wanted->scores); };
 }
 
 /// `data check|pack|synth`: words with '=' are overrides, the others names of sets.
@@ -66,11 +216,11 @@ struct DataOptionsText {
   }
 };
 
-CLI::App* add_data(CLI::App& data, const char* name, const char* help, DataOptionsText& text) {
-  CLI::App* verb = data.add_subcommand(name, help);
-  verb->add_option("benchmark", text.arguments.benchmark, "name or file of a benchmark")->required();
-  verb->add_flag("--json", text.arguments.json, "one JSON document on stdout");
-  return verb;
+std::shared_ptr<DataOptionsText> add_data(CLI::App& verb) {
+  auto text = std::make_shared<DataOptionsText>();
+  verb.add_option("benchmark", text->arguments.benchmark, "name or file of a benchmark")->required();
+  add_json(verb, text->arguments.json);
+  return text;
 }
 
 void add_data_words(CLI::App& verb, DataOptionsText& text) {
@@ -78,150 +228,83 @@ void add_data_words(CLI::App& verb, DataOptionsText& text) {
                   "sets (default: all) and overrides: [SET…] [data.root=DIR data.allow_count_mismatch=true …]");
   verb.add_option("--threads", text.arguments.threads, "that decode (default: one a core)")->check(CLI::Range(1, 256));
 }
+
+Action declare_data_check(CLI::App& verb) {
+  const auto text = add_data(verb);
+  add_data_words(verb, *text);
+  return [text] { return text->split(), data_check_verb(text->arguments); };
+}
+
+Action declare_data_pack(CLI::App& verb) {
+  const auto text = add_data(verb);
+  add_data_words(verb, *text);
+  verb.add_option("--out", text->arguments.out,
+                  "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
+  return [text] { return text->split(), data_pack_verb(text->arguments); };
+}
+
+Action declare_data_synth(CLI::App& verb) {
+  const auto text = add_data(verb);
+  DataArguments& synth = text->arguments;
+  verb.add_option("--out", synth.out, "a new folder, then used as data.root")->required();
+  verb.add_option("--per-set", synth.per_set, "images a set, at least one a class; train has four times as many")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  verb.add_option("--seed", synth.seed, "another seed, other images")->capture_default_str();
+  return [text] { return data_synth_verb(text->arguments); };
+}
+
+constexpr Verb kDataVerbs[] = {
+    {"check", "is every image there, readable and where it belongs? exit 6 if not", declare_data_check},
+    {"pack", "decode image files once into packed copies, which are then used by themselves", declare_data_pack},
+    {"synth", "a tiny look-alike of a benchmark's image files, for tests and demos", declare_data_synth},
+};
+
+Action declare_data(CLI::App& verb) { return declare_verbs(verb, kDataVerbs); }
+
+Action declare_doctor(CLI::App& verb) {
+  struct Arguments {
+    DatabaseArguments database;
+    Paths plugin_dirs;
+  };
+  const auto doctor = std::make_shared<Arguments>();
+  add_json(verb, doctor->database.json);
+  add_database(verb, doctor->database);
+  add_plugin_dirs(verb, doctor->plugin_dirs);
+  return [doctor] { return doctor_verb(doctor->plugin_dirs, doctor->database); };
+}
+
+constexpr Verb kVerbs[] = {
+    {"run", "plan, then run every cell that has no valid result", declare_run},
+    {"plan", "the cells, and why each would run; writes nothing", declare_plan},
+    {"status", "state of every cell", declare_status},
+    {"show", "everything about one cell", declare_show},
+    {"report", "leaderboard of a database", declare_report},
+    {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
+    {"metrics", "AUROC, FPR@95, AUPR of two score files (higher = more OOD)", declare_metrics},
+    {"score", "score one image set of a feature folder with a postprocessor", declare_score},
+    {"import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint", declare_import},
+    {"export", "score vectors of a finished cell as .npy, in list order", declare_export},
+    {"data", "check, pack or make the images of a benchmark", declare_data},
+    {"doctor", "versions, devices, plugins, data, database: what works here and what does not", declare_doctor},
+};
+
+LogLevel level_named(const std::string& name) {
+  if (name == "debug") return LogLevel::debug;
+  if (name == "warn") return LogLevel::warn;
+  return name == "error" ? LogLevel::error : LogLevel::info;
+}
+
 }  // namespace
 
 int dispatch(int argc, char** argv) {
   CLI::App app{"nearfar: benchmarks of out-of-distribution detection", "nearfar"};
   app.set_version_flag("--version", NEARFAR_VERSION);
-  app.require_subcommand(1);
   app.fallthrough(false);
   std::string level = "info";
   app.add_option("--log", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  std::function<int()> chosen;
-  const auto when = [&](CLI::App* verb, std::function<int()> action) {
-    verb->callback([&chosen, action] { chosen = action; });
-  };
-
-  RunOptionsText run, plan;
-  CLI::App* run_app = add_run(app, "run", "plan, then run every cell that has no valid result", run);
-  run_app->add_flag("--fail-fast", run.arguments.fail_fast, "stop after the first failed cell");
-  run_app->add_flag("--keep-going{false}", run.arguments.fail_fast, "go on after a failed cell (the default)");
-  run_app->add_flag("--dry-run", run.arguments.dry_run, "only show the plan");
-  run_app->add_flag("--quiet", run.arguments.quiet, "no progress");
-  when(run_app, [&] { return run.split(), run_verb(run.arguments); });
-  when(add_run(app, "plan", "the cells, and why each would run; writes nothing", plan),
-       [&] { return plan.split(), plan_verb(plan.arguments); });
-
-  DatabaseArguments status_db, show_db;
-  std::string experiment, cell;
-  bool watch = false;
-  CLI::App* status = app.add_subcommand("status", "state of every cell");
-  status->add_option("experiment", experiment, "only this experiment");
-  status->add_flag("--watch", watch, "print again every second until everything has ended");
-  status->add_flag("--json", status_db.json, "one JSON document on stdout");
-  add_database(*status, status_db);
-  when(status, [&] { return status_verb(status_db, experiment, watch); });
-
-  CLI::App* show = app.add_subcommand("show", "everything about one cell");
-  show->add_option("cell", cell, "its key, the beginning of it, or its label")->required();
-  show->add_flag("--json", show_db.json, "one JSON document on stdout");
-  add_database(*show, show_db);
-  when(show, [&] { return show_verb(show_db, cell); });
-
-  ReportArguments report;
-  CLI::App* report_app = app.add_subcommand("report", "leaderboard of a database");
-  report_app->add_option("kind", report.kind, "leaderboard")->check(CLI::IsMember({"leaderboard"}));
-  report_app->add_option("--experiment", report.experiment, "only this experiment");
-  report_app->add_option("--html", report.html, "file, or - for stdout");
-  report_app->add_option("--markdown", report.markdown, "file, or - for stdout");
-  report_app->add_option("--csv", report.csv, "file, or - for stdout");
-  report_app->add_option("--json", report.json, "file, or - for stdout (the default of a bare --json)")
-      ->expected(0, 1)
-      ->default_str("-");
-  add_database(*report_app, report.database);
-  when(report_app, [&] {
-    if (report_app->count("--json") > 0 && report.json.empty()) report.json = "-";
-    return report_verb(report);
-  });
-
-  ListArguments list;
-  CLI::App* list_app =
-      app.add_subcommand("list", "losses, postprocessors, benchmarks, models, datasets, runs or cells");
-  list_app->add_option("what", list.what)
-      ->required()
-      ->check(CLI::IsMember({"losses", "postprocessors", "benchmarks", "models", "datasets", "runs", "cells"}));
-  list_app->add_flag("--json", list.database.json, "one JSON document on stdout");
-  add_database(*list_app, list.database);
-  add_plugin_dirs(*list_app, list.plugin_dirs);
-  when(list_app, [&] { return list_verb(list); });
-
-  std::filesystem::path id, ood;
-  bool metrics_json = false;
-  CLI::App* metrics = app.add_subcommand("metrics", "AUROC, FPR@95, AUPR of two score files (higher = more OOD)");
-  metrics->add_option("--id", id, "scores of in-distribution images, .npy")->required();
-  metrics->add_option("--ood", ood, "scores of out-of-distribution images, .npy")->required();
-  metrics->add_flag("--json", metrics_json, "one JSON document on stdout");
-  when(metrics, [&] { return metrics_verb(id, ood, metrics_json); });
-
-  ScoreArguments score;
-  CLI::App* score_app = app.add_subcommand("score", "score one image set of a feature folder with a postprocessor");
-  score_app->add_option("name", score.name, "postprocessor")->required();
-  score_app->add_option("--features", score.features, "feature folder: head/, train/, val/, test/, near/NAME/, …")
-      ->required();
-  score_app->add_option("--set", score.set, "image set, e.g. test or far/mnist (default test)");
-  score_app->add_option("-p,--param", score.assignments, "key=value; may be repeated")->allow_extra_args(false);
-  score_app->add_option("-o,--output", score.output, "score file, .npy")->required();
-  score_app->add_option("--device", score.device, "cpu or cuda");
-  score_app->add_option("--threads", score.threads, "default: one a core");
-  score_app->add_flag("--json", score.json, "one JSON document on stdout");
-  add_plugin_dirs(*score_app, score.plugin_dirs);
-  when(score_app, [&] { return score_verb(score); });
-
-  ImportArguments import;
-  CLI::App* import_app =
-      app.add_subcommand("import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint");
-  import_app->add_option("file", import.file, "weights: .ckpt, .pth, .safetensors")->required();
-  import_app->add_option("-o,--output", import.output,
-                         "checkpoint to write (default: FILE's name with .safetensors, here)");
-  import_app->add_option("--architecture", import.architecture, "default: the one that the names and shapes fit");
-  import_app->add_option("--size", import.size, "height and width of its images (default: the architecture's)")
-      ->check(CLI::Range(1, 8192));
-  import_app->add_flag("--json", import.json, "one JSON document on stdout");
-  when(import_app, [&] { return import_verb(import); });
-
-  DatabaseArguments export_db;
-  std::string export_cell;
-  std::filesystem::path export_scores;
-  CLI::App* export_app = app.add_subcommand("export", "score vectors of a finished cell as .npy, in list order");
-  export_app->add_option("cell", export_cell, "its key, the beginning of it, or its label")->required();
-  export_app->add_option("--scores", export_scores, "folder for SET.npy")->required();
-  add_database(*export_app, export_db);
-  when(export_app, [&] { return export_verb(export_db, export_cell, export_scores); });
-
-  CLI::App* data = app.add_subcommand("data", "check, pack or make the images of a benchmark");
-  data->require_subcommand(1);
-  DataOptionsText check, pack, synth;
-  CLI::App* check_app =
-      add_data(*data, "check", "is every image there, readable and where it belongs? exit 6 if not", check);
-  add_data_words(*check_app, check);
-  when(check_app, [&] { return check.split(), data_check_verb(check.arguments); });
-  CLI::App* pack_app =
-      add_data(*data, "pack", "decode image files once into packed copies, which are then used by themselves", pack);
-  add_data_words(*pack_app, pack);
-  pack_app->add_option("--out", pack.arguments.out,
-                       "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
-  when(pack_app, [&] { return pack.split(), data_pack_verb(pack.arguments); });
-  CLI::App* synth_app =
-      add_data(*data, "synth", "a tiny look-alike of a benchmark's image files, for tests and demos", synth);
-  synth_app->add_option("--out", synth.arguments.out, "a new folder, then used as data.root")->required();
-  synth_app
-      ->add_option("--per-set", synth.arguments.per_set,
-                   "images a set, at least one a class; train has four times as many")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  synth_app->add_option("--seed", synth.arguments.seed, "another seed, other images")->capture_default_str();
-  when(synth_app, [&] { return data_synth_verb(synth.arguments); });
-
-  DatabaseArguments doctor_db;
-  Paths doctor_plugins;
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "versions, devices, plugins, data, database: what works here and what does not");
-  doctor->add_flag("--json", doctor_db.json, "one JSON document on stdout");
-  add_database(*doctor, doctor_db);
-  add_plugin_dirs(*doctor, doctor_plugins);
-  when(doctor, [&] { return doctor_verb(doctor_plugins, doctor_db); });
-
+  const Action chosen = declare_verbs(app, kVerbs);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -229,10 +312,7 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw Error(ErrorKind::config, fmt::format("{}; see nearfar --help and nearfar VERB --help", error.what()));
   }
-  init_logging(level == "debug"   ? LogLevel::debug
-               : level == "warn"  ? LogLevel::warn
-               : level == "error" ? LogLevel::error
-                                  : LogLevel::info);
+  init_logging(level_named(level));
   return chosen();
 }
 

@@ -1,9 +1,11 @@
 #include "base/error.h"
 #include "base/files.h"
+#include "base/locations.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
-#include "run/locations.h"
-#include "store/store.h"
+#include "report/leaderboard_forms.h"
+#include "report/results.h"
+#include "store/session.h"
 
 #include <fmt/format.h>
 
@@ -24,10 +26,10 @@ void put(const std::string& target, const std::string& content) {
 }
 
 Leaderboard load(const fs::path& database, const std::string& experiment) {
-  const Store store = Store::open_read_only(database);
-  LeaderboardFilter filter;
+  const Session session = Session::open_read_only(database);
+  ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
-  return load_leaderboard(store, filter);
+  return make_leaderboard(load_results(session.results(), filter));
 }
 }  // namespace
 

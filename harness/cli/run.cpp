@@ -1,10 +1,17 @@
 #include "base/error.h"
+#include "base/locations.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/signals.h"
 #include "cli/verbs.h"
-#include "run/child.h"
-#include "run/plan.h"
-#include "run/supervise.h"
+#include "plan/plan.h"
+#include "plan/plan_text.h"
+#include "store/process.h"
+#include "store/session.h"
+#include "work/child.h"
+#include "work/engine_client.h"
+#include "work/put.h"
+#include "work/worker.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,79 +22,98 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
+/// Before anything is planned: a result must not be stored as made on a device that nothing was computed on.
+void check_device(const std::string& device) {
+  if (device == "cpu") return;
+  const wire::CudaFacts cuda = engine_doctor().cuda;
+  throw Error(
+      ErrorKind::config,
+      fmt::format("device '{}' is not usable here: {}. This version computes on the CPU only: use --device cpu.",
+                  device, cuda.usable ? "there is a GPU, but no code for it yet" : cuda.reason));
+}
+
 Plan planned(const RunArguments& arguments) {
-  if (arguments.files.empty())
+  if (arguments.files.empty()) {
     throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
-  return make_plan({.files = arguments.files,
-                    .overrides = arguments.overrides,
+  }
+  Experiment experiment = load_experiment(arguments.files, arguments.overrides);
+  check_device(experiment.device);
+  return make_plan({.experiment = std::move(experiment),
+                    .benchmark_folders = benchmark_folders(arguments.files),
                     .plugin_dirs = arguments.plugin_dirs,
                     .out = arguments.out,
-                    .database = arguments.database});
+                    .database = arguments.database},
+                   engine_asker());
 }
 
-void require_device(const std::string& device) {
-  if (device != "cuda") return;
-  const auto cuda = nlohmann::json::parse(run_engine("doctor", "{}")).at("cuda");
-  if (!cuda.at("usable").get<bool>())
-    throw Error(ErrorKind::config, fmt::format("device 'cuda' is not usable here: {}. Use --device cpu.",
-                                               cuda.at("reason").get<std::string>()));
-}
-
-void print_plan(const Plan& plan, bool json) {
-  fmt::print("{}{}", json ? plan_json(plan) : plan_text(plan), json ? "\n" : "");
-}
-
-void print_result(const Plan& plan, const RunSummary& summary, bool json) {
-  if (json) {
-    nlohmann::json passes = nlohmann::json::array();
-    for (const PassRow& row : summary.passes) {
-      passes.push_back({{"model", row.model},
-                        {"set", row.set},
-                        {"forward", row.forward},
-                        {"gradients", row.gradients},
-                        {"changed", row.changed},
-                        {"float64", row.float64}});
-    }
-    fmt::print("{}\n", nlohmann::json{{"experiment", plan.experiment.name},
-                                      {"database", plan.database.string()},
-                                      {"ran", summary.ran},
-                                      {"failed", summary.failed},
-                                      {"skipped", summary.skipped},
-                                      {"interrupted", summary.interrupted},
-                                      {"seconds", summary.seconds},
-                                      {"passes", passes}}
-                           .dump());
-    return;
+nlohmann::json summary_json(const Plan& plan, const WorkSummary& summary, std::int64_t done_before) {
+  nlohmann::json passes = nlohmann::json::array();
+  for (const auto& [model, row] : summary.passes) {
+    passes.push_back({{"model", model},
+                      {"set", row.set},
+                      {"forward", row.forward},
+                      {"gradients", row.gradients},
+                      {"changed", row.changed},
+                      {"float64", row.float64}});
   }
-  fmt::print("{}", leaderboard_table(plan.database));
-  fmt::print("\n{} cells ran in {}, {} failed, {} were done before; results in {}\n", summary.ran,
-             duration_text(summary.seconds), summary.failed,
-             plan.cell_count() - summary.ran - summary.failed - summary.skipped, plan.out.string());
+  return {{"experiment", plan.experiment.name},
+          {"database", plan.database.string()},
+          {"ran", summary.ran},
+          {"failed", summary.failed},
+          {"skipped", summary.skipped},
+          {"elsewhere", summary.elsewhere},
+          {"handed_back", summary.handed_back},
+          {"done_before", done_before},
+          {"interrupted", summary.interrupted},
+          {"seconds", summary.seconds},
+          {"passes", passes}};
 }
+
+std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int64_t done_before) {
+  std::string text = fmt::format("{} cells ran in {}, {} failed, {} were done before", summary.ran,
+                                 duration_text(summary.seconds), summary.failed, done_before);
+  if (summary.skipped > 0) text += fmt::format(", {} were skipped", summary.skipped);
+  if (summary.elsewhere > 0) text += fmt::format(", {} were left to other processes", summary.elsewhere);
+  if (summary.handed_back > 0) text += fmt::format(", {} are planned again", summary.handed_back);
+  return text + fmt::format("; results in {}\n", plan.out.string());
+}
+
 }  // namespace
 
 int plan_verb(const RunArguments& arguments) {
   Plan plan = planned(arguments);
-  std::optional<Store> store;
-  if (fs::exists(plan.database)) store = Store::open_read_only(plan.database);
-  compare_with_store(plan, store ? &*store : nullptr);
-  print_plan(plan, arguments.json);
+  std::optional<Session> session;
+  if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
+  compare(plan, session ? &session->planning() : nullptr);
+  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan), arguments.json ? "\n" : "");
   return 0;
 }
 
 int run_verb(const RunArguments& arguments) {
   if (arguments.dry_run) return plan_verb(arguments);
   Plan plan = planned(arguments);
-  require_device(plan.experiment.device);
-  Store store = Store::open(plan.database);
-  compare_with_store(plan, &store);
-  log_info(fmt::format("experiment {} on {}: {} of {} cells to run", plan.experiment.name, plan.benchmark.name,
-                       plan.cells_to_run(), plan.cell_count()));
-  const RunSummary summary = run_plan(plan, store, {.fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
+  Session session = Session::open(plan.database);
+  if (const int stale = session.queue().recover_stale(); stale > 0) {
+    log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
+  }
+  PutPlan put = put_plan(plan, session);
+  const std::int64_t to_run = plan.cells_to_run(), done_before = plan.cells_done();
+  log_info(fmt::format("experiment {}: {} of {} cells to run", plan.experiment.name, to_run, plan.cell_count()));
+  EngineLauncher launcher;
+  const SteadyClock clock;
+  const StopSignals signals;
+  Worker worker(plan, std::move(put), session,
+                {.launcher = launcher, .clock = clock, .owner = owner_of_this_process(), .signals = &signals},
+                {.fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
+  const WorkSummary summary = worker.run();
   write_leaderboards(plan.database, plan.out);
-  print_result(plan, summary, arguments.json);
-  if (summary.interrupted) return exit_code(ErrorKind::interrupted);
-  return summary.failed + summary.skipped > 0 ? 1 : 0;
+  if (arguments.json) {
+    fmt::print("{}\n", summary_json(plan, summary, done_before).dump());
+  } else {
+    fmt::print("{}\n{}", leaderboard_table(plan.database), summary_text(plan, summary, done_before));
+  }
+  if (summary.interrupted || summary.handed_back > 0) return exit_code(ErrorKind::interrupted);
+  return summary.failed + summary.skipped + summary.elsewhere > 0 ? 1 : 0;
 }
 
 }  // namespace nearfar

@@ -1,7 +1,7 @@
 #include "base/error.h"
+#include "base/locations.h"
 #include "cli/verbs.h"
-#include "run/child.h"
-#include "run/locations.h"
+#include "work/engine_client.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,25 +13,23 @@ namespace nearfar {
 
 int score_verb(const ScoreArguments& arguments) {
   namespace fs = std::filesystem;
-  const int threads =
-      arguments.threads > 0 ? arguments.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  nlohmann::json job{{"name", arguments.name},
-                     {"directories", nlohmann::json::array()},
-                     {"installed", installed_plugins().string()},
-                     {"features", fs::absolute(arguments.features).string()},
-                     {"set", arguments.set},
-                     {"assignments", arguments.assignments},
-                     {"output", fs::absolute(arguments.output).string()},
-                     {"device", arguments.device},
-                     {"threads", threads}};
-  for (const auto& directory : arguments.plugin_dirs) job["directories"].push_back(fs::absolute(directory).string());
-  const auto document = nlohmann::json::parse(run_engine("score", job.dump(), threads));
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  wire::ScoreJob job{
+      .name = arguments.name,
+      .directories = {},
+      .installed = installed_plugins().string(),
+      .features = fs::absolute(arguments.features).string(),
+      .set = arguments.set,
+      .assignments = arguments.assignments,
+      .output = fs::absolute(arguments.output).string(),
+      .compute = {.device = arguments.device, .threads = arguments.threads > 0 ? arguments.threads : cores}};
+  for (const auto& directory : arguments.plugin_dirs) job.directories.push_back(fs::absolute(directory).string());
+  const wire::ScoreFacts facts = engine_score(job);
   if (arguments.json) {
-    fmt::print("{}\n", document.dump());
+    fmt::print("{}\n", wire::to_json(facts).dump());
   } else {
-    fmt::print("{} scores of {} in {}; fit {:.2f} s, score {:.2f} s; {}\n", document.at("count").get<std::int64_t>(),
-               arguments.set, arguments.output.string(), document.at("seconds_fit").get<double>(),
-               document.at("seconds_score").get<double>(), document.at("params").get<std::string>());
+    fmt::print("{} scores of {} in {}; fit {:.2f} s, score {:.2f} s; {}\n", facts.count, arguments.set,
+               arguments.output.string(), facts.seconds_fit, facts.seconds_score, facts.params);
   }
   return 0;
 }

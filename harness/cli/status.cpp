@@ -2,7 +2,8 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/verbs.h"
-#include "store/store.h"
+#include "host/params.h"
+#include "store/session.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,7 +11,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
+#include <tuple>
 
 namespace nearfar {
 namespace {
@@ -19,7 +22,7 @@ using nlohmann::json;
 json status_json(const CellStatus& cell) {
   return {{"key", cell.key},
           {"id", cell.id},
-          {"kind", cell.kind},
+          {"kind", kind_name(cell.kind)},
           {"label", cell.label},
           {"benchmark", cell.benchmark},
           {"state", state_name(cell.state)},
@@ -31,17 +34,44 @@ json status_json(const CellStatus& cell) {
           {"log", cell.log_file}};
 }
 
-std::string status_text(const std::vector<CellStatus>& cells) {
+/// A model's features cells in one state are one line: there is one for every image set.
+std::string cells_text(const std::vector<CellStatus>& cells) {
   std::vector<std::vector<std::string>> rows{{"cell", "kind", "label", "state", "time", "message"}};
-  std::map<std::string_view, int> counts;
+  std::map<std::tuple<std::string, CellState, std::string>, std::size_t> of_model;  // model, state, message → row
+  std::map<std::size_t, std::pair<int, double>> sums;                               // row → cells, seconds
   for (const CellStatus& cell : cells) {
-    rows.push_back({cell.id, cell.kind, cell.label, std::string(state_name(cell.state)),
-                    cell.seconds > 0 ? duration_text(cell.seconds) : "", cell.message});
-    ++counts[state_name(cell.state)];
+    const std::string state(state_name(cell.state));
+    if (cell.kind != CellKind::features) {
+      rows.push_back({cell.id, std::string(kind_name(cell.kind)), cell.label, state,
+                      cell.seconds > 0 ? duration_text(cell.seconds) : "", cell.message});
+      continue;
+    }
+    const auto [row, added] = of_model.try_emplace({cell.model_key, cell.state, cell.message}, rows.size());
+    auto& [count, seconds] = sums[row->second];
+    ++count;
+    seconds += cell.seconds;
+    if (added) rows.push_back({cell.id, "features", cell.label, state, "", cell.message});
+    if (count > 1) {
+      const std::string& label = rows[row->second][2];
+      const std::size_t of = label.rfind(" of ");
+      rows[row->second] = {"",
+                           "features",
+                           fmt::format("{} of {} sets", label.substr(0, of), count),
+                           state,
+                           seconds > 0 ? duration_text(seconds) : "",
+                           cell.message};
+    }
   }
+  return table(rows, {false, false, false, false, true, false});
+}
+
+std::string counts_text(const std::vector<CellCount>& counts) {
+  std::map<std::string_view, std::int64_t> by_state;
+  for (const CellCount& count : counts) by_state[state_name(count.state)] += count.count;
   std::string totals;
-  for (const auto& [state, count] : counts) totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, state);
-  return table(rows, {false, false, false, false, true, false}) + "\n" + totals + "\n";
+  for (const auto& [state, count] : by_state)
+    totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, state);
+  return totals;
 }
 
 json metrics_json(const std::vector<MetricRow>& metrics) {
@@ -55,131 +85,219 @@ json metrics_json(const std::vector<MetricRow>& metrics) {
   return rows;
 }
 
+json factors_json(const std::vector<Factor>& factors) {
+  json rows = json::object();
+  for (const Factor& factor : factors) {
+    std::visit([&](const auto& value) { rows[factor.name] = value; }, factor.value);
+  }
+  return rows;
+}
+
+json runs_json(const std::vector<RunStatus>& runs) {
+  json rows = json::array();
+  for (const RunStatus& run : runs) {
+    rows.push_back({{"uid", run.uid},
+                    {"attempt", run.attempt},
+                    {"state", state_name(run.state)},
+                    {"message", run.message},
+                    {"started", run.started_utc},
+                    {"finished", run.finished_utc},
+                    {"seconds", run.seconds},
+                    {"owner", run.context.owner},
+                    {"device", run.context.device},
+                    {"threads", run.context.threads},
+                    {"engine_version", run.context.engine_version},
+                    {"numerics", run.context.numerics},
+                    {"location", run.location},
+                    {"log", run.context.log_file}});
+  }
+  return rows;
+}
+
+json outcome_json(const Outcome& outcome) {
+  json document{{"classifier", outcome.classifier}, {"metrics", metrics_json(outcome.metrics)}};
+  for (const char* list : {"measures", "scores", "curve", "tune", "passes", "artifacts"})
+    document[list] = json::array();
+  for (const MeasureRow& row : outcome.measures) {
+    document["measures"].push_back({{"set", row.set}, {"name", row.name}, {"unit", row.unit}, {"value", row.value}});
+  }
+  for (const ScoreSetRow& row : outcome.scores) {
+    document["scores"].push_back({{"set", row.set}, {"path", row.path}, {"sha256", row.sha256}, {"count", row.count}});
+  }
+  for (const CurvePoint& point : outcome.curve) {
+    document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
+  }
+  for (const TunePoint& point : outcome.tune) {
+    document["tune"].push_back({{"params", point.params},
+                                {"auroc", point.auroc ? json(*point.auroc) : json()},
+                                {"refused", point.refused},
+                                {"chosen", point.chosen}});
+  }
+  for (const PassRow& row : outcome.passes) {
+    document["passes"].push_back({{"set", row.set},
+                                  {"forward", row.forward},
+                                  {"gradients", row.gradients},
+                                  {"changed", row.changed},
+                                  {"float64", row.float64}});
+  }
+  for (const ArtifactRow& row : outcome.artifacts) {
+    document["artifacts"].push_back(
+        {{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
+  }
+  return document;
+}
+
 json details_json(const CellDetails& details) {
   json document = status_json(details.status);
   document["flags"] = details.record.flags;
-  document["identity"] = json::parse(details.record.config_json);
-  document["metrics"] = metrics_json(details.metrics);
-  document["runs"] = json::array();
-  for (const RunStatus& run : details.runs) {
-    document["runs"].push_back({{"attempt", run.attempt},
-                                {"state", state_name(run.state)},
-                                {"message", run.message},
-                                {"started", run.started_utc},
-                                {"finished", run.finished_utc},
-                                {"seconds", run.seconds},
-                                {"owner", run.context.owner},
-                                {"device", run.context.device},
-                                {"threads", run.context.threads},
-                                {"engine_version", run.context.engine_version},
-                                {"numerics", run.context.numerics},
-                                {"classifier", run.classifier},
-                                {"log", run.context.log_file}});
+  document["identity"] = json::parse(details.record.identity_json, nullptr, false);
+  document["factors"] = factors_json(details.factors);
+  document["differences"] = json::array();
+  for (const CellDetails::Difference& one : details.differences) {
+    document["differences"].push_back({{"factor", one.name}, {"here", one.here}, {"elsewhere", one.elsewhere}});
   }
-  document["scores"] = json::array();
-  for (const ScoreSetRow& row : details.scores)
-    document["scores"].push_back({{"set", row.set}, {"path", row.path}, {"sha256", row.sha256}, {"count", row.count}});
-  document["curve"] = json::array();
-  for (const CurvePoint& point : details.curve)
-    document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
-  document["artifacts"] = json::array();
-  for (const ArtifactRow& row : details.artifacts)
-    document["artifacts"].push_back(
-        {{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
+  document["runs"] = runs_json(details.runs);
+  document["location"] = details.location.string();
+  document.update(outcome_json(details.outcome));
   return document;
 }
 
 /// The parameter search of an eval cell; the first highest AUROC was chosen.
-std::string tuning_text(const std::vector<CurvePoint>& curve) {
-  std::vector<const CurvePoint*> points;
-  const CurvePoint* best = nullptr;
-  for (const CurvePoint& point : curve) {
-    if (!point.name.starts_with("tune ")) continue;
-    points.push_back(&point);
-    if (point.value > (best != nullptr ? best->value : 0)) best = &point;
-  }
+std::string tuning_text(const std::vector<TunePoint>& points) {
   if (points.empty()) return "";
+  const auto chosen = std::find_if(points.begin(), points.end(), [](const TunePoint& point) { return point.chosen; });
   std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
-  for (const CurvePoint* point : points) {
-    const bool tie = best != nullptr && point != best && point->value == best->value;
-    rows.push_back({point->name.substr(5), fmt::format("{:.4f}", 100 * point->value),
-                    point == best ? "chosen"
-                    : tie         ? "tie: the first was chosen"
-                                  : ""});
+  for (const TunePoint& point : points) {
+    const bool tie = chosen != points.end() && !point.chosen && point.auroc && point.auroc == chosen->auroc;
+    rows.push_back({point.params, point.auroc ? fmt::format("{:.4f}", 100 * *point.auroc) : "–",
+                    point.chosen             ? "chosen"
+                    : tie                    ? "tie: the first was chosen"
+                    : !point.refused.empty() ? "refused: " + point.refused
+                                             : ""});
   }
   return "\n" + table(rows, {false, true, false});
 }
 
 /// How good the classifier of the model is on the test images.
-std::string quality_text(const std::vector<CurvePoint>& curve) {
+std::string measures_text(const std::vector<MeasureRow>& measures) {
   std::string text;
-  for (const CurvePoint& point : curve) {
-    if (!point.name.starts_with("quality ")) continue;
-    const std::string what = point.name.substr(8);
-    const std::string value =
-        what == "nll" ? fmt::format("{:.4f}", point.value) : fmt::format("{:.2f} %", 100 * point.value);
-    text += fmt::format("{}{} {}", text.empty() ? "classifier " : ", ", what, value);
+  for (const MeasureRow& row : measures) {
+    const std::string value = row.unit == "fraction" ? fmt::format("{:.2f} %", 100 * row.value)
+                                                     : fmt::format("{:.4f} {}", row.value, row.unit);
+    text += fmt::format("{}{} {}", text.empty() ? "measured   " : ", ", row.name, value);
   }
   return text.empty() ? "" : text + " on test (classes: quality.json)\n";
 }
 
+std::string factors_text(const CellDetails& details) {
+  std::string text, shown;
+  for (const Factor& factor : details.factors) {
+    if (!factor.is_default)
+      shown += fmt::format("{}{}={}", shown.empty() ? "" : "  ", factor.name, param_text(factor.value));
+  }
+  if (!shown.empty()) text += "factors    " + shown + "\n";
+  for (const CellDetails::Difference& one : details.differences) {
+    text += fmt::format("differs    in {}: {} here, {} in other cells of this label\n", one.name,
+                        one.here.empty() ? "the default" : one.here, join(one.elsewhere, ", "));
+  }
+  return text;
+}
+
+std::string files_text(const Outcome& outcome) {
+  std::vector<std::vector<std::string>> rows{{"file", "sha256"}};
+  for (const ArtifactRow& row : outcome.artifacts) rows.push_back({row.path, row.sha256.substr(0, 16)});
+  for (const ScoreSetRow& row : outcome.scores) rows.push_back({row.path, row.sha256.substr(0, 16)});
+  return rows.size() > 1 ? "\n" + table(rows, {false, false}) : "";
+}
+
 std::string details_text(const CellDetails& details) {
   const CellStatus& status = details.status;
-  std::string text = fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, status.kind,
-                                 state_name(status.state), status.message.empty() ? "" : ": " + status.message,
-                                 status.key, details.record.config_json);
+  std::string text =
+      fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, kind_name(status.kind),
+                  state_name(status.state), status.message.empty() ? "" : ": " + status.message, status.key,
+                  details.record.identity_json);
+  text += factors_text(details);
   for (const RunStatus& run : details.runs) {
     text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
                         state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),
                         run.context.device, run.context.threads, run.context.engine_version,
                         run.message.empty() ? "" : ": " + run.message);
   }
+  if (!details.location.empty()) text += fmt::format("location   {}\n", details.location.string());
   if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
-  text += quality_text(details.curve);
+  text += measures_text(details.outcome.measures);
   std::vector<std::vector<std::string>> rows{{"protocol", "group", "data set", "metric", "%"}};
-  for (const MetricRow& row : details.metrics)
+  for (const MetricRow& row : details.outcome.metrics) {
     rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});
+  }
   if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
-  text += tuning_text(details.curve);
-  rows = {{"file", "sha256"}};
-  for (const ArtifactRow& row : details.artifacts) rows.push_back({row.path, row.sha256.substr(0, 16)});
-  for (const ScoreSetRow& row : details.scores) rows.push_back({row.path, row.sha256.substr(0, 16)});
-  if (rows.size() > 1) text += "\n" + table(rows, {false, false});
-  return text;
+  return text + tuning_text(details.outcome.tune) + files_text(details.outcome);
 }
+
 }  // namespace
 
-int status_verb(const DatabaseArguments& arguments, const std::string& experiment, bool watch) {
-  const Store store = Store::open_read_only(database_of(arguments));
+namespace {
+
+constexpr std::int64_t kMostCells = 500;
+
+bool open_cells(const std::vector<CellCount>& counts) {
+  return std::any_of(counts.begin(), counts.end(), [](const CellCount& count) {
+    return count.count > 0 && (count.state == CellState::planned || count.state == CellState::running);
+  });
+}
+
+/// Every cell, or of a large database those that are neither done nor waiting.
+void print_status(const ResultStore& results, const std::optional<std::string>& experiment,
+                  const std::vector<CellCount>& counts, bool all) {
+  std::int64_t total = 0;
+  for (const CellCount& count : counts) total += count.count;
+  if (all || total <= kMostCells) {
+    fmt::print("{}\n{}\n", cells_text(results.cells(experiment)), counts_text(counts));
+    return;
+  }
+  const auto some = results.cells(experiment, {CellState::running, CellState::failed, CellState::crashed,
+                                               CellState::timeout, CellState::nan, CellState::invalid});
+  if (!some.empty()) fmt::print("{}\n", cells_text(some));
+  fmt::print("{} cells: {}; --all lists them\n", total, counts_text(counts));
+}
+
+void print_status_json(const Session& session, const std::optional<std::string>& experiment, bool watch) {
+  json document{{"database", session.file().string()}, {"cells", json::array()}};
+  for (const CellStatus& cell : session.results().cells(experiment)) document["cells"].push_back(status_json(cell));
+  fmt::print("{}\n", document.dump(watch ? -1 : 2));
+}
+
+}  // namespace
+
+int status_verb(const StatusArguments& arguments) {
+  const Session session = Session::open_read_only(database_of(arguments.database));
+  const ResultStore& results = session.results();
+  const auto experiment = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
   while (true) {
-    const auto cells = store.cells(experiment.empty() ? std::nullopt : std::optional(experiment));
-    if (cells.empty()) {
-      const auto names = store.experiments();
-      throw Error(ErrorKind::nothing, fmt::format("{}: no cells of experiment '{}'; there are: {}",
-                                                  store.file().string(), experiment, join(names, ", ")));
+    const std::vector<CellCount> counts = results.counts(experiment);
+    if (counts.empty()) {
+      throw Error(ErrorKind::nothing,
+                  fmt::format("{}: no cells of experiment '{}'; there are: {}", session.file().string(),
+                              arguments.experiment, join(results.experiments(), ", ")));
     }
-    if (arguments.json) {
-      json document{{"database", store.file().string()}, {"cells", json::array()}};
-      for (const CellStatus& cell : cells) document["cells"].push_back(status_json(cell));
-      fmt::print("{}\n", document.dump(watch ? -1 : 2));
+    if (arguments.database.json) {
+      print_status_json(session, experiment, arguments.watch);
     } else {
-      fmt::print("{}", status_text(cells));
+      print_status(results, experiment, counts, arguments.all);
     }
-    const bool open = std::any_of(cells.begin(), cells.end(), [](const CellStatus& cell) {
-      return cell.state == CellState::planned || cell.state == CellState::running;
-    });
-    if (!watch || !open) return 0;
+    if (!arguments.watch || !open_cells(counts)) return 0;
     std::fflush(stdout);
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
 }
 
 int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
-  const Store store = Store::open_read_only(database_of(arguments));
-  const auto details = store.find(cell);
-  if (!details)
+  const Session session = Session::open_read_only(database_of(arguments));
+  const auto details = session.results().find(cell);
+  if (!details) {
     throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", store.file().string(), cell));
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+  }
   fmt::print("{}", arguments.json ? details_json(*details).dump(2) + "\n" : details_text(*details));
   return 0;
 }

@@ -25,7 +25,13 @@ struct DatabaseArguments {
   std::filesystem::path out, database;
   bool json = false;
 };
-int status_verb(const DatabaseArguments& arguments, const std::string& experiment, bool watch);
+struct StatusArguments {
+  DatabaseArguments database;
+  std::string experiment;  ///< "" = all
+  bool watch = false;
+  bool all = false;  ///< list every cell, however many there are
+};
+int status_verb(const StatusArguments& arguments);
 int show_verb(const DatabaseArguments& arguments, const std::string& cell);
 /// Error(config) naming the choices where there is not exactly one; Error(nothing) where there is none.
 std::filesystem::path database_of(const DatabaseArguments& arguments);

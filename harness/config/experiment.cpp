@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "config/document.h"
 #include "config/overrides.h"
+#include "config/profile.h"
 
 #include <fmt/format.h>
 
@@ -13,34 +14,6 @@
 
 namespace nearfar {
 namespace {
-
-constexpr std::int64_t kMillion = 1'000'000;
-
-TrainRecipe read_recipe(const Value* table, const std::string& name, TrainRecipe recipe) {
-  Section section(table, name);
-  section.read("epochs", recipe.epochs, 1, kMillion);
-  section.read("batch_size", recipe.batch_size, 1, kMillion);
-  section.read("lr", recipe.learning_rate, 0, 1e6);
-  section.read("momentum", recipe.momentum, 0, 1);
-  section.read("weight_decay", recipe.weight_decay, 0, 1e6);
-  section.read("nesterov", recipe.nesterov);
-  section.read("warmup_fraction", recipe.warmup_fraction, 0, 1);
-  section.read("final_lr", recipe.final_lr, 0, 1e6);
-  section.read("shift", recipe.shift, 0, 4096);
-  section.read("flip", recipe.flip);
-  section.read("projection", recipe.projection, {"mlp", "linear"});
-  section.read("embedding_dim", recipe.embedding_dim, 1, kMillion);
-  section.read("checkpoint_every_epochs", recipe.checkpoint_every_epochs, 0, kMillion);
-  section.finish();
-  if (recipe.warmup_fraction >= 1) {
-    fail_at(section.where("warmup_fraction"),
-            fmt::format("'warmup_fraction' in {} must be below 1: the cosine needs steps of its own", name));
-  }
-  if (recipe.nesterov && recipe.momentum == 0) {
-    fail_at(section.where("nesterov"), fmt::format("'nesterov' in {} needs a momentum above 0", name));
-  }
-  return recipe;
-}
 
 struct PluginSection {
   ParamMap params;
@@ -80,10 +53,6 @@ const Value* plugin_section(const Value* kind, const std::string& name) {
   const auto found = kind->table()->find(name);
   return found == kind->table()->end() ? nullptr : &found->second;
 }
-
-struct NamedAt {
-  std::string name, where;
-};
 
 /// Names in a list, as keys, none twice.
 std::vector<NamedAt> read_names(Section& top, std::string_view key) {
@@ -225,14 +194,13 @@ void read_model(const Value& value, const std::string& title, Experiment& experi
       fail_at(value.where,
               fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
     }
-    if (!model.architecture.empty()) experiment.model = model.architecture;
-    return;
+    return;  // its name is in `models` (overrides.h)
   }
   model.where = section.where(model.features.empty() ? "checkpoint" : "features");
   if (has_training) model.training = plugin_key(model.training);
   if (model.training.empty())
     fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");
-  experiment.models.push_back(std::move(model));
+  experiment.foreign.push_back(std::move(model));
 }
 
 void read_models(Section& top, Experiment& experiment) {
@@ -270,6 +238,37 @@ void read_sections(Section& top, Experiment& experiment) {
   run.finish();
 }
 
+void read_benchmarks(Section& top, Experiment& experiment, const std::string& source) {
+  std::vector<std::string> names;
+  top.read("benchmarks", names);
+  if (names.empty() || names.front().empty()) {
+    fail_at(source,
+            "no benchmark is named; add a line like benchmark = \"fashion-mnist\", or benchmark=fashion-mnist on the "
+            "command line");
+  }
+  const Value* value = top.find("benchmarks");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string where = value->list() ? (*value->list())[i].where : value->where;
+    const auto same = [&](const NamedAt& other) { return benchmark_key(other.name) == benchmark_key(names[i]); };
+    if (std::any_of(experiment.benchmarks.begin(), experiment.benchmarks.end(), same)) {
+      fail_at(where, fmt::format("'{}' stands twice in 'benchmarks'", names[i]));
+    }
+    experiment.benchmarks.push_back({names[i], where});
+  }
+}
+
+/// Which networks there are is known to the engine alone; it names them where one is unknown.
+void read_networks(Section& top, Experiment& experiment) {
+  std::vector<std::string> names;
+  if (!top.read("models", names)) return;
+  if (names.empty()) fail_at(top.where("models"), "'models' is empty; name a network, like models = [\"resnet8\"]");
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) fail_at(top.where("models"), fmt::format("'{}' stands twice in 'models'", name));
+  }
+  experiment.networks = std::move(names);
+}
+
 /// A name becomes a folder beneath out/ and a line of a report.
 void check_name(const std::string& name, const std::string& where) {
   const bool odd = name.empty() || name.front() == '.' || name.find_first_of("/\\\n\r\t") != std::string::npos;
@@ -279,19 +278,16 @@ void check_name(const std::string& name, const std::string& where) {
                        name));
 }
 
-Experiment typed(const Value& document, const std::filesystem::path& last_file) {
+/// `default_name` of the experiment; `source` stands for the document in messages about what is not in it.
+Experiment typed(const Value& document, const std::string& default_name, const std::string& source) {
   Experiment experiment;
   Section top(&document, "the top level");
-  experiment.name = last_file.stem().string();
+  experiment.name = default_name;
   top.read("name", experiment.name);
   check_name(experiment.name, top.where("name"));
   top.read("recipe", experiment.recipe);
-  if (!top.read("benchmark", experiment.benchmark) || experiment.benchmark.empty()) {
-    fail_at(last_file.string(),
-            "no benchmark is named; add a line like benchmark = \"fashion-mnist\", or benchmark=fashion-mnist on the "
-            "command line");
-  }
-  experiment.benchmark_where = top.where("benchmark");
+  read_benchmarks(top, experiment, source);
+  read_networks(top, experiment);
   top.read("device", experiment.device, {"cpu", "cuda"});
   top.read("dtype", experiment.dtype, {"float32"});
   experiment.out = std::filesystem::path("out") / experiment.name;
@@ -304,9 +300,21 @@ Experiment typed(const Value& document, const std::filesystem::path& last_file) 
   read_postprocessors(top, experiment);
   top.find("extends");  // taken out while composing; known here so that it is suggested
   top.find("seeds");
+  top.find("benchmark");
   top.finish();
-  if (!experiment.models.empty()) experiment.losses.clear();
+  if (!experiment.foreign.empty()) experiment.losses.clear();
   return experiment;
+}
+
+void finish(Experiment& experiment) {
+  experiment.canonical = canonical_text(experiment);
+  experiment.hash = sha256(experiment.canonical);
+}
+
+Value text_value(const std::string& text) {
+  Value value;
+  value.data = text;
+  return value;
 }
 
 }  // namespace
@@ -316,9 +324,23 @@ Experiment load_experiment(const std::vector<std::filesystem::path>& files, cons
   Value document;
   for (const auto& file : files) merge_into(document, read_composed(file, normalise));
   for (const std::string& override_text : overrides) apply_override(document, override_text);
-  Experiment experiment = typed(document, files.back());
-  experiment.canonical = canonical_text(experiment);
-  experiment.hash = sha256(experiment.canonical);
+  Experiment experiment = typed(document, files.back().stem().string(), files.back().string());
+  finish(experiment);
+  document.table()->insert_or_assign("name", text_value(experiment.name));
+  document.table()->erase("extends");
+  const Value paths = take_paths(document);
+  experiment.composed = toml_text(document);
+  experiment.profile = toml_text(paths);
+  return experiment;
+}
+
+Experiment load_composed_experiment(std::string_view composed, std::string_view profile) {
+  Value document = parse_toml(composed, "the stored experiment");
+  put_paths(document, parse_toml(profile, "the stored paths"));
+  Experiment experiment = typed(document, "", "the stored experiment");
+  finish(experiment);
+  experiment.composed = composed;
+  experiment.profile = profile;
   return experiment;
 }
 

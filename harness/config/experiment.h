@@ -2,7 +2,7 @@
 /// An experiment as it was asked for: TOML files and command-line overrides, composed, checked and typed.
 /// The planner turns it into cells. Plain data; safe to copy and to read from any thread. Torch-free.
 ///
-/// The shape of a file (every key optional but `benchmark`):
+/// The shape of a file (every key optional but `benchmark` or `benchmarks`):
 ///
 ///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file; this file wins over what it extends,
 ///   later over earlier name = "quickstart"                      # default: the file's stem recipe = "quickstart" # the
@@ -19,7 +19,11 @@
 ///   [run]    jobs, threads, timeout_seconds, deterministic
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
+#include "config/recipe.h"
+
 #include <nearfar/params.h>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -30,23 +34,6 @@
 #include <vector>
 
 namespace nearfar {
-
-/// How a network is trained: SGD, linear warm-up to `learning_rate`, then a cosine down to `final_lr`.
-struct TrainRecipe {
-  std::int64_t epochs = 6;
-  std::int64_t batch_size = 64;
-  double learning_rate = 0.1;  ///< key `lr`: the highest rate, reached when the warm-up ends
-  double momentum = 0.9;
-  double weight_decay = 5e-4;
-  bool nesterov = true;
-  double warmup_fraction = 0.25;             ///< share of all steps in linear warm-up, [0, 1)
-  double final_lr = 0;                       ///< where the cosine ends
-  std::int64_t shift = 0;                    ///< pixels of random translation in each direction; 0 = off
-  bool flip = false;                         ///< random horizontal mirror
-  std::string projection = "mlp";            ///< "mlp" or "linear": the embedding head, where the loss asks for one
-  std::int64_t embedding_dim = 32;           ///< width of the embedding
-  std::int64_t checkpoint_every_epochs = 1;  ///< 0 = only at the end; does not change the result
-};
 
 /// Name of a parameter → "file:line:column" where it was set, for messages about it.
 using ParamWhere = std::map<std::string, std::string, std::less<>>;
@@ -89,15 +76,19 @@ struct ForeignModel {
   std::string where;
 };
 
+/// A name and where it was written.
+struct NamedAt {
+  std::string name, where;
+};
+
 struct Experiment {
   std::string name;
   std::string recipe = "default";
-  std::string benchmark;
-  std::string benchmark_where;
+  std::vector<NamedAt> benchmarks;  ///< names or paths; at least one, none twice
   std::vector<std::string> protocols = {"ood"};
-  std::string model = "resnet8";     ///< key `model.name`: what is trained
-  std::vector<ForeignModel> models;  ///< stand in for training; then `losses` is empty
-  std::vector<LossChoice> losses;    ///< in the order of the list, no name twice
+  std::vector<std::string> networks = {"resnet8"};  ///< key `models`: architectures that are trained
+  std::vector<ForeignModel> foreign;                ///< key `model`: stand in for training; then `losses` is empty
+  std::vector<LossChoice> losses;                   ///< in the order of the list, no name twice
   std::vector<PostprocessorChoice> postprocessors;
   std::vector<std::int64_t> seeds = {0};
   TrainRecipe train;                   ///< [train] alone
@@ -116,6 +107,8 @@ struct Experiment {
   std::filesystem::path out;   ///< default out/NAME, relative to the working folder
   std::string canonical;       ///< see canonical_text()
   std::string hash;            ///< SHA-256 of `canonical`
+  std::string composed;        ///< the composed tables as TOML, without paths of this machine
+  std::string profile;         ///< those paths as TOML (profile.h)
 };
 
 /// Reads and composes `files` (later wins), applies `overrides` from left to right, checks every key, type and range.
@@ -127,19 +120,16 @@ struct Experiment {
 Experiment load_experiment(const std::vector<std::filesystem::path>& files,
                            const std::vector<std::string>& overrides = {});
 
+/// The same from what an earlier load_experiment() left in `composed` and `profile` (perhaps on another machine):
+/// nothing else is read. Paths in the profile are absolute, but for that the experiment is equal.
+Experiment load_composed_experiment(std::string_view composed, std::string_view profile);
+
+/// The name of a benchmark without the folder it lies in, in plugin_key()'s form.
+std::string benchmark_key(const std::string& benchmark);
+
 /// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes,
 /// seeds, dtype, limit. Not in it: paths, device, jobs, threads, timeout, settings of plugins that are not used. Key
 /// order and the split over files do not matter.
 std::string canonical_text(const Experiment& experiment);
-
-/// One line of JSON, sorted keys, of what in a recipe can change a result (not how often it is saved); for cell keys.
-std::string recipe_identity(const TrainRecipe& recipe);
-
-/// One line of JSON, sorted keys, and back; for messages to child processes. Reading throws Error(internal) on anything
-/// else.
-std::string recipe_json(const TrainRecipe& recipe);
-TrainRecipe recipe_from_json(std::string_view json);
-std::string params_json(const ParamMap& params);
-ParamMap params_from_json(std::string_view json);
 
 }  // namespace nearfar

@@ -10,8 +10,8 @@
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 5> kListKeys = {"losses", "postprocessors", "protocols", "seeds",
-                                                       "sweep.replicates.seed"};
+constexpr std::array<std::string_view, 7> kListKeys = {
+    "losses", "postprocessors", "protocols", "seeds", "sweep.replicates.seed", "benchmarks", "models"};
 
 bool is_plugin_section(std::string_view name) { return name == "loss" || name == "postprocessor"; }
 
@@ -31,6 +31,39 @@ void move_seeds(Value& document) {
             "'seeds' is short for 'seed' in [sweep.replicates], and this file has both; keep one");
   }
   at->table()->emplace("seed", std::move(seeds.mapped()));
+}
+
+/// A value as the only element of a list; a list stays as it is.
+Value as_list(Value value) {
+  if (value.list()) return value;
+  Value list{.data = {}, .where = value.where, .key_where = value.key_where, .raw = {}};
+  list.data.emplace<Value::List>().push_back(std::move(value));
+  return list;
+}
+
+/// `benchmark` is short for `benchmarks`; from here on there is one spelling, so that a later file's wins whichever it
+/// uses.
+void move_benchmark(Value& document) {
+  auto one = document.table()->extract("benchmark");
+  if (one.empty()) return;
+  if (document.table()->contains("benchmarks")) {
+    fail_at(one.mapped().key_where, "'benchmark' is short for 'benchmarks', and this file has both; keep one");
+  }
+  document.table()->emplace("benchmarks", as_list(std::move(one.mapped())));
+}
+
+/// `model.name` of a network that is trained is short for `models`. It stays where it is too: beside `model.checkpoint`
+/// it names the network of those weights.
+void copy_model_name(Value& document) {
+  const auto model = document.table()->find("model");
+  if (model == document.table()->end() || !model->second.table()) return;
+  const Value::Table& table = *model->second.table();
+  const auto name = table.find("name");
+  if (name == table.end() || table.contains("checkpoint") || table.contains("features")) return;
+  if (document.table()->contains("models")) {
+    fail_at(name->second.key_where, "'model.name' is short for 'models', and this file has both; keep one");
+  }
+  document.table()->emplace("models", as_list(name->second));
 }
 
 void rename_plugins(Value& document, std::string_view section) {
@@ -53,6 +86,7 @@ std::vector<std::string> key_path(std::string_view key, std::string_view where) 
     fail_at(where, "an override is key=value, +key=value or ~key, with a key like train.lr");
   if (path.size() > 1 && is_plugin_section(path[0])) path[1] = plugin_key(path[1]);
   if (path.size() == 1 && path[0] == "seeds") path = {"sweep", "replicates", "seed"};
+  if (path.size() == 1 && path[0] == "benchmark") path = {"benchmarks"};
   return path;
 }
 
@@ -106,6 +140,8 @@ void remove_key(Value& document, std::string_view key, const std::string& where)
 
 void normalise(Value& document) {
   move_seeds(document);
+  move_benchmark(document);
+  copy_model_name(document);
   rename_plugins(document, "loss");
   rename_plugins(document, "postprocessor");
 }
@@ -133,6 +169,7 @@ void apply_override(Value& document, std::string_view argument) {
   if (found != table.end() && found->second.table() && !value.table()) {
     fail_at(where, fmt::format("'{}' is a table; name one of its keys, like {}.KEY=value", key, key));
   }
+  if (path == std::vector<std::string>{"model", "name"}) document.table()->insert_or_assign("models", as_list(value));
   table.insert_or_assign(path.back(), std::move(value));
 }
 

@@ -1,6 +1,7 @@
 #include "data/benchmark.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "data/benchmark_read.h"
 
@@ -64,6 +65,16 @@ Benchmark load_benchmark(const std::string& name_or_path, const std::vector<fs::
                                              "is named by its path, ending in .toml",
                                              name_or_path, suggestion(name_or_path, names),
                                              names.empty() ? "none" : join(names, ", "), folders));
+}
+
+std::string benchmark_identity(const Benchmark& benchmark) {
+  std::string text = fmt::format("{} {} {};{};{}", benchmark.channels, benchmark.height, benchmark.width,
+                                 fmt::join(benchmark.mean, " "), fmt::join(benchmark.std, " "));
+  for (const std::string& name : benchmark.classes) text += "\nclass " + name;
+  for (const ProtocolSpec& protocol : benchmark.protocols) {
+    text += fmt::format("\nprotocol {}: {}", protocol.name, fmt::join(protocol.csid, " "));
+  }
+  return sha256(text);
 }
 
 std::vector<std::string> benchmark_names(const std::vector<fs::path>& search) {

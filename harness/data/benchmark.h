@@ -52,6 +52,11 @@ struct SourceSpec {
   std::string where;
 };
 
+/// Of image files, one by one: type list or folders.
+inline bool is_listed(const SourceSpec& source) {
+  return source.type == SourceType::list || source.type == SourceType::folders;
+}
+
 /// One image set: a selection from one source, in the source's order.
 struct SetSpec {
   std::string name;   ///< train, val, test, ood_val, near/NAME, far/NAME, csid/NAME, control/NAME
@@ -98,6 +103,10 @@ struct Benchmark {
 /// Refused with Error(config) at file:line:column: unknown keys, wrong types, missing train or test set, a class that
 /// is both ID and OOD, sets of one source that share images. Files with images are not looked at.
 Benchmark load_benchmark(const std::string& name_or_path, const std::vector<std::filesystem::path>& search);
+
+/// Hash of what a benchmark says besides its sets: image shape, normalisation, classes, protocols. Who was given it
+/// along with the file can see that the file has been edited since.
+std::string benchmark_identity(const Benchmark& benchmark);
 
 /// Names that load_benchmark finds, sorted.
 std::vector<std::string> benchmark_names(const std::vector<std::filesystem::path>& search);

@@ -1,6 +1,7 @@
 #include "data/benchmark_read.h"
 
 #include "base/error.h"
+#include "base/set_name.h"
 #include "base/text.h"
 #include "config/document.h"
 #include "data/open_beneath.h"
@@ -193,14 +194,12 @@ void read_own_source(Section& section, const Value& value, Benchmark& benchmark,
   benchmark.sources.push_back(std::move(source));
 }
 
-bool is_listed_type(SourceType type) { return type == SourceType::list || type == SourceType::folders; }
-
 /// Of lists and folders only; the benchmark's unless the set has its own.
 void set_preprocess(Section& section, const Value& value, const Benchmark& benchmark,
                     const std::optional<Preprocess>& common, SetSpec& set) {
   const std::optional<Preprocess> own = read_resize(section, benchmark);
   const SourceSpec* source = find_source(benchmark, set.source);
-  if (!source || !is_listed_type(source->type)) {
+  if (!source || !is_listed(*source)) {
     if (own && source)
       fail_at(section.where("resize"),
               "'resize' is for sets of lists and folders; images of other sources are not resized");
@@ -221,14 +220,15 @@ SetSpec read_set(const Value& value, Benchmark& benchmark, const std::optional<P
   SetSpec set;
   set.where = value.where;
   require(section, value, "name", section.read("name", set.name));
-  set.group = group_of(set.name);
-  if (set.group.empty()) {
+  const std::optional<SetName> name = parse_set_name(set.name);
+  if (!name) {
     fail_at(
         section.where("name"),
         fmt::format("'{}' is no name of a set; there are train, val, test, ood_val and near/NAME, far/NAME, csid/NAME, "
                     "control/NAME, with NAME of letters, digits, '-', '_' and '.'",
                     set.name));
   }
+  set.group = name->group;
   section.read("source", set.source);
   if (section.find("list")) {
     read_own_source(section, value, benchmark, set);
@@ -242,7 +242,7 @@ SetSpec read_set(const Value& value, Benchmark& benchmark, const std::optional<P
   set_preprocess(section, value, benchmark, common, set);
   section.finish();
   const SourceSpec* source = find_source(benchmark, set.source);
-  if (source && !is_listed_type(source->type)) require(section, value, "count", counted);
+  if (source && !is_listed(*source)) require(section, value, "count", counted);
   return set;
 }
 
@@ -306,7 +306,7 @@ ProtocolSpec read_protocol(const std::string& name, const Value& value, const st
 void read_protocols(Section& top, Benchmark& benchmark) {
   std::vector<std::string> csid_sets;
   for (const SetSpec& set : benchmark.sets) {
-    if (set.group == "csid") csid_sets.push_back(set.name);
+    if (set.group == groups::kCsid) csid_sets.push_back(set.name);
   }
   benchmark.protocols = {{.name = "ood", .csid = {}}};
   if (!csid_sets.empty()) benchmark.protocols.push_back({.name = "fsood", .csid = csid_sets});

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/set_name.h"
 #include "data/content_index.h"
 #include "data/decode_pool.h"
 #include "data/listed_set.h"
@@ -203,8 +204,7 @@ class Checker {
   void count_classes() {
     for (std::size_t i = 0; i < opened_.size(); ++i) {
       SetCheck& entry = result_.sets[i];
-      if (entry.group == "id" || entry.group == "csid")
-        entry.classes_present = static_cast<std::int64_t>(classes_in(i).size());
+      if (is_labelled_group(entry.group)) entry.classes_present = static_cast<std::int64_t>(classes_in(i).size());
     }
   }
 
@@ -215,12 +215,11 @@ class Checker {
   }
 
   bool is_leak(const SetCheck& a, const SetCheck& b) const {
-    if (a.group == "control" || b.group == "control") return false;
+    if (a.group == groups::kControl || b.group == groups::kControl) return false;
     const auto chosen_with = [](const SetCheck& set) {
-      return set.name == "train" || set.name == "val" || set.name == "ood_val";
+      return set.name == sets::kTrain || set.name == sets::kVal || set.name == sets::kOodVal;
     };
-    const auto inside = [](const SetCheck& set) { return set.group == "id" || set.group == "csid"; };
-    return chosen_with(a) || chosen_with(b) || inside(a) != inside(b);
+    return chosen_with(a) || chosen_with(b) || is_labelled_group(a.group) != is_labelled_group(b.group);
   }
 
   void compare_contents() {
@@ -264,7 +263,7 @@ class Checker {
 
   std::string missing_classes(std::size_t i) const {
     const SetCheck& entry = result_.sets[i];
-    if ((entry.name != "train" && entry.name != "test") || options_.limit > 0 ||
+    if ((entry.name != sets::kTrain && entry.name != sets::kTest) || options_.limit > 0 ||
         entry.classes_present >= result_.classes)
       return "";
     const std::set<std::int64_t> present = classes_in(i);

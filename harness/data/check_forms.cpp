@@ -1,4 +1,5 @@
 // How a DataCheck is shown to people and to programs.
+#include "base/set_name.h"
 #include "base/text.h"
 #include "data/check.h"
 
@@ -19,7 +20,7 @@ std::string set_table(const DataCheck& check) {
   std::vector<std::vector<std::string>> rows = {
       {"set", "expected", "images", "missing", "unreadable", "stale", "duplicates", "classes", "state"}};
   for (const SetCheck& set : check.sets) {
-    const bool labelled = set.group == "id" || set.group == "csid";
+    const bool labelled = is_labelled_group(set.group);
     const std::string images =
         set.checked < set.listed ? fmt::format("{} of {}", set.checked, set.listed) : fmt::format("{}", set.listed);
     rows.push_back({set.name, set.expected > 0 ? fmt::format("{}", set.expected) : "-", images,

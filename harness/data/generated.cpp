@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/random.h"
 #include "data/readers.h"
 
 #include <algorithm>
@@ -8,17 +9,10 @@
 namespace nearfar {
 namespace {
 
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a well-mixed 64-bit value of its argument.
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15U;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-  return x ^ (x >> 31);
-}
-
 /// Counter-based: any draw of any image on its own, in any order.
 std::uint64_t draw(std::uint64_t seed, std::int64_t image, std::int64_t position) {
-  return mix(mix(mix(seed) ^ static_cast<std::uint64_t>(image)) ^ static_cast<std::uint64_t>(position));
+  return splitmix64(splitmix64(splitmix64(seed) ^ static_cast<std::uint64_t>(image)) ^
+                    static_cast<std::uint64_t>(position));
 }
 
 double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }  // [0, 1)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/set_name.h"
 #include "data/image_stream.h"
 #include "data/listed_set.h"
 #include "data/readers.h"
@@ -198,7 +199,7 @@ bool only_further(const Benchmark& benchmark, const SetSpec& set) {
     return protocol.name == "fsood" &&
            std::find(protocol.csid.begin(), protocol.csid.end(), set.name) != protocol.csid.end();
   };
-  return set.group == "csid" && std::none_of(benchmark.protocols.begin(), benchmark.protocols.end(), usual);
+  return set.group == groups::kCsid && std::none_of(benchmark.protocols.begin(), benchmark.protocols.end(), usual);
 }
 
 /// What tells one state of a benchmark's data from another, whichever sets a plan reads: what is always scored by
@@ -209,7 +210,7 @@ nlohmann::json identity(const Benchmark& benchmark, const LoadOptions& options,
   nlohmann::json contents = nlohmann::json::object(), protocols = nlohmann::json::object();
   for (const SetSpec& set : benchmark.sets) {
     if (only_further(benchmark, set)) continue;
-    const bool scored = set.name == "test" || set.group == "near" || set.group == "far" || set.group == "control";
+    const bool scored = set.name == sets::kTest || is_ood_group(set.group);
     const auto found = hashes.find(set.name);
     const bool by_content = found != hashes.end() && (scored || !set_is_listed(benchmark, set.name));
     contents[set.name] = by_content ? found->second : list_file_hash(benchmark, benchmark.source(set.source), options);

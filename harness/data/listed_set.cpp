@@ -150,10 +150,6 @@ bool take_packed(const Benchmark& benchmark, const LoadOptions& options, ListedS
 
 }  // namespace
 
-bool is_listed(const SourceSpec& source) {
-  return source.type == SourceType::list || source.type == SourceType::folders;
-}
-
 std::string hash_of_list(const Preprocess& preprocess, const ImageList& list, std::span<const std::int64_t> picks) {
   ListHash hash(preprocess_id(preprocess));
   for (const std::int64_t pick : picks) {

@@ -13,8 +13,6 @@
 
 namespace nearfar {
 
-bool is_listed(const SourceSpec& source);  ///< type list or folders
-
 struct ListedSet {
   SetInfo info;  ///< complete: labels of the benchmark, hash
   Preprocess preprocess;

@@ -1,5 +1,6 @@
 #include "data/open_beneath.h"
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "data/printable.h"
 
@@ -29,28 +30,9 @@ constexpr int kLeaves = -2;                    ///< instead of a descriptor: the
 
 std::atomic<bool> have_openat2{true};
 
-/// Closes itself; get() < 0 is "not open".
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 /// Component by component from `folder`, no symbolic link on the way: -1 with ELOOP where there is one.
 int open_without_links(int folder, std::string_view name, int flags) {
-  Descriptor at(-1);
+  Descriptor at;
   int current = folder;
   while (true) {
     const std::size_t slash = name.find('/');
@@ -173,27 +155,11 @@ BeneathFolder::BeneathFolder(const fs::path& folder, bool follow_links)
     : folder_(folder),
       descriptor_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
       follow_links_(follow_links) {
-  if (descriptor_ < 0) {
+  if (!descriptor_) {
     fail(folder, errno == ENOTDIR  ? std::string("is not a folder")
                  : errno == ENOENT ? "there is no such folder"
                                    : open_problem(errno));
   }
-}
-
-BeneathFolder::~BeneathFolder() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-BeneathFolder::BeneathFolder(BeneathFolder&& other) noexcept
-    : folder_(std::move(other.folder_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      follow_links_(other.follow_links_) {}
-
-BeneathFolder& BeneathFolder::operator=(BeneathFolder&& other) noexcept {
-  std::swap(folder_, other.folder_);
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(follow_links_, other.follow_links_);
-  return *this;
 }
 
 /// A descriptor, or -1 with errno. Throws for names that are refused.
@@ -202,10 +168,10 @@ int BeneathFolder::open(const std::string& name, int flags) const {
     throw Error(ErrorKind::data,
                 fmt::format("'{}' (in {}) {}", printable(name), printable(folder_.string(), 1000), problem));
   }
-  if (descriptor_ < 0)
+  if (!descriptor_)
     throw Error(ErrorKind::data, fmt::format("'{}': the folder of the images is not there", printable(name)));
-  const int fd = follow_links_ ? ::openat(descriptor_, name.c_str(), flags | O_CLOEXEC)
-                               : open_beneath(descriptor_, name, flags | O_CLOEXEC);
+  const int fd = follow_links_ ? ::openat(descriptor_.get(), name.c_str(), flags | O_CLOEXEC)
+                               : open_beneath(descriptor_.get(), name, flags | O_CLOEXEC);
   if (fd == kLeaves || (fd < 0 && errno == EXDEV)) {
     fail(folder_ / name,
          fmt::format("is a symbolic link, or behind one, that leaves {}; set data.follow_links=true if that is meant",
@@ -217,13 +183,13 @@ int BeneathFolder::open(const std::string& name, int flags) const {
 void BeneathFolder::read(std::string_view name, std::vector<std::uint8_t>& bytes) const {
   // O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing for regular files.
   const Descriptor file(open(std::string(name), O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  if (file.get() < 0) fail(folder_ / name, open_problem(errno));
+  if (!file) fail(folder_ / name, open_problem(errno));
   read_whole(file.get(), folder_ / name, kLargestImageFile, bytes);
 }
 
 std::int64_t BeneathFolder::size(std::string_view name) const {
   const Descriptor file(open(std::string(name), O_PATH));
-  if (file.get() < 0) {
+  if (!file) {
     if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG || errno == EACCES) return -1;
     fail(folder_ / name, open_problem(errno));
   }
@@ -231,8 +197,6 @@ std::int64_t BeneathFolder::size(std::string_view name) const {
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return -1;
   return status.st_size;
 }
-
-FileSizes::~FileSizes() { close_all(); }
 
 /// A descriptor, or -1 where there is none to be had.
 int FileSizes::open_folder(std::string_view name) {
@@ -252,16 +216,13 @@ int FileSizes::open_folder(std::string_view name) {
       if (hits_ < 4 * misses_) return -1;
       close_all();
     }
-    found = open_.emplace(key, folder_.open(key, O_PATH | O_DIRECTORY)).first;
+    found = open_.emplace(key, Descriptor(folder_.open(key, O_PATH | O_DIRECTORY))).first;
   }
   last_name_ = key;
-  return last_ = found->second;
+  return last_ = found->second.get();
 }
 
 void FileSizes::close_all() {
-  for (const auto& [name, fd] : open_) {
-    if (fd >= 0) ::close(fd);
-  }
   open_.clear();
   hits_ = misses_ = 0;
 }
@@ -282,7 +243,7 @@ std::int64_t FileSizes::size(std::string_view name) {
 
 std::string read_regular_file(const fs::path& path, std::uint64_t most_bytes) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (file.get() < 0) fail(path, open_problem(errno));
+  if (!file) fail(path, open_problem(errno));
   std::string bytes;
   read_whole(file.get(), path, most_bytes, bytes);
   return bytes;

@@ -1,5 +1,7 @@
 #pragma once
 /// Files named by untrusted lists, opened beneath a folder and nowhere else. Safe from any thread. Torch-free.
+#include "base/descriptor.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -23,9 +25,6 @@ class BeneathFolder {
   BeneathFolder() = default;
   /// Error(data) if it is no folder.
   explicit BeneathFolder(const std::filesystem::path& folder, bool follow_links = false);
-  ~BeneathFolder();
-  BeneathFolder(BeneathFolder&& other) noexcept;
-  BeneathFolder& operator=(BeneathFolder&& other) noexcept;
 
   const std::filesystem::path& path() const { return folder_; }
   /// Error(data) naming the file and the reason: not there, not a regular file, leaves the folder (and then how to
@@ -38,7 +37,7 @@ class BeneathFolder {
   friend class FileSizes;
   int open(const std::string& name, int flags) const;
   std::filesystem::path folder_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
   bool follow_links_ = false;
 };
 
@@ -47,16 +46,13 @@ class BeneathFolder {
 class FileSizes {
  public:
   explicit FileSizes(const BeneathFolder& folder) : folder_(folder) {}
-  ~FileSizes();
-  FileSizes(const FileSizes&) = delete;
-  FileSizes& operator=(const FileSizes&) = delete;
   std::int64_t size(std::string_view name);
 
  private:
   int open_folder(std::string_view name);
   void close_all();
   const BeneathFolder& folder_;
-  std::unordered_map<std::string, int> open_;  ///< descriptors, -1 for a folder that is not there
+  std::unordered_map<std::string, Descriptor> open_;  ///< not open: a folder that is not there
   std::string last_name_;
   int last_ = -1;
   std::int64_t hits_ = 0, misses_ = 0;  ///< since the folders were last closed

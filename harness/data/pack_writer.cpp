@@ -1,6 +1,7 @@
 #include "data/pack_writer.h"
 
 #include "base/error.h"
+#include "base/files.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -51,7 +52,7 @@ std::size_t read_at(int descriptor, const fs::path& file, std::span<std::byte> b
 }
 
 void sync(int descriptor, const fs::path& file) {
-  if (::fdatasync(descriptor) != 0) fail(file, "fdatasync failed", errno);
+  if (!sync_file(descriptor)) fail(file, "cannot be flushed to the disk", errno);
 }
 
 std::int64_t size_of(int descriptor, const fs::path& file) {
@@ -83,11 +84,6 @@ std::vector<std::byte> record_of(std::uint64_t sum, std::span<const std::int64_t
 std::size_t record_bytes(std::size_t images) { return 8 * images + 16; }
 
 }  // namespace
-
-void OwnedDescriptor::reset(int descriptor) {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = descriptor;
-}
 
 PackWriter::PackWriter(fs::path file, const PackHeader& header, std::span<const std::int64_t> sizes)
     : file_(std::move(file)), part_file_(file_), journal_file_(file_), header_(header), sizes_(sizes) {
@@ -202,13 +198,9 @@ void PackWriter::finish() {
   write_at(part_.get(), part_file_, std::as_bytes(std::span(&header_, 1)), 0);
   write_at(part_.get(), part_file_, std::as_bytes(sizes_), sizeof header_);
   write_at(part_.get(), part_file_, std::as_bytes(std::span(sums_)), layout_.sums_at);
-  if (::fsync(part_.get()) != 0) fail(part_file_, "fsync failed", errno);
+  sync(part_.get(), part_file_);
   if (::rename(part_file_.c_str(), file_.c_str()) != 0) fail(file_, "renaming failed", errno);
-  const int folder = ::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);  // some file systems refuse to sync folders; the rename itself has happened
-    ::close(folder);
-  }
+  sync_folder(file_.parent_path());
   ::unlink(journal_file_.c_str());
 }
 

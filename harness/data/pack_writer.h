@@ -2,6 +2,7 @@
 /// Writes one packed file chunk by chunk so that nothing half-valid ever has its name: pixels go to FILE.part, what is
 /// finished to FILE.journal, each synced before the next chunk; finish() writes the tables and renames. The journal's
 /// lock keeps a second process out. One thread, one owner. Torch-free.
+#include "base/descriptor.h"
 #include "data/pack_format.h"
 
 #include <cstdint>
@@ -11,20 +12,6 @@
 #include <vector>
 
 namespace nearfar {
-
-/// A file descriptor that closes itself (and gives its locks back).
-class OwnedDescriptor {
- public:
-  OwnedDescriptor() = default;
-  ~OwnedDescriptor() { reset(); }
-  OwnedDescriptor(const OwnedDescriptor&) = delete;
-  OwnedDescriptor& operator=(const OwnedDescriptor&) = delete;
-  void reset(int descriptor = -1);
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_ = -1;
-};
 
 class PackWriter {
  public:
@@ -56,7 +43,7 @@ class PackWriter {
   std::span<const std::int64_t> sizes_;
   std::vector<std::uint64_t> sums_;  // of the finished chunks
   std::int64_t done_ = 0;
-  OwnedDescriptor part_, journal_;
+  Descriptor part_, journal_;
 };
 
 }  // namespace nearfar

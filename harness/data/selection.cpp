@@ -1,6 +1,7 @@
 #include "data/selection.h"
 
 #include "base/error.h"
+#include "base/set_name.h"
 
 #include <fmt/format.h>
 
@@ -70,7 +71,7 @@ std::vector<std::int64_t> classes_of(const Benchmark& benchmark, const SetSpec& 
                                      const std::vector<std::int64_t>& picks,
                                      const std::function<std::int64_t(std::int64_t)>& label,
                                      const std::function<void(std::int64_t, std::int64_t)>& refuse) {
-  if (set.group != "id" && set.group != "csid") return std::vector<std::int64_t>(picks.size(), -1);
+  if (!is_labelled_group(set.group)) return std::vector<std::int64_t>(picks.size(), -1);
   const std::unordered_map<std::int64_t, std::int64_t> position = positions(set.classes);
   const auto classes = static_cast<std::int64_t>(benchmark.classes.size());
   std::vector<std::int64_t> result;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/set_name.h"
 #include "data/listed_set.h"
 #include "data/synth_images.h"
 
@@ -112,8 +113,6 @@ std::int64_t folder_count(const Benchmark& benchmark, const SourceSpec& source, 
   return inside ? static_cast<std::int64_t>(benchmark.classes.size()) : 3;
 }
 
-bool has_classes(const SetSpec& set) { return set.group == "id" || set.group == "csid"; }
-
 std::map<std::string, Wanted> wanted_of(const Benchmark& benchmark, std::int64_t per_set, std::int64_t& left_out) {
   std::map<std::string, Wanted> all;
   for (const SetSpec& set : benchmark.sets) {
@@ -126,15 +125,16 @@ std::map<std::string, Wanted> wanted_of(const Benchmark& benchmark, std::int64_t
     if (!wanted.set) wanted.set = &set;
     std::vector<std::int64_t> labels = set.classes;
     if (labels.empty()) {
-      const bool counted = has_classes(set) || source.type == SourceType::folders;
-      const auto classes = source.type == SourceType::folders ? folder_count(benchmark, source, has_classes(set))
-                                                              : static_cast<std::int64_t>(benchmark.classes.size());
+      const bool counted = is_labelled_group(set.group) || source.type == SourceType::folders;
+      const auto classes = source.type == SourceType::folders
+                               ? folder_count(benchmark, source, is_labelled_group(set.group))
+                               : static_cast<std::int64_t>(benchmark.classes.size());
       for (std::int64_t label = 0; counted && label < classes; ++label) labels.push_back(label);
       if (!counted) labels.push_back(-1);
     }
     wanted.labels.insert(labels.begin(), labels.end());
     const auto kinds = static_cast<std::int64_t>(wanted.labels.size());
-    const std::int64_t size = std::max(set.name == "train" ? 4 * per_set : per_set, kinds);
+    const std::int64_t size = std::max(set.name == sets::kTrain ? 4 * per_set : per_set, kinds);
     // A set that passes over the first of each class needs these too.
     wanted.images = std::max(wanted.images, size) + set.skip_per_class * kinds;
   }
@@ -191,7 +191,7 @@ class Maker {
       images_.push_back({.file = folder / path,
                          .subject = {.label = class_of(*wanted.set, label),
                                      .look = look,
-                                     .shifted = wanted.set->group == "csid",
+                                     .shifted = wanted.set->group == groups::kCsid,
                                      .random = random,
                                      .width = width,
                                      .height = height},
@@ -245,7 +245,7 @@ class Maker {
 
   /// Class of the benchmark; -1 for OOD.
   static std::int64_t class_of(const SetSpec& set, std::int64_t label) {
-    if (!has_classes(set)) return -1;
+    if (!is_labelled_group(set.group)) return -1;
     if (set.classes.empty()) return label;
     const auto found = std::find(set.classes.begin(), set.classes.end(), label);
     return found == set.classes.end() ? -1 : found - set.classes.begin();

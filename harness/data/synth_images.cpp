@@ -1,6 +1,7 @@
 #include "data/synth_images.h"
 
 #include "base/error.h"
+#include "base/random.h"
 #include "pixels/decode.h"
 
 #include <zlib.h>
@@ -165,12 +166,7 @@ std::vector<std::uint8_t> encode_mode_png(const SynthImage& image, SynthMode mod
 
 }  // namespace
 
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  std::uint64_t z = a * 0x9e3779b97f4a7c15 + b + 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) { return splitmix64(a * 0x9e3779b97f4a7c15 + b); }
 
 SynthImage draw(const SynthSubject& subject) {
   constexpr double kGolden = 0.6180339887498949, kOther = 0.7548776662466927, kThird = 0.5698402909980532;

@@ -1,5 +1,6 @@
 #include "data/validate.h"
 
+#include "base/set_name.h"
 #include "base/text.h"
 #include "config/document.h"
 
@@ -13,8 +14,10 @@
 namespace nearfar {
 namespace {
 
-bool has_benchmark_labels(const SetSpec& set) { return set.group == "id" || set.group == "csid"; }
-bool is_ood(const SetSpec& set) { return set.group == "near" || set.group == "far" || set.group == "ood_val"; }
+/// A control may show ID classes.
+bool is_ood(const SetSpec& set) {
+  return set.group == groups::kNear || set.group == groups::kFar || set.group == groups::kOodVal;
+}
 
 /// Labels that both keep; "all of them" where one of the two has no list. Empty = none.
 std::string common_classes(const SetSpec& a, const SetSpec& b) {
@@ -42,8 +45,8 @@ void check_names(const Benchmark& benchmark) {
   for (const SetSpec& set : benchmark.sets) {
     if (!names.insert(set.name).second) fail_at(set.where, fmt::format("there are two sets named '{}'", set.name));
   }
-  for (const char* needed : {"train", "test"}) {
-    if (!names.contains(needed))
+  for (const std::string_view needed : {sets::kTrain, sets::kTest}) {
+    if (!names.contains(std::string(needed)))
       fail_at(benchmark.file.string(), fmt::format("a benchmark needs a [[set]] named '{}'", needed));
   }
   if (benchmark.classes.empty())
@@ -72,7 +75,7 @@ void check_references(const Benchmark& benchmark) {
 void check_classes(const Benchmark& benchmark, const SetSpec& set) {
   const std::set<std::int64_t> unique(set.classes.begin(), set.classes.end());
   if (unique.size() != set.classes.size()) fail_at(set.where, fmt::format("set '{}' names a class twice", set.name));
-  if (!has_benchmark_labels(set)) return;
+  if (!is_labelled_group(set.group)) return;
   // Lists, folders and CIFAR batches may have the benchmark's own labels: those are checked when they are read.
   const SourceType type = benchmark.source(set.source).type;
   if (set.classes.empty() && (type == SourceType::list || type == SourceType::folders || type == SourceType::cifar))
@@ -83,10 +86,6 @@ void check_classes(const Benchmark& benchmark, const SetSpec& set) {
                 "set '{}' keeps {} classes, but the benchmark has {}: list the source's label of each, in that order",
                 set.name, set.classes.size(), benchmark.classes.size()));
   }
-}
-
-bool is_listed(const SourceSpec& source) {
-  return source.type == SourceType::list || source.type == SourceType::folders;
 }
 
 std::string plain(const std::string& path) { return std::filesystem::path(path).lexically_normal().string(); }
@@ -116,7 +115,7 @@ void check_pair(const Benchmark& benchmark, const SetSpec& a, const SetSpec& b) 
   if (common.empty()) return;
   const SourceSpec &a_source = benchmark.source(a.source), &b_source = benchmark.source(b.source);
   if (same_classes(a_source, b_source) &&
-      ((has_benchmark_labels(a) && is_ood(b)) || (is_ood(a) && has_benchmark_labels(b)))) {
+      ((is_labelled_group(a.group) && is_ood(b)) || (is_ood(a) && is_labelled_group(b.group)))) {
     const SetSpec& ood = is_ood(a) ? a : b;
     const SetSpec& id = is_ood(a) ? b : a;
     fail_at(
@@ -135,20 +134,6 @@ void check_pair(const Benchmark& benchmark, const SetSpec& a, const SetSpec& b) 
 }
 
 }  // namespace
-
-std::string group_of(std::string_view set_name) {
-  if (set_name == "train" || set_name == "val" || set_name == "test") return "id";
-  if (set_name == "ood_val") return "ood_val";
-  const std::size_t slash = set_name.find('/');
-  if (slash == std::string_view::npos) return "";
-  const std::string_view group = set_name.substr(0, slash), rest = set_name.substr(slash + 1);
-  const bool known = group == "near" || group == "far" || group == "csid" || group == "control";
-  const bool plain = !rest.empty() && rest.front() != '.' && std::all_of(rest.begin(), rest.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  });
-  return known && plain ? std::string(group) : "";
-}
 
 void validate(const Benchmark& benchmark) {
   check_names(benchmark);

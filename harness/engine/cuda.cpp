@@ -47,11 +47,13 @@ CudaStatus probe_cuda() {
   return status;
 }
 
-void require_cuda() {
+void require_device(const std::string& device) {
+  if (device == "cpu") return;
   const CudaStatus status = probe_cuda();
-  if (!status.usable)
-    throw Error(ErrorKind::config,
-                fmt::format("device 'cuda' is not usable here: {}. Use --device cpu.", status.reason));
+  throw Error(
+      ErrorKind::config,
+      fmt::format("device '{}' is not usable here: {}. This version computes on the CPU only: use --device cpu.",
+                  device, status.usable ? "there is a GPU, but no code for it yet" : status.reason));
 }
 
 }  // namespace nearfar

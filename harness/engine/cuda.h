@@ -14,7 +14,8 @@ struct CudaStatus {
 /// Loads libtorch_cuda from beside libtorch_cpu, then asks it for devices. The first call decides; safe to call again.
 CudaStatus probe_cuda();
 
-/// Error(config) with the reason unless CUDA is usable.
-void require_cuda();
+/// Error(config) unless the device is "cpu": this version computes on the CPU only, and nothing may be stored as "cuda"
+/// that was not made there.
+void require_device(const std::string& device);
 
 }  // namespace nearfar

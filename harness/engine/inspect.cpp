@@ -1,33 +1,47 @@
+#include "base/error.h"
 #include "engine/job.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "host/plugin.h"
 #include "models/network.h"
-
-#include <nlohmann/json.hpp>
+#include "wire/facts.h"
 
 namespace nearfar {
-using nlohmann::json;
+namespace {
 
-void inspect(const json& job) {
-  const PluginRegistry registry(plugin_search(job));
-  json document{{"torch", NEARFAR_TORCH_VERSION},
-                {"plugins", json::array()},
-                {"refusals", json::array()},
-                {"with_maps", json::array()}};
-  for (const auto& refusal : registry.refusals())
-    document["refusals"].push_back({{"path", refusal.path.string()}, {"message", refusal.message}});
+wire::LossAnswer answer(const PluginRegistry& registry, const wire::LossQuery& query) {
+  wire::LossAnswer answer;
+  try {
+    const LoadedPlugin& plugin = registry.find(PluginKind::loss, query.name);
+    const LossTraitsText traits = traits_of(plugin, query.params);
+    answer.head = traits.head;
+    answer.views = traits.views;
+    answer.normalized_embedding = traits.normalized_embedding;
+  } catch (const Error& error) {
+    answer.error = error.what();
+  }
+  return answer;
+}
+
+}  // namespace
+
+void inspect(const wire::InspectJob& job) {
+  const PluginRegistry registry(plugin_search(job.directories, job.installed));
+  wire::Inspection found{.torch = NEARFAR_TORCH_VERSION};
+  for (const auto& refusal : registry.refusals()) found.refusals.push_back({refusal.path.string(), refusal.message});
   for (const LoadedPlugin& plugin : registry.plugins()) {
     try {
-      document["plugins"].push_back(json::parse(describe_json(plugin)));
+      found.plugins.push_back(description_to_json(describe(plugin)));
     } catch (const Error& error) {
-      document["refusals"].push_back({{"path", plugin.description().path}, {"message", error.what()}});
+      found.refusals.push_back({plugin.description().path, error.what()});
     }
   }
-  for (const std::string& name : architectures()) {
-    if (architecture_stages(name) > 0) document["with_maps"].push_back(name);
+  found.architectures = architectures();
+  for (const std::string& name : found.architectures) {
+    if (architecture_stages(name) > 0) found.with_maps.push_back(name);
   }
-  send({{"type", "result"}, {"document", document}});
+  for (const wire::LossQuery& query : job.losses) found.losses.push_back(answer(registry, query));
+  send_result(found);
 }
 
 }  // namespace nearfar

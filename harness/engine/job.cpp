@@ -1,6 +1,8 @@
 #include "engine/job.h"
 
-#include "config/experiment.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "data/benchmark.h"
 #include "engine/cuda.h"
 
 #include <ATen/Context.h>
@@ -13,67 +15,68 @@ namespace {
 constexpr std::int64_t kSlabImages = 64;
 }  // namespace
 
-void prepare_torch(const nlohmann::json& job) {
-  if (job.value("device", "cpu") == "cuda") require_cuda();
-  const int threads = job.value("threads", 1);
-  at::set_num_threads(threads);
+void prepare_torch(const wire::Compute& compute) {
+  require_device(compute.device);
+  at::set_num_threads(static_cast<int>(compute.threads));
   at::set_num_interop_threads(1);
-  at::globalContext().setDeterministicAlgorithms(job.value("deterministic", true), /*warn_only=*/true);
+  at::globalContext().setDeterministicAlgorithms(compute.deterministic, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
-PluginSearch plugin_search(const nlohmann::json& job) {
-  PluginSearch search{.directories = {}, .environment = true, .installed = job.at("installed").get<std::string>()};
-  for (const auto& directory : job.at("directories")) search.directories.emplace_back(directory.get<std::string>());
-  return search;
+PluginSearch plugin_search(const std::vector<std::string>& directories, const std::string& installed) {
+  return {.directories = {directories.begin(), directories.end()}, .environment = true, .installed = installed};
 }
 
-LoadedPlugin plugin_of(const nlohmann::json& job) {
-  LoadedPlugin plugin = load_plugin(job.at("path").get<std::string>());
-  const std::string planned = job.at("source_hash");
-  if (plugin.description().source_hash != planned) {
-    throw Error(ErrorKind::plugin, fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, "
-                                               "planned {}); run the same command again",
-                                               plugin.label(), plugin.description().source_hash, planned));
+LoadedPlugin load_planned(const wire::Plugin& plugin) {
+  LoadedPlugin loaded = load_plugin(plugin.path);
+  if (loaded.description().source_hash != plugin.source_hash) {
+    throw Error(
+        ErrorKind::plugin,
+        fmt::format("{}: was rebuilt from other sources since the plan was made (found {}, planned {}); run the "
+                    "same command again",
+                    loaded.label(), loaded.description().source_hash, plugin.source_hash));
   }
-  return plugin;
+  return loaded;
 }
 
-ParamMap params_of(const nlohmann::json& job) { return params_from_json(job.at("params").dump()); }
-
-std::vector<PlannedSet> planned_sets(const nlohmann::json& sets) {
-  std::vector<PlannedSet> result;
-  for (const auto& set : sets) result.push_back({set.at("name"), set.at("hash")});
-  return result;
+wire::Artifact artifact(const std::string& name, const std::filesystem::path& out, const std::filesystem::path& file) {
+  return {name, std::filesystem::relative(file, out).string(), sha256_file(file),
+          static_cast<std::int64_t>(std::filesystem::file_size(file))};
 }
 
-JobImages::JobImages(const nlohmann::json& job) : benchmark_(load_benchmark(job.at("benchmark"), {})) {
-  const auto& data = job.at("data");
-  options_ = {.data_root = data.at("root").get<std::string>(),
-              .limit = data.at("limit"),
-              .allow_count_mismatch = data.at("allow_count_mismatch"),
-              .on_unreadable = data.at("on_unreadable") == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
-              .follow_links = data.at("follow_links"),
-              .packed = data.at("packed").get<std::string>(),
-              .threads = job.value("threads", 1)};
+JobImages::JobImages(const wire::Images& images, int threads) : benchmark_(load_benchmark(images.benchmark, {})) {
+  options_ = {.data_root = images.root,
+              .limit = images.limit,
+              .allow_count_mismatch = images.allow_count_mismatch,
+              .on_unreadable = images.on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
+              .follow_links = images.follow_links,
+              .packed = images.packed,
+              .threads = threads};
+  if (benchmark_identity(benchmark_) != images.identity) {
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: what it says of images, classes or protocols has changed since the plan was made; run the "
+                    "same command again",
+                    images.benchmark));
+  }
 }
 
-void JobImages::check_planned(const PlannedSet& planned, const std::string& found) const {
+void JobImages::check_planned(const wire::SetRef& planned, const std::string& found) const {
   if (found == planned.hash) return;
   throw Error(ErrorKind::data, fmt::format("image set '{}' of {}: contents have changed since the plan was made (found "
                                            "{}, planned {}); run the same command again",
                                            planned.name, benchmark_.file.string(), found, planned.hash));
 }
 
-std::vector<ImageSet> JobImages::load(const std::vector<PlannedSet>& sets) const {
+std::vector<ImageSet> JobImages::load(const std::vector<wire::SetRef>& sets) const {
   std::vector<std::string> names;
-  for (const PlannedSet& set : sets) names.push_back(set.name);
+  for (const wire::SetRef& set : sets) names.push_back(set.name);
   std::vector<ImageSet> loaded = load_sets(benchmark_, names, options_);
   for (std::size_t i = 0; i < sets.size(); ++i) check_planned(sets[i], loaded[i].hash);
   return loaded;
 }
 
-std::unique_ptr<ImageStream> JobImages::open(const PlannedSet& set) const {
+std::unique_ptr<ImageStream> JobImages::open(const wire::SetRef& set) const {
   auto stream = open_stream(benchmark_, set.name, options_, kSlabImages);
   check_planned(set, stream->info().hash);
   return stream;

@@ -5,10 +5,8 @@
 #include "features/extract.h"
 #include "host/plugin.h"
 #include "models/images.h"
-
-#include <nearfar/params.h>
-
-#include <nlohmann/json.hpp>
+#include "wire/jobs.h"
+#include "wire/messages.h"
 
 #include <memory>
 #include <string>
@@ -16,31 +14,28 @@
 
 namespace nearfar {
 
-/// Threads, determinism and device, once and before anything else touches LibTorch. `device` cuda: see cuda.h.
-void prepare_torch(const nlohmann::json& job);
+/// Threads, determinism and device, once and before anything else touches LibTorch. Error(config) for a device that
+/// cannot be used.
+void prepare_torch(const wire::Compute& compute);
 
-/// Of a job's "directories" and "installed".
-PluginSearch plugin_search(const nlohmann::json& job);
+/// `directories` are --plugin-dir's.
+PluginSearch plugin_search(const std::vector<std::string>& directories, const std::string& installed);
 
 /// The plugin that the plan saw: Error(plugin) if the library has other sources by now.
-LoadedPlugin plugin_of(const nlohmann::json& job);
-ParamMap params_of(const nlohmann::json& job);
+LoadedPlugin load_planned(const wire::Plugin& plugin);
 
-/// {"name","hash"} of the plan.
-struct PlannedSet {
-  std::string name, hash;
-};
-std::vector<PlannedSet> planned_sets(const nlohmann::json& sets);
+/// A file that a cell leaves behind, by its path beneath `out`.
+wire::Artifact artifact(const std::string& name, const std::filesystem::path& out, const std::filesystem::path& file);
 
 /// The images of a job's benchmark. Sets are decoded when asked for; sets other than the plan's (files of other sizes,
-/// changed lists) are Error(data).
+/// changed lists), and a benchmark file that says other things than it did, are Error(data).
 class JobImages {
  public:
-  explicit JobImages(const nlohmann::json& job);
+  JobImages(const wire::Images& images, int threads);
   /// Whole, in memory: for training.
-  std::vector<ImageSet> load(const std::vector<PlannedSet>& sets) const;
+  std::vector<ImageSet> load(const std::vector<wire::SetRef>& sets) const;
   /// Slab by slab: for features.
-  std::unique_ptr<ImageStream> open(const PlannedSet& set) const;
+  std::unique_ptr<ImageStream> open(const wire::SetRef& set) const;
   Normalization normalization() const { return {benchmark_.mean, benchmark_.std}; }
   /// What the feature cache's key says of the pixels.
   std::string preprocess() const;
@@ -52,7 +47,7 @@ class JobImages {
   std::int64_t classes() const { return static_cast<std::int64_t>(benchmark_.classes.size()); }
 
  private:
-  void check_planned(const PlannedSet& planned, const std::string& found) const;
+  void check_planned(const wire::SetRef& planned, const std::string& found) const;
   Benchmark benchmark_;
   LoadOptions options_;
 };

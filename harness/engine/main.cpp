@@ -7,7 +7,6 @@
 #include "train/trainer.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -22,24 +21,32 @@ using nearfar::ErrorKind;
 /// Cells have a log file for it; elsewhere the parent tells the person, once.
 int report(const std::string& verb, ErrorKind kind, const std::string& message, const char* state) {
   if (verb == "train" || verb == "eval" || !nearfar::has_parent()) nearfar::log_error(message);
-  nearfar::send({{"type", "error"}, {"kind", nearfar::kind_name(kind)}, {"state", state}, {"message", message}});
+  nearfar::send(nearfar::wire::JobError{std::string(nearfar::kind_name(kind)), state, message});
   return nearfar::exit_code(kind);
 }
 
+/// A verb that reads its job as `Job` and does it.
+template <class Job, void (*verb)(const Job&)>
+void with_job(const std::string& name, const std::string& text) {
+  verb(nearfar::wire::parse<Job>(text, name + " job"));
+}
+
 int run(const std::string& verb) {
-  using Verb = void (*)(const nlohmann::json&);
-  static const std::map<std::string, Verb> verbs{{"inspect", nearfar::inspect}, {"models", nearfar::models},
-                                                 {"weights", nearfar::weights}, {"import", nearfar::import_file},
-                                                 {"score", nearfar::score},     {"train", nearfar::train_cell},
-                                                 {"eval", nearfar::eval_group}, {"doctor", nearfar::doctor}};
+  using namespace nearfar;
+  using Verb = void (*)(const std::string&, const std::string&);
+  static const std::map<std::string, Verb> verbs{
+      {"inspect", with_job<wire::InspectJob, inspect>}, {"models", with_job<wire::Nothing, models>},
+      {"weights", with_job<wire::WeightsJob, weights>}, {"import", with_job<wire::WeightsJob, import_file>},
+      {"score", with_job<wire::ScoreJob, score>},       {"train", with_job<wire::TrainJob, train_cell>},
+      {"eval", with_job<wire::EvalJob, eval_group>},    {"doctor", with_job<wire::Nothing, doctor>}};
   const auto found = verbs.find(verb);
-  if (found == verbs.end())
-    throw nearfar::Error(
-        ErrorKind::config,
-        fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
+  if (found == verbs.end()) {
+    throw Error(ErrorKind::config,
+                fmt::format("nearfar-engine: unknown verb '{}'; it is started by nearfar, not by people", verb));
+  }
   const std::string job(std::istreambuf_iterator<char>(std::cin), {});
-  nearfar::watch_for_stop();
-  found->second(nlohmann::json::parse(job));
+  watch_for_stop();
+  found->second(verb, job);
   return 0;
 }
 }  // namespace

@@ -20,10 +20,9 @@ bool has_parent() {
   return found;
 }
 
-void send(const nlohmann::json& message) {
+void send(const wire::AnyMessage& message) {
   const int fd = has_parent() ? 3 : STDOUT_FILENO;
-  // Text of exceptions may hold bytes that are not UTF-8: they are replaced, the message still arrives.
-  const std::string line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string line = wire::line_of(message) + "\n";
   for (std::size_t at = 0; at < line.size();) {
     const ssize_t n = ::write(fd, line.data() + at, line.size() - at);
     if (n > 0)
@@ -39,7 +38,20 @@ void send_progress(double done, double total, std::string_view note) {
   if (!first && done < total && since_last.seconds() < 0.1) return;
   first = false;
   since_last.restart();
-  send({{"type", "progress"}, {"done", done}, {"total", total}, {"note", note}});
+  send(wire::Progress{done, total, std::string(note)});
+}
+
+void send_failed(const std::string& cell, const std::exception_ptr& why) {
+  wire::Failed failed{.cell = cell, .state = "failed", .kind = "internal", .message = {}};
+  try {
+    std::rethrow_exception(why);
+  } catch (const Error& error) {
+    failed.kind = kind_name(error.kind());
+    failed.message = error.what();
+  } catch (const std::exception& error) {
+    failed.message = error.what();
+  }
+  send(failed);
 }
 
 bool stop_requested() { return stop != 0; }

@@ -1,13 +1,21 @@
 #pragma once
 /// Messages to the parent: JSON lines on file descriptor 3 (docs/engine-protocol.md). One write a line, so lines never
 /// mix. Without that descriptor (a person runs the engine by hand) they go to stdout.
-#include <nlohmann/json.hpp>
+#include "wire/messages.h"
 
+#include <exception>
 #include <string_view>
 
 namespace nearfar {
 
-void send(const nlohmann::json& message);
+void send(const wire::AnyMessage& message);
+/// The answer of a verb that is asked something.
+template <class Facts>
+void send_result(const Facts& facts) {
+  send(wire::Result{wire::to_json(facts)});
+}
+/// Why a cell failed, told of an exception.
+void send_failed(const std::string& cell, const std::exception_ptr& why);
 /// Is there a parent that reads them?
 bool has_parent();
 

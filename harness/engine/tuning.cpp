@@ -27,13 +27,13 @@ double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureF
 
 }  // namespace
 
-TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
-                const PointColumns& columns) {
-  TuneResult result;
+SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
+                  const PointColumns& columns) {
+  SearchResult result;
   double best = 0;
   for (std::size_t i = 0; i < grid.size(); ++i) {
     if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between points of a parameter search");
-    TunePoint point{grid.point(i), 0, ""};
+    SearchPoint point{grid.point(i), 0, ""};
     ParamMap params = fixed;
     params.insert(point.params.begin(), point.params.end());
     const std::string where = fmt::format("{} at {}", plugin.label(), canonical_params(point.params));
@@ -64,7 +64,7 @@ TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGr
                 fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
                             why.empty() ? "every AUROC on the validation sets is 0" : why));
   }
-  const auto tied = [&](const TunePoint& point) { return point.refused.empty() && point.auroc == best; };
+  const auto tied = [&](const SearchPoint& point) { return point.refused.empty() && point.auroc == best; };
   result.ties = static_cast<std::size_t>(std::count_if(result.trace.begin(), result.trace.end(), tied)) - 1;
   return result;
 }

@@ -11,17 +11,17 @@
 
 namespace nearfar {
 
-struct TunePoint {
+struct SearchPoint {
   ParamMap params;   ///< of the grid
   double auroc = 0;  ///< fraction
   std::string
       refused;  ///< why the plugin cannot take this point here (k above the number of train images); then no AUROC
 };
 
-struct TuneResult {
+struct SearchResult {
   ParamMap chosen;       ///< of the grid
   std::size_t ties = 0;  ///< points other than the chosen one with the same AUROC: the first of them all was chosen
-  std::vector<TunePoint> trace;
+  std::vector<SearchPoint> trace;
 };
 
 /// The columns of a point, by its complete parameters. Empty for postprocessors that do not look inside the network.
@@ -30,7 +30,7 @@ using PointColumns = std::function<Columns(const ParamMap& params)>;
 /// `fixed`: parameters outside the grid. Points that the plugin refuses with Error(config) are left out and recorded.
 /// Error(data) naming the point for scores that are not finite; Error(config) if every point is refused, or none is
 /// above 0.
-TuneResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
-                const PointColumns& columns = {});
+SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
+                  const PointColumns& columns = {});
 
 }  // namespace nearfar

@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "base/npy.h"
+#include "base/set_name.h"
 #include "base/text.h"
+#include "data/feature_sets.h"
 #include "features/accuracy.h"
 
 #include <ATen/ops/empty.h>
@@ -16,32 +18,6 @@
 namespace nearfar {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr const char* kSingles[] = {"train", "val", "test", "ood_val"};
-constexpr const char* kGroups[] = {"near", "far", "csid", "control"};
-constexpr const char* kArrays[] = {"features.npy", "logits.npy", "labels.npy"};
-
-bool is_set(const fs::path& folder) {
-  return std::any_of(std::begin(kArrays), std::end(kArrays),
-                     [&](const char* name) { return fs::is_regular_file(folder / name); });
-}
-
-std::vector<std::string> find_sets(const fs::path& folder) {
-  std::vector<std::string> sets;
-  for (const char* name : kSingles) {
-    if (is_set(folder / name)) sets.emplace_back(name);
-  }
-  for (const char* group : kGroups) {
-    if (!fs::is_directory(folder / group)) continue;
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder / group)) {
-      if (is_set(entry.path())) found.push_back(fmt::format("{}/{}", group, entry.path().filename().string()));
-    }
-    std::sort(found.begin(), found.end());
-    sets.insert(sets.end(), found.begin(), found.end());
-  }
-  return sets;
-}
 
 at::ScalarType scalar_type(const NpyArray& array) {
   switch (array.type()) {
@@ -100,12 +76,12 @@ at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
 FeatureFolder::FeatureFolder(fs::path folder) : folder_(std::move(folder)) {
   if (!fs::is_directory(folder_))
     throw Error(ErrorKind::data, folder_.string() + ": no such folder; expected a feature folder");
-  sets_ = find_sets(folder_);
+  sets_ = feature_folder_sets(folder_);
   if (sets_.empty()) {
     throw Error(ErrorKind::data,
                 folder_.string() +
-                    ": holds no image set; expected SET/features.npy, SET/logits.npy or SET/labels.npy with SET = "
-                    "train, val, test, ood_val, near/NAME, far/NAME or csid/NAME");
+                    ": holds no image set; expected SET/features.npy or SET/logits.npy with SET = train, "
+                    "val, test, ood_val, near/NAME, far/NAME or csid/NAME");
   }
 }
 
@@ -166,8 +142,8 @@ std::int64_t FeatureFolder::classes() const {
   for (const std::string& name : sets_) {
     if (fs::is_regular_file(folder_ / name / "logits.npy")) return set(name, kLogits).logits.size(1);
   }
-  if (fs::is_regular_file(folder_ / "train" / "labels.npy")) {
-    const at::Tensor labels = set("train", 0).labels;
+  if (const fs::path file = folder_ / sets::kTrain / "labels.npy"; fs::is_regular_file(file)) {
+    const at::Tensor labels = map_typed(file, 1, at::kLong, "int64");
     if (labels.numel() > 0) return labels.max().item<std::int64_t>() + 1;
   }
   throw Error(ErrorKind::data,

@@ -24,7 +24,7 @@ class FeatureFolder {
   explicit FeatureFolder(std::filesystem::path folder);
 
   const std::filesystem::path& path() const { return folder_; }
-  /// train, val, test, ood_val (those there are), then near/…, far/…, csid/…, control/… by name.
+  /// feature_folder_sets(): train, val, test, ood_val (those there are), then near/…, far/…, csid/…, control/… by name.
   const std::vector<std::string>& sets() const { return sets_; }
   bool has(std::string_view name) const;
 

@@ -46,13 +46,16 @@ std::string shape_text(const at::Tensor& tensor) {
   throw Error(ErrorKind::plugin, fmt::format("{}, {}: {}", label, call, what));
 }
 
+void require_kind(const LoadedPlugin& plugin, PluginKind kind) {
+  if (plugin.kind() == kind) return;
+  throw Error(ErrorKind::plugin, fmt::format("{} is asked for as a {}", plugin.label(), plugin_kind_name(kind)));
+}
+
 /// The handle's owner, made by the plugin's own functions.
 template <class T>
 std::unique_ptr<T, void (*)(T*) noexcept> make(const LoadedPlugin& plugin, PluginKind kind, T* (*create)(const Params&),
                                                void (*destroy)(T*) noexcept, const Params& params) {
-  if (plugin.kind() != kind) {
-    throw Error(ErrorKind::plugin, fmt::format("{} is asked for as a {}", plugin.label(), plugin_kind_name(kind)));
-  }
+  require_kind(plugin, kind);
   T* made = guard(plugin.label(), "create", [&] { return create(params); });
   if (made == nullptr) refuse(plugin.label(), "create", "returned nothing; expected an object");
   return {made, destroy};
@@ -148,22 +151,27 @@ at::Tensor PostprocessorHandle::observe(NetworkBatch& batch, bool fitted) const 
   return columns.detach().contiguous();
 }
 
+LossTraits loss_traits(const LoadedPlugin& plugin, const Params& params) {
+  require_kind(plugin, PluginKind::loss);
+  const std::string label = plugin.label();
+  const LossTraits traits = guard(label, "traits", [&] { return plugin.info().loss_traits(params); });
+  if (traits.views != 1 && traits.views != 2)
+    refuse(label, "traits", fmt::format("views is {}; expected 1 or 2", traits.views));
+  if (traits.head != HeadKind::linear && traits.head != HeadKind::embedding)
+    refuse(label, "traits", "unknown head kind");
+  if (traits.normalized_embedding && traits.head != HeadKind::embedding)
+    refuse(label, "traits", "normalized_embedding with a linear head; expected head = embedding");
+  return traits;
+}
+
 LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where)
     : label_(plugin.label()),
       params_(validate(plugin.params(), params, where)),
-      made_(make<Loss>(plugin, PluginKind::loss, plugin.info().create_loss, plugin.info().destroy_loss, params_)),
-      traits_(guard(label_, "traits", [&] { return made_->traits(); })) {
-  if (traits_.views != 1 && traits_.views != 2)
-    refuse(label_, "traits", fmt::format("views is {}; expected 1 or 2", traits_.views));
-  if (traits_.head != HeadKind::linear && traits_.head != HeadKind::embedding)
-    refuse(label_, "traits", "unknown head kind");
-  if (traits_.normalized_embedding && traits_.head != HeadKind::embedding) {
-    refuse(label_, "traits", "normalized_embedding with a linear head; expected head = embedding");
-  }
-}
+      traits_(loss_traits(plugin, params_)),
+      made_(make<Loss>(plugin, PluginKind::loss, plugin.info().create_loss, plugin.info().destroy_loss, params_)) {}
 
-void LossHandle::prepare(std::int64_t classes, std::int64_t width) {
-  guard(label_, "prepare", [&] { made_->prepare(classes, width); });
+void LossHandle::prepare(const LossSetup& setup) {
+  guard(label_, "prepare", [&] { made_->prepare(setup); });
 }
 
 at::Tensor LossHandle::forward(const LossInput& input) {

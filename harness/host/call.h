@@ -80,13 +80,17 @@ class PostprocessorHandle {
   std::unique_ptr<Postprocessor, void (*)(Postprocessor*) noexcept> made_;
 };
 
+/// What a loss with these values wants; no object is made. Error(plugin) where the plugin is no loss, its function
+/// throws or the traits make no sense.
+LossTraits loss_traits(const LoadedPlugin& plugin, const Params& params);
+
 /// Owns a loss; destroyed by its plugin. For one thread at a time.
 class LossHandle {
  public:
   LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where);
 
-  const LossTraits& traits() const { return traits_; }  ///< read and checked once
-  void prepare(std::int64_t classes, std::int64_t width);
+  const LossTraits& traits() const { return traits_; }  ///< loss_traits() of its parameters
+  void prepare(const LossSetup& setup);
   /// The differentiable scalar (0-dimensional, floating). Error(plugin) for another shape or type, or where the input
   /// has a gradient and the result does not. Whether the value is finite is the trainer's to see: it has it on the host
   /// anyway.
@@ -99,8 +103,8 @@ class LossHandle {
  private:
   std::string label_;
   Params params_;
-  std::unique_ptr<Loss, void (*)(Loss*) noexcept> made_;
   LossTraits traits_;
+  std::unique_ptr<Loss, void (*)(Loss*) noexcept> made_;
 };
 
 }  // namespace nearfar

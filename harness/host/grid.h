@@ -26,7 +26,8 @@ struct ParamGrid {
   bool operator==(const ParamGrid&) const = default;
 };
 
-/// "k=50,100;alpha=0.1,1" by the schema's types and ranges; "" is an empty grid. Error(config) that begins with
+/// "k=50,100;alpha=0.1,1" by the schema's types and ranges; "" is an empty grid. A text that holds a comma, a quote or
+/// blanks at its ends is a JSON text: `fit=val,"a,b"`. Error(config) that begins with
 /// `where`: an unknown or repeated parameter, a value that is not allowed or stands twice, an axis without values, more
 /// than 100,000 points.
 ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::string_view where);
@@ -34,7 +35,7 @@ ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::
 /// The same checks for axes that come from a config, put into the schema's order.
 ParamGrid checked_grid(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes, std::string_view where);
 
-/// What grid_from_text reads back.
+/// What grid_from_text reads back. Part of identities: values that need no quotes are printed bare.
 std::string grid_text(const ParamGrid& grid);
 
 }  // namespace nearfar

@@ -41,6 +41,8 @@ std::string wanted_text(const ParamSpec& spec) {
       return "true or false";
     case ParamType::text:
       return spec.choices.empty() ? "a text without ';' and control characters" : "one of " + join(spec.choices, ", ");
+    case ParamType::file:
+      return "the path of a file, without ';' and control characters";
     case ParamType::integer:
     case ParamType::number:
       break;
@@ -76,6 +78,7 @@ bool allowed(const ParamSpec& spec, const ParamValue& value) {
       return number != nullptr && in_range(spec, *number);
     }
     case ParamType::text:
+    case ParamType::file:
       break;
   }
   const auto* text = std::get_if<std::string>(&value);
@@ -92,7 +95,7 @@ bool read_whole(std::string_view text, T& value) {
 }
 
 ParamValue parse(const ParamSpec& spec, std::string_view text, std::string_view where) {
-  if (spec.type == ParamType::text) return std::string(text);
+  if (spec.type == ParamType::text || spec.type == ParamType::file) return std::string(text);
   if (spec.type == ParamType::boolean && (text == "true" || text == "false")) return text == "true";
   std::int64_t integer = 0;
   double number = 0;
@@ -117,6 +120,8 @@ std::string_view param_type_name(ParamType type) {
       return "number";
     case ParamType::text:
       return "text";
+    case ParamType::file:
+      return "file";
   }
   return "unknown";
 }

@@ -17,12 +17,12 @@ struct ParamSpec {
   ParamType type = ParamType::number;
   ParamValue default_value = 0.0;         ///< holds the alternative of `type`
   double minimum = 0, maximum = 0;        ///< closed range; integer and number only
-  std::vector<std::string> choices = {};  ///< text only; empty = any
+  std::vector<std::string> choices = {};  ///< text only (not file); empty = any
   std::string help = {};
 };
 using ParamSchema = std::vector<ParamSpec>;
 
-/// "boolean", "integer", "number", "text".
+/// "boolean", "integer", "number", "text", "file".
 std::string_view param_type_name(ParamType type);
 
 /// The complete values a plugin is created with: types and ranges checked, defaults filled in. An integer is accepted

@@ -112,12 +112,12 @@ void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
     refuse(file, fmt::format("kind is {}; expected 1 (postprocessor) or 2 (loss); {}",
                              static_cast<std::uint32_t>(info.kind), kRebuild));
   }
-  const bool complete = info.kind == PluginKind::postprocessor
-                            ? info.create_postprocessor != nullptr && info.destroy_postprocessor != nullptr
-                            : info.create_loss != nullptr && info.destroy_loss != nullptr;
+  const bool complete =
+      info.kind == PluginKind::postprocessor
+          ? info.create_postprocessor != nullptr && info.destroy_postprocessor != nullptr
+          : info.create_loss != nullptr && info.destroy_loss != nullptr && info.loss_traits != nullptr;
   if (!complete)
-    refuse(file, fmt::format("a {} without its create and destroy functions; use the SDK's macros",
-                             plugin_kind_name(info.kind)));
+    refuse(file, fmt::format("a {} without all its functions; use the SDK's macros", plugin_kind_name(info.kind)));
   if (!spelled(text(info.text.name), '-')) {
     refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
                              text(info.text.name)));
@@ -141,6 +141,8 @@ std::string fault(const Param& row) {
         return "";
       return fmt::format("its default {} is outside {} to {}", row.default_number, row.minimum, row.maximum);
     }
+    case ParamType::file:
+      return text(row.default_text).empty() ? "" : "its default names a file; expected none";
     case ParamType::text: {
       const std::vector<std::string> choices = split(text(row.choices), '|');
       const bool any = text(row.choices).empty();
@@ -166,6 +168,7 @@ ParamSpec copy(const Param& row) {
       spec.default_value = row.default_number;
       break;
     case ParamType::text:
+    case ParamType::file:
       spec.default_value = text(row.default_text);
       if (!text(row.choices).empty()) spec.choices = split(text(row.choices), '|');
       break;
@@ -257,16 +260,20 @@ LoadedPlugin load_plugin(const fs::path& file) {
   return LoadedPlugin(info, std::move(description));
 }
 
-PluginDescription describe(const LoadedPlugin& plugin) {
-  PluginDescription description = plugin.description();
-  if (plugin.kind() == PluginKind::loss) {
-    const LossTraits traits = LossHandle(plugin, {}, plugin.label()).traits();
-    description.traits = LossTraitsText{traits.views, traits.head == HeadKind::linear ? "linear" : "embedding",
-                                        traits.normalized_embedding};
-  }
-  return description;
+LossTraitsText traits_of(const LoadedPlugin& plugin, const ParamMap& params) {
+  const LossTraits traits = loss_traits(plugin, validate(plugin.params(), params, plugin.label()));
+  return {.views = traits.views,
+          .head = traits.head == HeadKind::linear ? "linear" : "embedding",
+          .normalized_embedding = traits.normalized_embedding,
+          .wants_features = traits.wants_features,
+          .takes_soft_targets = traits.takes_soft_targets,
+          .wants_auxiliary = traits.wants_auxiliary};
 }
 
-std::string describe_json(const LoadedPlugin& plugin) { return description_json(describe(plugin)); }
+PluginDescription describe(const LoadedPlugin& plugin) {
+  PluginDescription description = plugin.description();
+  if (plugin.kind() == PluginKind::loss) description.traits = traits_of(plugin, {});
+  return description;
+}
 
 }  // namespace nearfar

@@ -46,10 +46,12 @@ class LoadedPlugin {
 /// with the path, what was found, what is wanted and how to fix it; nothing but plain C data has been read by then.
 LoadedPlugin load_plugin(const std::filesystem::path& file);
 
-/// The description with a loss's traits (the loss is created with its defaults). Throws Error(plugin) where that fails.
+/// What a loss wants with these parameters; no loss is created. Error(config) for a bad parameter, Error(plugin) where
+/// the plugin's function fails or is no loss's.
+LossTraitsText traits_of(const LoadedPlugin& plugin, const ParamMap& params);
+
+/// The description with a loss's traits for its default parameters. Throws as traits_of().
 PluginDescription describe(const LoadedPlugin& plugin);
-/// description_json(describe(plugin)).
-std::string describe_json(const LoadedPlugin& plugin);
 
 /// Where plugins are looked for, first match first.
 struct PluginSearch {

@@ -7,11 +7,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace nearfar {
 namespace {
 
-constexpr const char* kFormat = "nearfar-checkpoint-1";
-constexpr const char* kMomentum = "optimizer.momentum.";
+constexpr const char* kFormat1 = "nearfar-checkpoint-1";
+constexpr const char* kFormat = "nearfar-checkpoint-2";
+constexpr const char* kOptimizer = "optimizer.";
+constexpr const char* kEma = "ema.";
 constexpr const char* kLoss = "loss.";
 
 nlohmann::ordered_json spec_json(const NetworkSpec& spec) {
@@ -53,6 +57,7 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
                                {"loss_average", checkpoint.loss_average},
                                {"best_epoch", checkpoint.best_epoch},
                                {"best_value", checkpoint.best_value},
+                               {"best_sha256", checkpoint.best_sha256},
                                {"history", history}};
   if (!checkpoint.origin.empty()) state["origin"] = checkpoint.origin;
   return state;
@@ -60,10 +65,12 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
 
 Checkpoint state_from_json(const nlohmann::json& json) {
   Checkpoint checkpoint;
-  if (json.at("format").get<std::string>() != kFormat) {
+  const std::string format = json.at("format");
+  if (format != kFormat && format != kFormat1) {
     throw Error(ErrorKind::data,
-                fmt::format("checkpoint format {}, this program reads {}", json.at("format").dump(), kFormat));
+                fmt::format("checkpoint format '{}', this program reads {} and {}", format, kFormat1, kFormat));
   }
+  checkpoint.format = format == kFormat ? 2 : 1;
   json.at("identity").get_to(checkpoint.identity);
   if (json.contains("origin")) json.at("origin").get_to(checkpoint.origin);
   checkpoint.spec = spec_from_json(json.at("spec"));
@@ -72,6 +79,7 @@ Checkpoint state_from_json(const nlohmann::json& json) {
   json.at("loss_average").get_to(checkpoint.loss_average);
   json.at("best_epoch").get_to(checkpoint.best_epoch);
   json.at("best_value").get_to(checkpoint.best_value);
+  if (checkpoint.format == 2) json.at("best_sha256").get_to(checkpoint.best_sha256);
   for (const nlohmann::json& row : json.at("history")) {
     EpochRecord record{row.at("epoch"), row.at("loss"), row.at("learning_rate"), std::nullopt};
     if (row.contains("val_accuracy")) record.val_accuracy = row.at("val_accuracy").get<double>();
@@ -90,10 +98,17 @@ bool take_prefix(std::string& name, std::string_view prefix) {
 
 std::filesystem::path last_checkpoint(const std::filesystem::path& folder) { return folder / "last.safetensors"; }
 std::filesystem::path best_checkpoint(const std::filesystem::path& folder) { return folder / "best.safetensors"; }
+std::filesystem::path next_best_checkpoint(const std::filesystem::path& folder) {
+  return folder / "best.next.safetensors";
+}
 
 void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint) {
   std::vector<NamedTensor> tensors = checkpoint.network;
-  for (const NamedTensor& named : checkpoint.momentum) tensors.push_back({kMomentum + named.name, named.tensor, false});
+  for (const OptimizerTensor& kept : checkpoint.optimizer) {
+    NEARFAR_ASSERT(!kept.slot.empty() && kept.slot.find('.') == std::string::npos);
+    tensors.push_back({kOptimizer + kept.slot + "." + kept.parameter, kept.tensor, false});
+  }
+  for (const NamedTensor& named : checkpoint.ema) tensors.push_back({kEma + named.name, named.tensor, false});
   for (const NamedTensor& named : checkpoint.loss) tensors.push_back({kLoss + named.name, named.tensor, false});
   const nlohmann::ordered_json state = state_json(checkpoint);
   write_safetensors(file, tensors, {{"nearfar", state.dump()}});
@@ -114,8 +129,12 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
     throw Error(ErrorKind::data, fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));
   }
   for (NamedTensor& named : content.tensors) {
-    if (take_prefix(named.name, kMomentum)) {
-      checkpoint.momentum.push_back(named);
+    if (take_prefix(named.name, kOptimizer)) {
+      const std::size_t dot = std::min(named.name.find('.'), named.name.size());
+      checkpoint.optimizer.push_back(
+          {named.name.substr(0, dot), named.name.substr(std::min(dot + 1, named.name.size())), named.tensor});
+    } else if (take_prefix(named.name, kEma)) {
+      checkpoint.ema.push_back(named);
     } else if (take_prefix(named.name, kLoss)) {
       checkpoint.loss.push_back(named);
     } else {

@@ -1,9 +1,10 @@
 #pragma once
-/// Everything that goes on after a kill: weights, buffers, optimiser momentum, the loss's state, and where training
-/// stood. One safetensors file holds it all (tensors by name; the rest as JSON in its metadata) and alone decides; a
-/// .json of the same stem is written beside it for people. Network tensors have their own names, so other programs can
-/// load the file; momentum is "optimizer.momentum.NAME", loss state "loss.NAME". The same training gives the same
-/// bytes: no times are stored.
+/// Everything that goes on after a kill: weights, buffers, what the optimiser keeps, the loss's state, and where
+/// training stood. One safetensors file holds it all (tensors by name; the rest as JSON in its metadata) and alone
+/// decides; a .json of the same stem is written beside it for people. Network tensors have their own names, so other
+/// programs can load the file; the optimiser's are "optimizer.SLOT.NAME", moving averages of the weights "ema.NAME",
+/// loss state "loss.NAME". The same training gives the same bytes: no times are stored. Format 2. Files of format 1
+/// (version 0.1: imported weights, finished trainings) are read too, but not continued.
 #include "models/network.h"
 
 #include <filesystem>
@@ -24,6 +25,7 @@ struct EpochRecord {
 };
 
 struct Checkpoint {
+  int format = 2;        ///< of the file it was read from; always written as 2
   std::string identity;  ///< what was asked for; a checkpoint of another identity is not continued. "" = imported,
                          ///< never continued
   std::string origin;    ///< of imported weights: where they came from; not stored where it is empty
@@ -33,13 +35,17 @@ struct Checkpoint {
   double loss_average = 0;           ///< exponential moving average of the loss, weight 0.2 for the newest step
   std::int64_t best_epoch = -1;      ///< epoch of best.safetensors; -1 = none yet
   double best_value = 0;             ///< its validation accuracy (linear head) or loss average (embedding)
+  std::string best_sha256;           ///< in last.safetensors: of the whole file of that epoch's weights; "" = none yet
   std::vector<EpochRecord> history;  ///< finished epochs
-  std::vector<NamedTensor> network, momentum, loss;
+  std::vector<NamedTensor> network, ema, loss;
+  std::vector<OptimizerTensor> optimizer;
 };
 
 /// "last.safetensors" and "best.safetensors" in a training folder.
 std::filesystem::path last_checkpoint(const std::filesystem::path& folder);
 std::filesystem::path best_checkpoint(const std::filesystem::path& folder);
+/// "best.next.safetensors": a best epoch that no last.safetensors knows yet; becomes best.safetensors by a rename.
+std::filesystem::path next_best_checkpoint(const std::filesystem::path& folder);
 
 /// Atomic: readers see the old file or the new one. Error(data) if it cannot be written.
 void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);

@@ -1,5 +1,5 @@
 #pragma once
-/// A tensor with its name: what networks expose and weight files hold.
+/// Tensors with their names: what networks expose, what weight files hold, what an optimiser keeps.
 #include <ATen/core/Tensor.h>
 
 #include <string>
@@ -10,6 +10,13 @@ struct NamedTensor {
   std::string name;
   at::Tensor tensor;
   bool parameter = false;  ///< trained, as opposed to a buffer (running mean); not stored in files
+};
+
+/// One of the tensors that an optimiser keeps for a parameter.
+struct OptimizerTensor {
+  std::string slot;       ///< "momentum"; without '.'
+  std::string parameter;  ///< its name
+  at::Tensor tensor;
 };
 
 }  // namespace nearfar

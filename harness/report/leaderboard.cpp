@@ -1,151 +1,275 @@
 #include "report/leaderboard.h"
 
 #include "base/text.h"
-#include "report/rows.h"
-
-#include <fmt/core.h>
+#include "report/joined.h"
+#include "report/order.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <regex>
 #include <set>
+#include <tuple>
+#include <utility>
 
 namespace nearfar {
+namespace {
 
-Aggregate aggregate(const std::vector<double>& values_by_seed) {
-  if (values_by_seed.empty()) return {};
-  const double count = static_cast<double>(values_by_seed.size());
-  double sum = 0, squares = 0;
-  for (const double value : values_by_seed) sum += value;
-  const double mean = sum / count;
-  for (const double value : values_by_seed) squares += (value - mean) * (value - mean);
-  return {mean, std::sqrt(squares / count), static_cast<std::int64_t>(values_by_seed.size())};
+using NumberKey = std::tuple<std::string_view, std::string_view, std::string_view>;  // group, dataset, metric
+using SeedValues = std::map<NumberKey, double>;
+
+/// The OOD sets some row was measured on, in the benchmark's order; sets it does not name come after, by name.
+std::vector<BenchmarkSet> measured_sets(const SelectedBoard& board, const std::vector<BenchmarkRecord>& benchmarks) {
+  std::set<std::pair<std::string_view, std::string_view>> measured;  // group, dataset
+  for (const SelectedRow& row : board.rows) {
+    for (const SelectedSeed& seed : row.seeds) {
+      for (const ResultValue& value : seed.values) {
+        if (value.group != "id") measured.emplace(value.group, value.dataset);
+      }
+    }
+  }
+  std::vector<BenchmarkSet> sets;
+  const auto defined = std::ranges::find_if(benchmarks, [&](const BenchmarkRecord& b) {
+    return b.name == board.benchmark && b.data_hash == board.data_hash;
+  });
+  if (defined != benchmarks.end()) {
+    for (const BenchmarkSet& set : defined->sets) {
+      if (measured.erase({set.group, set.name}) > 0) sets.push_back(set);
+    }
+  }
+  for (const auto& [group, name] : measured)
+    sets.push_back({.name = std::string(name), .group = std::string(group), .role = "", .image_count = 0});
+  std::ranges::stable_sort(sets, {}, [](const BenchmarkSet& set) { return place_of(set.group, kGroups); });
+  return sets;
 }
 
-const Aggregate* LeaderboardRow::number(std::string_view group, std::string_view dataset,
-                                        std::string_view metric) const {
+/// Unweighted mean over the group's sets for each seed; empty if a seed lacks a set.
+std::vector<double> group_means(const std::vector<SeedValues>& seeds, const std::vector<BenchmarkSet>& sets,
+                                std::string_view group, std::string_view metric) {
+  std::vector<double> means;
+  for (const SeedValues& seed : seeds) {
+    std::vector<double> values;
+    for (const BenchmarkSet& set : sets) {
+      if (set.group != group) continue;
+      const auto found = seed.find({group, set.name, metric});
+      if (found == seed.end()) return {};
+      values.push_back(found->second);
+    }
+    if (values.empty()) return {};
+    means.push_back(mean_std(values).mean);
+  }
+  return means;
+}
+
+std::vector<LeaderboardNumber> make_numbers(const SelectedRow& row, const std::vector<BenchmarkSet>& sets) {
+  std::vector<SeedValues> seeds;
+  std::map<NumberKey, std::vector<double>> by_seed;
+  std::set<std::string_view> metrics;
+  for (const SelectedSeed& seed : row.seeds) {
+    SeedValues& values = seeds.emplace_back();
+    for (const ResultValue& value : seed.values) {
+      values.emplace(NumberKey(value.group, value.dataset, value.metric), value.value);
+      by_seed[{value.group, value.dataset, value.metric}].push_back(value.value);
+      if (value.group != "id") metrics.insert(value.metric);
+    }
+  }
+  for (const GroupInfo& group : kGroups) {
+    if (!group.has_means) continue;
+    for (const std::string_view metric : metrics) {
+      std::vector<double> means = group_means(seeds, sets, group.key, metric);
+      if (!means.empty()) by_seed[{group.key, "mean", metric}] = std::move(means);
+    }
+  }
+  std::vector<LeaderboardNumber> numbers;
+  for (const auto& [key, values] : by_seed) {
+    const auto& [group, dataset, metric] = key;
+    numbers.push_back({std::string(group), std::string(dataset), std::string(metric), mean_std(values)});
+  }
+  const auto set_place = [&](const LeaderboardNumber& n) -> std::ptrdiff_t {
+    if (n.dataset == "mean") return -1;
+    return std::ranges::find_if(
+               sets, [&](const BenchmarkSet& set) { return set.group == n.group && set.name == n.dataset; }) -
+           sets.begin();
+  };
+  std::ranges::stable_sort(numbers, {}, [&](const LeaderboardNumber& n) {
+    return std::tuple(place_of(n.group, kGroups), std::string_view(n.group), set_place(n), std::string_view(n.dataset),
+                      place_of(n.metric, kMetrics), std::string_view(n.metric));
+  });
+  return numbers;
+}
+
+/// Of all runs; the control's row is marked as such.
+std::string joined_flags(const SelectedRow& row) {
+  std::set<std::string> flags;
+  if (row.name.postprocessor == kControlPostprocessor) flags.insert("control");
+  for (const SelectedSeed& seed : row.seeds) {
+    for (std::string& flag : split(seed.subject->flags, ';')) {
+      if (!flag.empty()) flags.insert(std::move(flag));
+    }
+  }
+  return joined(flags, ";");
+}
+
+LeaderboardRow make_row(const SelectedRow& selected, const std::vector<BenchmarkSet>& sets) {
+  LeaderboardRow row;
+  static_cast<RowName&>(row) = selected.name;
+  std::set<std::string> classifiers;
+  for (const SelectedSeed& seed : selected.seeds) {
+    row.seeds.push_back(seed.subject->seed);
+    classifiers.insert(seed.subject->classifier);
+  }
+  row.classifier = joined(classifiers, "/");
+  row.flags = joined_flags(selected);
+  row.numbers = make_numbers(selected, sets);
+  return row;
+}
+
+bool lacks_a_set(const LeaderboardRow& row, const std::vector<BenchmarkSet>& sets) {
+  return !row.score() || std::ranges::any_of(sets, [&](const BenchmarkSet& set) {
+    return set.group != "control" && !row.number(set.group, "mean", "auroc");
+  });
+}
+
+/// The seeds that most rows have; of equally frequent ones the larger set, then the smaller numbers.
+std::vector<std::int64_t> common_seeds(const std::vector<LeaderboardRow>& rows) {
+  std::map<std::vector<std::int64_t>, int> votes;
+  for (const LeaderboardRow& row : rows) {
+    if (row.unranked_reason.empty()) ++votes[row.seeds];
+  }
+  std::vector<std::int64_t> best;
+  int best_votes = 0;
+  for (const auto& [seeds, count] : votes) {
+    if (std::pair(count, seeds.size()) <= std::pair(best_votes, best.size())) continue;
+    best = seeds;
+    best_votes = count;
+  }
+  return best;
+}
+
+/// As printed with four decimals of a percent, so that a tie on the page is a tie in the ranking.
+std::int64_t printed_score(const LeaderboardRow& row) { return std::llround(row.score().value_or(0) * 1e6); }
+
+void rank_rows(LeaderboardBoard& board) {
+  for (LeaderboardRow& row : board.rows) {
+    const std::vector<std::string> flags = split(row.flags, ';');
+    const auto flagged = [&](std::string_view flag) { return std::ranges::find(flags, flag) != flags.end(); };
+    if (flagged("control")) {
+      row.unranked_reason = "control";
+    } else if (flagged("partial")) {
+      row.unranked_reason = "partial";
+    } else if (lacks_a_set(row, board.sets)) {
+      row.unranked_reason = "incomplete";
+    }
+  }
+  board.ranked_seeds = common_seeds(board.rows);
+  for (LeaderboardRow& row : board.rows) {
+    if (row.unranked_reason.empty() && row.seeds != board.ranked_seeds) row.unranked_reason = "other seeds";
+  }
+  std::ranges::stable_sort(board.rows, {}, [](const LeaderboardRow& row) {  // rows come sorted by name
+    return std::pair(!row.unranked_reason.empty(), -printed_score(row));
+  });
+  int place = 0, rank = 0;
+  std::int64_t last_score = -1;
+  for (LeaderboardRow& row : board.rows) {
+    if (!row.unranked_reason.empty()) break;
+    ++place;
+    if (printed_score(row) != last_score) rank = place;
+    last_score = printed_score(row);
+    row.rank = rank;
+  }
+}
+
+LeaderboardBoard make_board(const SelectedBoard& selected, const std::vector<BenchmarkRecord>& benchmarks) {
+  LeaderboardBoard board{.benchmark = selected.benchmark,
+                         .data_hash = selected.data_hash,
+                         .protocol = selected.protocol,
+                         .sets = measured_sets(selected, benchmarks),
+                         .ranked_seeds = {},
+                         .differing_factors = selected.differing_factors,
+                         .rows = {}};
+  for (const SelectedRow& row : selected.rows) board.rows.push_back(make_row(row, board.sets));
+  rank_rows(board);
+  return board;
+}
+
+/// With what the results shown were made.
+class Provenance {
+ public:
+  void add(const ResultSubject& subject) {
+    add_plugin("loss", subject.training, subject.training_version, subject.training_source_hash);
+    add_plugin("postprocessor", subject.postprocessor, subject.postprocessor_version,
+               subject.postprocessor_source_hash);
+    if (!subject.engine_version.empty()) engine_versions_.insert(subject.engine_version);
+    if (!subject.numerics.empty()) numerics_.insert(subject.numerics);
+  }
+
+  void fill(Leaderboard& leaderboard) const {
+    for (const auto& [kind, name, version, source_hash] : plugins_) {
+      leaderboard.plugins.push_back(
+          {std::string(kind), std::string(name), std::string(version), std::string(source_hash)});
+    }
+    leaderboard.engine_versions.assign(engine_versions_.begin(), engine_versions_.end());
+    leaderboard.numerics.assign(numerics_.begin(), numerics_.end());
+  }
+
+ private:
+  void add_plugin(std::string_view kind, std::string_view name, std::string_view version, std::string_view source) {
+    if (!version.empty()) plugins_.emplace(kind, name, version, source);
+  }
+
+  std::set<std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>> plugins_;
+  std::set<std::string_view> engine_versions_, numerics_;
+};
+
+std::vector<Gap> gaps_of(const std::vector<Gap>& gaps, const ReportFilter& filter) {
+  std::vector<Gap> result;
+  std::ranges::copy_if(gaps, std::back_inserter(result),
+                       [&](const Gap& gap) { return !filter.benchmark || gap.benchmark == *filter.benchmark; });
+  return result;
+}
+
+}  // namespace
+
+const MeanStd* LeaderboardRow::number(std::string_view group, std::string_view dataset, std::string_view metric) const {
   const auto found = std::ranges::find_if(numbers, [&](const LeaderboardNumber& n) {
     return n.group == group && n.dataset == dataset && n.metric == metric;
   });
   return found == numbers.end() ? nullptr : &found->value;
 }
 
-const Aggregate* LeaderboardRow::accuracy() const {
+const MeanStd* LeaderboardRow::accuracy() const {
   const auto found = std::ranges::find_if(
       numbers, [](const LeaderboardNumber& n) { return n.group == "id" && n.metric == "accuracy"; });
   return found == numbers.end() ? nullptr : &found->value;
 }
 
 std::optional<double> LeaderboardRow::score() const {
-  const Aggregate* near = number("near", "mean", "auroc");
-  const Aggregate* far = number("far", "mean", "auroc");
+  const MeanStd* near = number("near", "mean", "auroc");
+  const MeanStd* far = number("far", "mean", "auroc");
   if (near && far) return (near->mean + far->mean) / 2;
   if (near || far) return (near ? near : far)->mean;
   return std::nullopt;
 }
 
-std::string percent_text(const Aggregate* value) {
-  if (!value) return "–";
-  if (value->seed_count < 2) return fmt::format("{:.2f}", value->mean * 100);
-  return fmt::format("{:.2f} ± {:.2f}", value->mean * 100, value->std * 100);
-}
-
-bool shared_value(const LeaderboardBoard& board, std::string LeaderboardRow::*field) {
-  return !board.rows.empty() && !(board.rows[0].*field).empty() &&
-         std::ranges::all_of(board.rows, [&](const LeaderboardRow& row) { return row.*field == board.rows[0].*field; });
-}
-
-std::vector<std::string> training_details(const LeaderboardBoard& board, const LeaderboardRow& row) {
-  std::vector<std::string> details;
-  if (!shared_value(board, &LeaderboardRow::architecture)) details.push_back(row.architecture);
-  if (!shared_value(board, &LeaderboardRow::recipe)) details.push_back(row.recipe);
-  details.push_back(replace_all(row.training_params, ";", ", "));
-  std::erase(details, "");
-  return details;
-}
-
-std::string training_text(const LeaderboardBoard& board, const LeaderboardRow& row) {
-  const std::vector<std::string> details = training_details(board, row);
-  return details.empty() ? row.training : fmt::format("{} ({})", row.training, join(details, ", "));
-}
-
-std::string postprocessor_text(const LeaderboardRow& row) {
-  if (row.postprocessor_params.empty()) return row.postprocessor;
-  return fmt::format("{} ({})", row.postprocessor, replace_all(row.postprocessor_params, ";", ", "));
-}
-
-std::string accuracy_text(const LeaderboardRow& row) {
-  const std::string number = percent_text(row.accuracy());
-  return !row.accuracy() || row.classifier.empty() ? number : fmt::format("{} ({})", number, row.classifier);
-}
-
-std::string rank_text(const LeaderboardRow& row) { return row.rank ? std::to_string(*row.rank) : "–"; }
-
-std::string seeds_text(const LeaderboardRow& row) {
-  std::vector<std::string> parts = {std::to_string(row.seeds.size())};
-  for (const std::string& flag : split(row.flags, ';')) {
-    if (!flag.empty()) parts.push_back(flag);
+Leaderboard make_leaderboard(const Results& results) {
+  Leaderboard leaderboard{.boards = {},
+                          .not_applicable = gaps_of(results.not_applicable, results.filter),
+                          .failed = gaps_of(results.failed, results.filter),
+                          .waiting_count = results.waiting_count,
+                          .of_one_benchmark = results.filter.benchmark.has_value(),
+                          .superseded_count = 0,
+                          .plugins = {},
+                          .engine_versions = {},
+                          .numerics = {}};
+  Provenance provenance;
+  for (const SelectedBoard& board : select_boards(results.frame, results.filter)) {
+    leaderboard.boards.push_back(make_board(board, results.benchmarks));
+    leaderboard.superseded_count += board.superseded_count;
+    for (const SelectedRow& row : board.rows) {
+      for (const SelectedSeed& seed : row.seeds) provenance.add(*seed.subject);
+    }
   }
-  if (!row.rank && std::ranges::find(parts, row.unranked_reason) == parts.end()) parts.push_back(row.unranked_reason);
-  return join(parts, "; ");
-}
-
-std::string seed_list(const std::vector<std::int64_t>& seeds) {
-  std::vector<std::string> texts;
-  for (const std::int64_t seed : seeds) texts.push_back(std::to_string(seed));
-  return join(texts, ", ");
-}
-
-namespace {
-
-/// "ce/resnet8/s0 msp" → "ce/resnet8 msp": what does not apply, does so for every seed.
-std::string without_seed(const std::string& label) {
-  static const std::regex seed("/s[0-9]+(?=[ /]|$)");
-  return std::regex_replace(label, seed, "");
-}
-
-/// One sentence per reason, naming its cells.
-void add_gaps(std::vector<std::string>& notes, std::string_view title, const std::vector<LeaderboardGap>& gaps,
-              bool with_state) {
-  std::map<std::string, std::set<std::string>> labels_by_reason;
-  for (const LeaderboardGap& gap : gaps) {
-    const std::string reason = gap.reason.empty() ? "no reason given" : gap.reason;
-    labels_by_reason[with_state ? fmt::format("{}: {}", gap.state, reason) : reason].insert(
-        with_state ? gap.label : without_seed(gap.label));
-  }
-  for (const auto& [reason, labels] : labels_by_reason) {
-    const std::vector<std::string> names(labels.begin(), labels.end());
-    notes.push_back(fmt::format("{}: {} ({}).", title, join(names, ", "), reason));
-  }
-}
-
-}  // namespace
-
-std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
-  std::vector<std::string> notes;
-  notes.push_back(
-      "Rank: by the average of near and far mean AUROC; ties share a rank. Means are unweighted over sets, per seed; ± "
-      "is the population "
-      "standard deviation over seeds. Control sets enter no mean.");
-  bool unranked = false;
-  for (const LeaderboardBoard& board : leaderboard.boards) {
-    unranked = unranked || std::ranges::any_of(board.rows, [](const LeaderboardRow& row) { return !row.rank; });
-  }
-  if (unranked)
-    notes.push_back(
-        "Rows without a rank are partial, lack a set, have other seeds than the ranked ones, or are the control, whose "
-        "scores are random "
-        "numbers.");
-  add_gaps(notes, "Not applicable", leaderboard.not_applicable, false);
-  add_gaps(notes, "No result", leaderboard.failed, true);
-  if (leaderboard.waiting_count > 0)
-    notes.push_back(fmt::format("{} cells have not finished yet.", leaderboard.waiting_count));
-  if (leaderboard.superseded_count > 0) {
-    notes.push_back(fmt::format("{} rows made by older versions of plugins or numerics are not shown.",
-                                leaderboard.superseded_count));
-  }
-  return notes;
+  provenance.fill(leaderboard);
+  return leaderboard;
 }
 
 }  // namespace nearfar

@@ -1,10 +1,10 @@
 #include "base/text.h"
-#include "report/leaderboard.h"
+#include "report/leaderboard_forms.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <tuple>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -15,30 +15,23 @@ std::string csv_field(const std::string& text) {
   return "\"" + replace_all(text, "\"", "\"\"") + "\"";
 }
 
-auto name_order(const LeaderboardRow& row) {
-  return std::tie(row.training, row.training_params, row.architecture, row.recipe, row.postprocessor,
-                  row.postprocessor_params);
-}
-
 }  // namespace
 
 std::string leaderboard_csv(const Leaderboard& leaderboard) {
   std::string csv =
-      "training,postprocessor,architecture,benchmark,protocol,group,dataset,metric,mean,std,seeds,recipe,training_"
-      "params,"
-      "postprocessor_params,flags\n";
+      "training,postprocessor,architecture,benchmark,protocol,group,dataset,metric,mean,std,seeds,"
+      "recipe,training_params,postprocessor_params,flags\n";
   for (const LeaderboardBoard& board : leaderboard.boards) {
     std::vector<const LeaderboardRow*> rows;
     for (const LeaderboardRow& row : board.rows) rows.push_back(&row);
-    std::ranges::sort(rows,
-                      [](const LeaderboardRow* a, const LeaderboardRow* b) { return name_order(*a) < name_order(*b); });
+    std::ranges::sort(rows, {}, [](const LeaderboardRow* row) -> const RowName& { return *row; });
     for (const LeaderboardRow* row : rows) {
       for (const LeaderboardNumber& number : row->numbers) {
         csv += fmt::format("{},{},{},{},{},{},{},{},{:.4f},{:.4f},{},{},{},{},{}\n", csv_field(row->training),
                            csv_field(row->postprocessor), csv_field(row->architecture), csv_field(board.benchmark),
                            csv_field(board.protocol), csv_field(number.group), csv_field(number.dataset),
-                           csv_field(number.metric), number.value.mean * 100, number.value.std * 100,
-                           number.value.seed_count, csv_field(row->recipe), csv_field(row->training_params),
+                           csv_field(number.metric), number.value.mean * 100, number.value.std * 100, number.value.n,
+                           csv_field(row->recipe), csv_field(row->training_params),
                            csv_field(row->postprocessor_params), csv_field(row->flags));
       }
     }

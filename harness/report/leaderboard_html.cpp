@@ -3,8 +3,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "report/leaderboard.h"
-#include "report/rows.h"
+#include "report/joined.h"
+#include "report/leaderboard_forms.h"
+#include "report/order.h"
+#include "report/row_text.h"
 
 #include <fmt/core.h>
 #include <kainjow/mustache.hpp>
@@ -19,105 +21,101 @@ namespace {
 using kainjow::mustache::data;
 using kainjow::mustache::mustache;
 
-struct MetricName {
-  const char* key;
-  const char* name;
-  bool lower_is_better;
-};
-constexpr std::array<MetricName, 4> kSetMetrics = {{{"auroc", "AUROC", false},
-                                                    {"fpr95", "FPR@95", true},
-                                                    {"aupr_in", "AUPR-in", false},
-                                                    {"aupr_out", "AUPR-out", false}}};
-
-struct Group {
-  const char* key;
-  const char* name;
-  const char* role;
-  bool has_means;
-};
-constexpr std::array<Group, 3> kGroups = {
-    {{"near", "Near-OOD", "", true}, {"far", "Far-OOD", "", true}, {"control", "Control", "in no mean", false}}};
-
 /// One column of numbers: a mean with its metric, or a set with all its metrics.
 struct Column {
-  std::string group, dataset, role;
-  std::vector<MetricName> metrics;
-  bool first = false;  ///< of its group
+  struct Metric {
+    const MetricInfo* info = nullptr;
+    std::string best;  ///< of the ranked rows, as printed; "" where there is none
+  };
+  const GroupInfo* group = nullptr;
+  std::string dataset, role;
+  std::vector<Metric> metrics;
+  bool is_first = false;  ///< of its group
   bool is_mean() const { return dataset == "mean"; }
 };
-
-std::vector<Column> make_columns(const LeaderboardBoard& board) {
-  std::vector<Column> columns;
-  for (const Group& group : kGroups) {
-    std::vector<Column> of_group;
-    const std::vector<MetricName> all(kSetMetrics.begin(), kSetMetrics.end());
-    for (const BenchmarkSet& set : board.sets) {
-      if (set.group == group.key) of_group.push_back({set.group, set.name, set.role, all, false});
-    }
-    if (of_group.empty()) continue;
-    if (group.has_means) {
-      of_group.insert(of_group.begin(), {{group.key, "mean", "", {kSetMetrics[0]}, false},
-                                         {group.key, "mean", "", {kSetMetrics[1]}, false}});
-    }
-    of_group.front().first = true;
-    columns.insert(columns.end(), of_group.begin(), of_group.end());
-  }
-  return columns;
-}
-
-std::string column_class(const Column& column) {
-  std::string text = column.group + (column.is_mean() ? " mean" : " set") + (column.first ? " first" : "");
-  if (column.is_mean()) text += fmt::format(" {}", column.metrics[0].key);
-  return text;
-}
-
-data make_group(const Group& group, const std::vector<Column>& columns) {
-  const auto span = std::ranges::count_if(columns, [&](const Column& column) { return column.group == group.key; });
-  data item;
-  item.set("name", group.name);
-  item.set("class", group.key);
-  item.set("role", *group.role ? data(group.role) : data(false));
-  item.set("span", std::to_string(span));
-  return item;
-}
-
-data make_column(const Column& column) {
-  data item;
-  item.set("class", column_class(column));
-  item.set("name", column.is_mean() ? "mean" : column.dataset);
-  item.set("metric", column.is_mean() ? data(column.metrics[0].name) : data(false));
-  item.set("role", column.role.empty() ? data(false) : data(column.role));
-  return item;
-}
 
 /// As printed, so that equal numbers are marked together.
 std::string two_decimals(double fraction) { return fmt::format("{:.2f}", fraction * 100); }
 
-std::string best_of(const LeaderboardBoard& board, const Column& column, const MetricName& metric) {
+std::string best_of(const LeaderboardBoard& board, const Column& column, const MetricInfo& metric) {
   std::optional<double> best;
   for (const LeaderboardRow& row : board.rows) {
-    const Aggregate* value = row.number(column.group, column.dataset, metric.key);
-    if (!row.rank || !value) continue;
+    if (!row.rank || column.group->key == "control") continue;
+    const MeanStd* value = row.number(column.group->key, column.dataset, metric.key);
+    if (!value) continue;
     if (!best || (metric.lower_is_better ? value->mean < *best : value->mean > *best)) best = value->mean;
   }
   return best ? two_decimals(*best) : "";
 }
 
-data optional_text(const std::string& text) { return text.empty() ? data(false) : data(text); }
-std::string deviation(const Aggregate& value) { return value.seed_count < 2 ? "" : two_decimals(value.std); }
+Column make_column(const LeaderboardBoard& board, const GroupInfo& group, const std::string& dataset,
+                   const std::string& role, std::span<const MetricInfo> metrics) {
+  Column column{.group = &group, .dataset = dataset, .role = role, .metrics = {}, .is_first = false};
+  for (const MetricInfo& metric : metrics) column.metrics.push_back({&metric, best_of(board, column, metric)});
+  return column;
+}
 
-data make_cell(const LeaderboardBoard& board, const LeaderboardRow& row, const Column& column) {
+std::vector<Column> make_columns(const LeaderboardBoard& board) {
+  std::vector<Column> columns;
+  for (const GroupInfo& group : kOodGroups) {
+    std::vector<Column> of_group;
+    for (const BenchmarkSet& set : board.sets) {
+      if (set.group != group.key) continue;
+      if (of_group.empty() && group.has_means) {  // AUROC and FPR@95
+        for (const std::size_t metric : {0U, 1U})
+          of_group.push_back(make_column(board, group, "mean", "", kOodMetrics.subspan(metric, 1)));
+      }
+      of_group.push_back(make_column(board, group, set.name, set.role, kOodMetrics));
+    }
+    if (of_group.empty()) continue;
+    of_group.front().is_first = true;
+    columns.insert(columns.end(), of_group.begin(), of_group.end());
+  }
+  return columns;
+}
+
+data text_of(std::string_view text) { return {std::string(text)}; }
+data optional_text(std::string_view text) { return text.empty() ? data(false) : text_of(text); }
+
+std::string column_class(const Column& column) {
+  std::string text(column.group->key);
+  text += column.is_mean() ? " mean" : " set";
+  if (column.is_first) text += " first";
+  if (column.is_mean()) text += fmt::format(" {}", column.metrics[0].info->key);
+  return text;
+}
+
+data group_item(const GroupInfo& group, const std::vector<Column>& columns) {
+  data item;
+  item.set("name", text_of(group.title));
+  item.set("class", text_of(group.key));
+  item.set("role", optional_text(group.role));
+  item.set("span", std::to_string(std::ranges::count(columns, &group, &Column::group)));
+  return item;
+}
+
+data column_item(const Column& column) {
+  data item;
+  item.set("class", column_class(column));
+  item.set("name", column.is_mean() ? "mean" : column.dataset);
+  item.set("metric", column.is_mean() ? text_of(column.metrics[0].info->title) : data(false));
+  item.set("role", optional_text(column.role));
+  return item;
+}
+
+std::string deviation(const MeanStd& value) { return value.n < 2 ? "" : two_decimals(value.std); }
+
+data cell_item(const LeaderboardRow& row, const Column& column) {
   data values(data::type::list);
-  for (const MetricName& metric : column.metrics) {
-    const Aggregate* value = row.number(column.group, column.dataset, metric.key);
+  for (const Column::Metric& metric : column.metrics) {
+    const MeanStd* value = row.number(column.group->key, column.dataset, metric.info->key);
     if (!value) continue;
     data item;
-    item.set("metric", metric.key);
+    item.set("metric", text_of(metric.info->key));
     item.set("mean", two_decimals(value->mean));
     item.set("std", optional_text(deviation(*value)));
     item.set("sort", fmt::format("{:.4f}", value->mean * 100));
-    item.set("best",
-             row.rank && column.group != "control" && two_decimals(value->mean) == best_of(board, column, metric));
+    item.set("best", row.rank && two_decimals(value->mean) == metric.best);
     values.push_back(item);
   }
   data cell;
@@ -126,19 +124,19 @@ data make_cell(const LeaderboardBoard& board, const LeaderboardRow& row, const C
   return cell;
 }
 
-data make_row(const LeaderboardBoard& board, const LeaderboardRow& row, const std::vector<Column>& columns) {
+data row_item(const SharedValues& shared, const LeaderboardRow& row, const std::vector<Column>& columns) {
   data item;
   item.set("rank", rank_text(row));
   item.set("rank_value", row.rank ? std::to_string(*row.rank) : "");
   item.set("training", row.training);
-  const std::vector<std::string> details = training_details(board, row);
+  const std::vector<std::string> details = training_details(shared, row);
   item.set("training_details", optional_text(join(details, " · ")));
   item.set("postprocessor", row.postprocessor);
   item.set("postprocessor_params", optional_text(replace_all(row.postprocessor_params, ";", ", ")));
   data cells(data::type::list);
-  for (const Column& column : columns) cells.push_back(make_cell(board, row, column));
+  for (const Column& column : columns) cells.push_back(cell_item(row, column));
   item.set("cells", cells);
-  const Aggregate* accuracy = row.accuracy();
+  const MeanStd* accuracy = row.accuracy();
   item.set("accuracy", accuracy ? two_decimals(accuracy->mean) : "–");
   std::vector<std::string> accuracy_note;  // "± 0.20 · linear"
   if (accuracy && !deviation(*accuracy).empty()) accuracy_note.push_back("± " + deviation(*accuracy));
@@ -157,10 +155,11 @@ data make_row(const LeaderboardBoard& board, const LeaderboardRow& row, const st
   return item;
 }
 
-data make_body(const LeaderboardBoard& board, const std::vector<Column>& columns, bool ranked) {
+data body_item(const LeaderboardBoard& board, const std::vector<Column>& columns, bool ranked) {
   data rows(data::type::list);
+  const SharedValues shared = shared_values(board);
   for (const LeaderboardRow& row : board.rows) {
-    if (row.rank.has_value() == ranked) rows.push_back(make_row(board, row, columns));
+    if (row.rank.has_value() == ranked) rows.push_back(row_item(shared, row, columns));
   }
   data body;
   body.set("class", ranked ? "ranked" : "unranked");
@@ -174,24 +173,37 @@ std::string protocol_text(const std::string& protocol) {
   return "protocol " + protocol;
 }
 
-data make_board(const LeaderboardBoard& board, std::size_t index) {
+/// What all rows share; the data manifest where boards differ in nothing else.
+std::string shared_text(const Leaderboard& leaderboard, const LeaderboardBoard& board) {
+  const SharedValues values = shared_values(board);
+  std::vector<std::string> shared;
+  if (!values.architecture.empty()) shared.push_back(values.architecture);
+  if (!values.recipe.empty()) shared.push_back("recipe " + values.recipe);
+  const auto is_of_same_title = [&](const LeaderboardBoard& other) { return board_title(other) == board_title(board); };
+  if (std::ranges::count_if(leaderboard.boards, is_of_same_title) > 1)
+    shared.push_back("data " + board.data_hash.substr(0, 12));
+  return join(shared, ", ");
+}
+
+data board_item(const Leaderboard& leaderboard, std::size_t index) {
+  const LeaderboardBoard& board = leaderboard.boards[index];
   const std::vector<Column> columns = make_columns(board);
   data groups(data::type::list), heads(data::type::list), metrics(data::type::list), bodies(data::type::list);
-  for (const Group& group : kGroups) {
-    if (std::ranges::any_of(columns, [&](const Column& c) { return c.group == group.key; }))
-      groups.push_back(make_group(group, columns));
+  for (const GroupInfo& group : kOodGroups) {
+    if (std::ranges::find(columns, &group, &Column::group) != columns.end())
+      groups.push_back(group_item(group, columns));
   }
-  for (const Column& column : columns) heads.push_back(make_column(column));
-  for (const MetricName& metric : kSetMetrics) {
+  for (const Column& column : columns) heads.push_back(column_item(column));
+  for (const MetricInfo& metric : kOodMetrics) {
     data item;
-    item.set("key", metric.key);
-    item.set("name", metric.name);
-    item.set("pressed", &metric == &kSetMetrics.front() ? "true" : "false");
+    item.set("key", text_of(metric.key));
+    item.set("name", text_of(metric.title));
+    item.set("pressed", &metric == &kOodMetrics.front() ? "true" : "false");
     metrics.push_back(item);
   }
   for (const bool ranked : {true, false}) {
     if (std::ranges::any_of(board.rows, [&](const LeaderboardRow& row) { return row.rank.has_value() == ranked; })) {
-      bodies.push_back(make_body(board, columns, ranked));
+      bodies.push_back(body_item(board, columns, ranked));
     }
   }
   data item;
@@ -199,10 +211,7 @@ data make_board(const LeaderboardBoard& board, std::size_t index) {
   item.set("benchmark", board.benchmark);
   item.set("protocol", board.protocol);
   item.set("protocol_text", protocol_text(board.protocol));
-  std::vector<std::string> shared;
-  if (shared_value(board, &LeaderboardRow::architecture)) shared.push_back(board.rows[0].architecture);
-  if (shared_value(board, &LeaderboardRow::recipe)) shared.push_back("recipe " + board.rows[0].recipe);
-  item.set("shared", optional_text(join(shared, ", ")));
+  item.set("shared", optional_text(shared_text(leaderboard, board)));
   item.set("caption", fmt::format("Ranking on {}, protocol {}", board.benchmark, board.protocol));
   item.set("groups", groups);
   item.set("columns", heads);
@@ -248,16 +257,17 @@ std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesyst
   if (!page.is_valid())
     throw Error(ErrorKind::config, fmt::format("{}: not a valid template: {}", file.string(), page.error_message()));
   data boards(data::type::list), notes(data::type::list);
-  for (const LeaderboardBoard& board : leaderboard.boards)
-    boards.push_back(make_board(board, boards.list_value().size()));
+  for (std::size_t i = 0; i < leaderboard.boards.size(); ++i) boards.push_back(board_item(leaderboard, i));
   for (const std::string& note : footnotes(leaderboard)) {
     data item;
     item.set("text", note);
     notes.push_back(item);
   }
+  std::set<std::string> benchmarks;
+  for (const LeaderboardBoard& board : leaderboard.boards) benchmarks.insert(board.benchmark);
+  const std::string names = joined(benchmarks, ", ");
   data values;
-  values.set("title", leaderboard.boards.empty() ? "nearfar leaderboard"
-                                                 : leaderboard.boards.front().benchmark + ": nearfar leaderboard");
+  values.set("title", names.empty() ? "nearfar leaderboard" : names + ": nearfar leaderboard");
   values.set("css", read_file(templates / "leaderboard.css"));
   values.set("js", read_file(templates / "leaderboard.js"));
   values.set("boards", boards);

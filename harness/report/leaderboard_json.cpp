@@ -1,5 +1,4 @@
-#include "report/leaderboard.h"
-#include "report/rows.h"
+#include "report/leaderboard_forms.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,7 +15,7 @@ Json row_json(const LeaderboardRow& row) {
                        {"metric", n.metric},
                        {"mean", n.value.mean},
                        {"std", n.value.std},
-                       {"seeds", n.value.seed_count}});
+                       {"seeds", n.value.n}});
   }
   return {{"rank", row.rank ? Json(*row.rank) : Json(nullptr)},
           {"unranked_reason", row.unranked_reason},
@@ -37,14 +36,19 @@ Json board_json(const LeaderboardBoard& board) {
   for (const BenchmarkSet& set : board.sets)
     sets.push_back({{"name", set.name}, {"group", set.group}, {"role", set.role}});
   for (const LeaderboardRow& row : board.rows) rows.push_back(row_json(row));
-  return {{"benchmark", board.benchmark}, {"data_hash", board.data_hash},       {"protocol", board.protocol},
-          {"sets", std::move(sets)},      {"ranked_seeds", board.ranked_seeds}, {"rows", std::move(rows)}};
+  return {{"benchmark", board.benchmark},
+          {"data_hash", board.data_hash},
+          {"protocol", board.protocol},
+          {"sets", std::move(sets)},
+          {"ranked_seeds", board.ranked_seeds},
+          {"differing_factors", board.differing_factors},
+          {"rows", std::move(rows)}};
 }
 
-Json gaps_json(const std::vector<LeaderboardGap>& gaps) {
+Json gaps_json(const std::vector<Gap>& gaps) {
   Json result = Json::array();
-  for (const LeaderboardGap& gap : gaps)
-    result.push_back({{"label", gap.label}, {"state", gap.state}, {"reason", gap.reason}});
+  for (const Gap& gap : gaps)
+    result.push_back({{"label", gap.label}, {"state", state_name(gap.state)}, {"reason", gap.reason}});
   return result;
 }
 

@@ -1,7 +1,7 @@
 /// The two plain tables: terminal and Markdown.
 #include "base/text.h"
-#include "report/leaderboard.h"
-#include "report/rows.h"
+#include "report/leaderboard_forms.h"
+#include "report/row_text.h"
 
 #include <fmt/core.h>
 
@@ -15,8 +15,9 @@ constexpr std::array<const char*, 9> kHeader = {"rank",        "training",   "po
 
 std::vector<std::vector<std::string>> cells(const LeaderboardBoard& board) {
   std::vector<std::vector<std::string>> rows = {{kHeader.begin(), kHeader.end()}};
+  const SharedValues shared = shared_values(board);
   for (const LeaderboardRow& row : board.rows) {
-    rows.push_back({rank_text(row), training_text(board, row), postprocessor_text(row),
+    rows.push_back({rank_text(row), training_text(shared, row), postprocessor_text(row),
                     percent_text(row.number("near", "mean", "auroc")), percent_text(row.number("far", "mean", "auroc")),
                     percent_text(row.number("near", "mean", "fpr95")), percent_text(row.number("far", "mean", "fpr95")),
                     accuracy_text(row), seeds_text(row)});
@@ -36,10 +37,6 @@ std::string markdown_cell(std::string text) {
                                                                             {"\n", " "}}};
   for (const auto& [from, to] : kEscapes) text = replace_all(std::move(text), from, to);
   return text;
-}
-
-std::string board_title(const LeaderboardBoard& board) {
-  return fmt::format("{}, protocol {}", board.benchmark, board.protocol);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "store/database.h"
 
 #include "base/error.h"
+#include "store/backup.h"
+#include "store/migrate.h"
 #include "store/schema.h"
 
 #include <fmt/core.h>
@@ -13,7 +15,6 @@
 namespace nearfar {
 namespace {
 
-constexpr int kBusyTimeoutMilliseconds = 20'000;
 constexpr std::uintmax_t kQuickCheckBytes = 64u << 20;  // reading more than this would be felt at every start
 
 std::string advice(int code) {
@@ -63,7 +64,8 @@ std::string utc_text(std::int64_t unix_ms) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
+Database::Database(const std::filesystem::path& file, Mode mode)
+    : file_(file), folder_(std::filesystem::absolute(file).parent_path()) {
   std::error_code error;
   if (mode == Mode::read_only && !std::filesystem::exists(file, error)) {
     throw Error(ErrorKind::store,
@@ -78,73 +80,94 @@ Database::Database(const std::filesystem::path& file, Mode mode) : file_(file) {
                               file.parent_path().string(), error.message()));
     }
   }
-  guarded([&] { connect(mode); });
+  guarded([&] { mode == Mode::write ? connect_to_write() : connect_to_read(); });
 }
 
-void Database::connect(Mode mode) {
-  if (mode == Mode::read_only) {
-    try {
-      connection_ = std::make_unique<SQLite::Database>(file_.string(), SQLite::OPEN_READONLY, kBusyTimeoutMilliseconds);
-      check_is_ours();
-    } catch (const SQLite::Exception& error) {
-      // A WAL file in a folder that cannot be written has no room for its shared index: nobody can be writing, so it is
-      // read as it is.
-      const int code = error.getErrorCode() & 0xff;
-      if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) throw;
-      const std::string uri = "file://" + std::filesystem::absolute(file_).string() + "?immutable=1";
-      connection_ =
-          std::make_unique<SQLite::Database>(uri, SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyTimeoutMilliseconds);
-      check_is_ours();
-    }
-    if (is_empty())
-      throw Error(ErrorKind::store,
-                  fmt::format("{}: the results database is empty; run an experiment first", file_.string()));
-    return;
-  }
-  connection_ = std::make_unique<SQLite::Database>(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
-                                                   kBusyTimeoutMilliseconds);
-  check_is_ours();  // before anything is written: switching to WAL changes the file
-  run("PRAGMA journal_mode = WAL");
-  run("PRAGMA synchronous = FULL");
-  run("PRAGMA foreign_keys = ON");
+void Database::connect_to_write() {
+  connection_.database = connect(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  checked_version();  // before anything is written: switching to WAL changes the file
+  use_write_ahead_log();
+  connection_.database->exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -65536");
   transaction([&] {
-    check_is_ours();
-    if (is_empty()) create_schema();
+    const int version = checked_version();  // again, under the lock: another process may have been first
+    if (version == kSchemaVersion) return;
+    if (version > 0) back_up(file_, fmt::format("v{}.backup", version));
+    migrate(*connection_.database, version);
   });
+  connection_.database->exec("PRAGMA foreign_keys = ON");
+}
+
+void Database::connect_to_read() {
+  connection_ = connect_for_reading(file_);
+  const int version = checked_version();
+  if (version == 0) {
+    throw Error(ErrorKind::store,
+                fmt::format("{}: the results database is empty; run an experiment first", file_.string()));
+  }
+  if (version < kSchemaVersion) {
+    auto memory = connect(":memory:", SQLite::OPEN_READWRITE);
+    copy_database(*connection_.database, *memory);
+    connection_ = {nullptr, std::move(memory)};
+    transaction([&] { migrate(*connection_.database, version); });
+  }
+  connection_.database->exec("PRAGMA query_only = ON; PRAGMA cache_size = -65536");
+}
+
+void Database::use_write_ahead_log() {
+  const std::optional<std::string> mode = text("PRAGMA journal_mode = WAL");
+  if (mode == "wal") return;
+  throw Error(ErrorKind::store,
+              fmt::format("{}: the file system cannot share a database between processes (journal mode {}, needed: "
+                          "wal): a network or FUSE folder, most likely; put the database on a local disk with --db",
+                          file_.string(), mode.value_or("unknown")));
 }
 
 bool Database::is_empty() const { return number("SELECT count(*) FROM sqlite_schema") == 0; }
 
-void Database::check_is_ours() const {
+int Database::checked_version() const {
   const std::int64_t application = number("PRAGMA application_id").value_or(0);
   const std::int64_t version = number("PRAGMA user_version").value_or(0);
-  if (application == 0 && version == 0 && is_empty()) return;
+  if (application == 0 && version == 0 && is_empty()) return 0;
   if (application != kApplicationId) {
     throw Error(ErrorKind::store, fmt::format("{}: this SQLite file belongs to another program (application_id "
                                               "{:#010x}, nearfar's is {:#010x}); nothing was "
                                               "changed; name another file with --db",
                                               file_.string(), application, kApplicationId));
   }
-  if (version != kSchemaVersion) {
+  if (version < 1 || version > kSchemaVersion) {
     throw Error(
         ErrorKind::store,
-        fmt::format("{}: the results database has schema version {}, this nearfar knows version {}; {}", file_.string(),
-                    version, kSchemaVersion,
+        fmt::format("{}: the results database has schema version {}, this nearfar knows versions 1 to {}; {}",
+                    file_.string(), version, kSchemaVersion,
                     version > kSchemaVersion ? "use the newer nearfar that wrote it" : "name another file with --db"));
   }
   std::error_code error;
-  if (in_transaction_ || std::filesystem::file_size(file_, error) > kQuickCheckBytes || error) return;
+  if (depth_ > 0 || std::filesystem::file_size(file_, error) > kQuickCheckBytes || error)
+    return static_cast<int>(version);
   SQLite::Statement check = query("PRAGMA quick_check(1)");
   if (check.executeStep() && check.getColumn(0).getString() != "ok") {
     throw Error(ErrorKind::store,
                 fmt::format("{}: {}; {}", file_.string(), check.getColumn(0).getString(), advice(SQLITE_CORRUPT)));
   }
+  return static_cast<int>(version);
 }
 
-void Database::create_schema() {
-  connection_->exec(kSchema);
-  connection_->exec(
-      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kSchemaVersion));
+Database::Part::Part(Database& database, const char* begin) : database_(database), outermost_(database.depth_ == 0) {
+  database_.connection_.database->exec(outermost_ ? begin : "SAVEPOINT part");
+  ++database_.depth_;
+}
+
+void Database::Part::commit() {
+  database_.connection_.database->exec(outermost_ ? "COMMIT" : "RELEASE part");
+  done_ = true;
+}
+
+Database::Part::~Part() {
+  --database_.depth_;
+  if (done_) return;
+  ++database_.undone_count_;
+  // A full disk may have made SQLite undo all of it already: tryExec, not exec.
+  database_.connection_.database->tryExec(outermost_ ? "ROLLBACK" : "ROLLBACK TO part; RELEASE part");
 }
 
 }  // namespace nearfar

@@ -1,5 +1,6 @@
+/// How states and kinds of cells are written.
 #include "base/error.h"
-#include "store/store.h"
+#include "store/types.h"
 
 #include <fmt/core.h>
 
@@ -8,20 +9,25 @@
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 12> kNames = {"planned", "running",   "ok",      "failed",
-                                                     "crashed", "hung",      "oom",     "timeout",
-                                                     "nan",     "cancelled", "invalid", "not-applicable"};
+constexpr std::array<std::string_view, 10> kStates = {"planned", "running", "ok",        "failed",  "crashed",
+                                                      "timeout", "nan",     "cancelled", "invalid", "not-applicable"};
+constexpr std::array<std::string_view, 4> kKinds = {"train", "features", "accuracy", "eval"};
+
+template <class Enum, std::size_t N>
+Enum from_name(const std::array<std::string_view, N>& names, std::string_view name, std::string_view what) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  throw Error(ErrorKind::store,
+              fmt::format("unknown cell {} '{}'; was the database written by a newer nearfar?", what, name));
+}
 
 }  // namespace
 
-std::string_view state_name(CellState state) { return kNames.at(static_cast<std::size_t>(state)); }
+std::string_view state_name(CellState state) { return kStates.at(static_cast<std::size_t>(state)); }
+CellState state_from_name(std::string_view name) { return from_name<CellState>(kStates, name, "state"); }
 
-CellState state_from_name(std::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<CellState>(i);
-  }
-  throw Error(ErrorKind::store,
-              fmt::format("unknown cell state '{}'; was the database written by a newer nearfar?", name));
-}
+std::string_view kind_name(CellKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+CellKind cell_kind_from_name(std::string_view name) { return from_name<CellKind>(kKinds, name, "kind"); }
 
 }  // namespace nearfar

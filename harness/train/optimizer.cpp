@@ -17,6 +17,8 @@ struct Sgd::Impl {
 
 namespace {
 
+constexpr const char* kMomentum = "momentum";
+
 std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& parameters) {
   std::vector<at::Tensor> tensors;
   for (const NamedTensor& named : parameters) tensors.push_back(named.tensor);
@@ -43,28 +45,33 @@ void Sgd::step(double learning_rate) {
   impl_->optimizer.step();
 }
 
-std::vector<NamedTensor> Sgd::momentum() const {
-  std::vector<NamedTensor> result;
+std::vector<OptimizerTensor> Sgd::state() const {
+  std::vector<OptimizerTensor> result;
   for (const NamedTensor& named : impl_->parameters) {
     const auto& states = impl_->optimizer.state();
     const auto found = states.find(named.tensor.unsafeGetTensorImpl());
     if (found == states.end()) continue;
     const auto& state = static_cast<const torch::optim::SGDParamState&>(*found->second);
-    if (state.momentum_buffer().defined()) result.push_back({named.name, state.momentum_buffer(), false});
+    if (state.momentum_buffer().defined()) result.push_back({kMomentum, named.name, state.momentum_buffer()});
   }
   return result;
 }
 
-void Sgd::restore(const std::vector<NamedTensor>& momentum) {
-  for (const NamedTensor& saved : momentum) {
+void Sgd::restore(const std::vector<OptimizerTensor>& state) {
+  std::vector<c10::TensorImpl*> owners;
+  for (const OptimizerTensor& saved : state) {
     const auto found = std::find_if(impl_->parameters.begin(), impl_->parameters.end(),
-                                    [&](const NamedTensor& named) { return named.name == saved.name; });
-    if (found == impl_->parameters.end() || found->tensor.sizes() != saved.tensor.sizes()) {
-      throw Error(ErrorKind::data, fmt::format("momentum '{}' of the checkpoint fits no parameter", saved.name));
+                                    [&](const NamedTensor& named) { return named.name == saved.parameter; });
+    if (saved.slot != kMomentum || found == impl_->parameters.end() || found->tensor.sizes() != saved.tensor.sizes()) {
+      throw Error(ErrorKind::data,
+                  fmt::format("'optimizer.{}.{}' of the checkpoint fits no parameter", saved.slot, saved.parameter));
     }
-    auto state = std::make_unique<torch::optim::SGDParamState>();
-    state->momentum_buffer(saved.tensor.clone());
-    impl_->optimizer.state()[found->tensor.unsafeGetTensorImpl()] = std::move(state);
+    owners.push_back(found->tensor.unsafeGetTensorImpl());
+  }
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    auto kept = std::make_unique<torch::optim::SGDParamState>();
+    kept->momentum_buffer(state[i].tensor.clone());
+    impl_->optimizer.state()[owners[i]] = std::move(kept);
   }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-/// SGD with momentum, Nesterov's form and weight decay (torch::optim::SGD), whose momentum can be saved and restored.
+/// SGD with momentum, Nesterov's form and weight decay (torch::optim::SGD), whose state can be saved and restored.
 #include "models/named_tensor.h"
 
 #include <memory>
@@ -24,10 +24,10 @@ class Sgd {
   void zero_grad();
   void step(double learning_rate);
 
-  /// Momentum of each parameter that has one (none before the first step), named as the parameter; by reference.
-  std::vector<NamedTensor> momentum() const;
-  /// Clones saved momentum back. Error(data) for a name that is no parameter or another shape.
-  void restore(const std::vector<NamedTensor>& momentum);
+  /// Slot "momentum" of each parameter that has one (none before the first step); by reference.
+  std::vector<OptimizerTensor> state() const;
+  /// Clones saved state back. Error(data), with nothing changed, for a slot or a name that is unknown or another shape.
+  void restore(const std::vector<OptimizerTensor>& state);
 
  private:
   struct Impl;

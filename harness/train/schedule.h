@@ -1,6 +1,6 @@
 #pragma once
 /// The learning rate as a pure function of the step. Torch-free, any thread.
-#include "config/experiment.h"
+#include "config/recipe.h"
 
 #include <cstdint>
 

@@ -1,6 +1,8 @@
 #include "train/trainer.h"
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "base/stopwatch.h"
 #include "features/accuracy.h"
 #include "features/extract.h"
@@ -20,27 +22,18 @@
 namespace nearfar {
 namespace {
 
+namespace fs = std::filesystem;
+
 enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2 };
 constexpr double kAverageWeight = 0.2;  // of OpenOOD's contrastive trainers
 
 void check_recipe(const TrainRecipe& recipe, const ImageView& images) {
-  const auto require = [](bool good, const std::string& what) {
-    if (!good) throw Error(ErrorKind::config, "train: " + what);
-  };
-  require(recipe.epochs >= 1, fmt::format("epochs is {}, expected at least 1", recipe.epochs));
-  require(recipe.batch_size >= 2,
-          fmt::format("batch_size is {}, expected at least 2: batch norm has no statistics of one image",
-                      recipe.batch_size));
-  require(std::isfinite(recipe.learning_rate) && recipe.learning_rate > 0,
-          fmt::format("lr is {}, expected a positive number", recipe.learning_rate));
-  require(recipe.momentum >= 0 && recipe.momentum < 1,
-          fmt::format("momentum is {}, expected 0 <= momentum < 1", recipe.momentum));
-  require(!recipe.nesterov || recipe.momentum > 0, "nesterov = true needs momentum > 0");
-  require(recipe.warmup_fraction >= 0 && recipe.warmup_fraction < 1,
-          fmt::format("warmup_fraction is {}, expected 0 <= warmup_fraction < 1", recipe.warmup_fraction));
-  require(recipe.shift >= 0 && recipe.shift < std::min(images.height, images.width),
-          fmt::format("shift is {}, expected 0 to less than the images' {} x {}", recipe.shift, images.height,
-                      images.width));
+  if (const auto problem = recipe_problem(recipe))
+    throw Error(ErrorKind::config, fmt::format("train: '{}' {}", problem->field, problem->message));
+  if (recipe.shift >= std::min(images.height, images.width)) {
+    throw Error(ErrorKind::config, fmt::format("train: 'shift' is {}, expected less than the images' {} x {}",
+                                               recipe.shift, images.height, images.width));
+  }
 }
 
 void check_labels(const char* set, const ImageView& images, std::int64_t classes) {
@@ -60,38 +53,43 @@ std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size) {
 /// One run of train(): what is trained, and where it stands.
 class Training {
  public:
-  Training(const TrainJob& job, Loss& loss)
-      : job_(job),
+  Training(const TrainingTask& task, Loss& loss)
+      : task_(task),
         loss_(loss),
-        traits_(loss.traits()),
-        steps_per_epoch_(steps_per_epoch(job.train.count, job.recipe.batch_size)),
-        total_steps_(steps_per_epoch_ * job.recipe.epochs),
-        data_seed_(derive_seed(job.seed, kDataSeed)),
-        network_(make_network(job.network, derive_seed(job.seed, kInitSeed))) {
-    if (total_steps_ < 1) throw Error(ErrorKind::data, fmt::format("{} train images are too few", job.train.count));
-    call_loss([&] { loss_.prepare(job_.network.classes, network_->output_dim()); });
+        steps_per_epoch_(steps_per_epoch(task.train.count, task.recipe.batch_size)),
+        total_steps_(steps_per_epoch_ * task.recipe.epochs),
+        data_seed_(derive_seed(task.seed, kDataSeed)),
+        network_(make_network(task.network, derive_seed(task.seed, kInitSeed))) {
+    if (total_steps_ < 1) throw Error(ErrorKind::data, fmt::format("{} train images are too few", task.train.count));
+    const LossSetup setup{.classes = task_.network.classes,
+                          .output_width = network_->output_dim(),
+                          .feature_width = network_->feature_dim()};
+    call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
-    optimizer_ = std::make_unique<Sgd>(parameters(),
-                                       SgdOptions{job.recipe.momentum, job.recipe.weight_decay, job.recipe.nesterov});
-    state_.identity = job.identity;
-    state_.spec = job.network;
+    optimizer_ = std::make_unique<Sgd>(
+        parameters(), SgdOptions{task.recipe.momentum, task.recipe.weight_decay, task.recipe.nesterov});
+    state_.identity = task.identity;
+    state_.spec = task.network;
   }
 
-  /// Goes on where last.safetensors stands, if it is this job's and the best epoch's weights, which it does not hold,
-  /// are still there.
+  /// Goes on where last.safetensors stands, if it is this task's and the best epoch's weights, which it does not hold,
+  /// are what they were. Otherwise training starts over, with a warning; nothing is deleted.
   void resume() {
-    const std::filesystem::path file = last_checkpoint(job_.folder);
-    if (!std::filesystem::exists(file)) return;
-    Checkpoint saved = read_checkpoint(file);
-    if (saved.identity != job_.identity || saved.spec != job_.network) return;
-    if (saved.best_epoch >= 0 && !std::filesystem::exists(best_checkpoint(job_.folder))) return;
-    load_tensors(*network_, saved.network, file.string());
-    optimizer_->restore(saved.momentum);
-    restore_loss(saved.loss, file);
-    saved.network.clear();
-    saved.momentum.clear();
-    saved.loss.clear();
-    state_ = std::move(saved);
+    const fs::path file = last_checkpoint(task_.folder);
+    std::string why;
+    if (fs::exists(file)) {
+      try {
+        Checkpoint saved = read_checkpoint(file);
+        why = reason_to_start_over(saved);
+        if (why.empty()) return restore(std::move(saved), file.string());
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::data) throw;
+        why = error.what();
+      }
+    } else if (fs::exists(best_checkpoint(task_.folder))) {
+      why = file.string() + " is missing";
+    }
+    if (!why.empty()) log_warn("training starts over: " + why);
   }
 
   /// The loop. Returns true when all epochs are done, false when asked to stop.
@@ -99,9 +97,9 @@ class Training {
     network_->train(true);
     while (state_.step < total_steps_) {
       const std::int64_t epoch = state_.step / steps_per_epoch_;
-      const std::vector<std::int64_t> order = permutation(data_seed_, epoch, job_.train.count);
+      const std::vector<std::int64_t> order = permutation(data_seed_, epoch, task_.train.count);
       while (state_.step < (epoch + 1) * steps_per_epoch_) {
-        if (job_.callbacks.should_stop && job_.callbacks.should_stop()) {
+        if (task_.callbacks.should_stop && task_.callbacks.should_stop()) {
           save_last();
           return false;
         }
@@ -116,32 +114,35 @@ class Training {
 
  private:
   void step(std::int64_t epoch, const std::vector<std::int64_t>& order) {
-    const std::int64_t first = (state_.step - epoch * steps_per_epoch_) * job_.recipe.batch_size;
-    const std::int64_t size = std::min(job_.recipe.batch_size, job_.train.count - first);
+    const std::int64_t first = (state_.step - epoch * steps_per_epoch_) * task_.recipe.batch_size;
+    const std::int64_t size = std::min(task_.recipe.batch_size, task_.train.count - first);
     const std::span<const std::int64_t> rows(order.data() + first, static_cast<std::size_t>(size));
 
-    const Augmentation augmentation{job_.recipe.shift, job_.recipe.flip};
-    const at::Tensor images = augmented_batch(job_.train, rows, augmentation, traits_.views, data_seed_, epoch);
-    at::Tensor output = network_->output(network_->features(images));
-    if (traits_.normalized_embedding) output = normalized_rows(output);
+    const Augmentation augmentation{task_.recipe.shift, task_.recipe.flip};
+    const at::Tensor images = augmented_batch(task_.train, rows, augmentation, task_.traits.views, data_seed_, epoch);
+    const at::Tensor features = network_->features(images);
+    LossInput input{
+        .output = network_->output(features), .labels = labels_of(rows), .epoch = epoch, .step = state_.step};
+    if (task_.traits.normalized_embedding) input.output = normalized_rows(input.output);
+    if (task_.traits.wants_features) input.features = features;
 
-    const double rate = learning_rate(state_.step, total_steps_, job_.recipe);
+    const double rate = learning_rate(state_.step, total_steps_, task_.recipe);
     optimizer_->zero_grad();
-    const double loss = backward({output, labels_of(rows), epoch, state_.step}, rate);
+    const double loss = backward(input, rate);
     optimizer_->step(rate);
 
     state_.loss_average = state_.step == 0 ? loss : (1 - kAverageWeight) * state_.loss_average + kAverageWeight * loss;
     state_.epoch_loss_sum += loss;
     ++state_.step;
-    if (job_.callbacks.progress) job_.callbacks.progress({state_.step, total_steps_, epoch, loss, rate});
+    if (task_.callbacks.progress) task_.callbacks.progress({state_.step, total_steps_, epoch, loss, rate});
   }
 
   /// [views * B] int64
   at::Tensor labels_of(std::span<const std::int64_t> rows) const {
     at::Tensor labels = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
     std::int64_t* out = labels.mutable_data_ptr<std::int64_t>();
-    for (const std::int64_t row : rows) *out++ = job_.train.labels[static_cast<std::size_t>(row)];
-    return labels.repeat({traits_.views});
+    for (const std::int64_t row : rows) *out++ = task_.train.labels[static_cast<std::size_t>(row)];
+    return labels.repeat({task_.traits.views});
   }
 
   /// The loss's value, with gradients left in the parameters.
@@ -167,10 +168,10 @@ class Training {
     EpochRecord record;
     record.epoch = epoch;
     record.loss = state_.epoch_loss_sum / static_cast<double>(steps_per_epoch_);
-    record.learning_rate = learning_rate(state_.step - 1, total_steps_, job_.recipe);
+    record.learning_rate = learning_rate(state_.step - 1, total_steps_, task_.recipe);
     const bool classifier = network_->has_classifier();
-    if (classifier && job_.val.count > 0) {
-      const FeatureBatch val = run_network(*network_, job_.val);
+    if (classifier && task_.val.count > 0) {
+      const FeatureBatch val = run_network(*network_, task_.val);
       record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
     }
     state_.history.push_back(record);
@@ -181,21 +182,65 @@ class Training {
     if (better) {
       state_.best_epoch = epoch;
       state_.best_value = value;
+      state_.best_sha256.clear();
       Checkpoint best = snapshot();
-      best.momentum.clear();
-      write_checkpoint(best_checkpoint(job_.folder), best);
+      best.optimizer.clear();
+      write_checkpoint(next_best_checkpoint(task_.folder), best);
+      state_.best_sha256 = sha256_file(next_best_checkpoint(task_.folder));
     }
-    // After `best`: a kill in between repeats this epoch and writes the same `best` again.
-    const std::int64_t every = job_.recipe.checkpoint_every_epochs;
+    const std::int64_t every = task_.recipe.checkpoint_every_epochs;
     if (state_.step == total_steps_ || (every > 0 && (epoch + 1) % every == 0)) save_last();
   }
 
-  void save_last() { write_checkpoint(last_checkpoint(job_.folder), snapshot()); }
+  /// At any moment last.safetensors names, by its hash, a best epoch that is there: as best.safetensors, or for the
+  /// moment before the rename (after a kill: until the next start) as the next one.
+  void save_last() {
+    write_checkpoint(last_checkpoint(task_.folder), snapshot());
+    promote_best();
+  }
+
+  void promote_best() const {
+    const fs::path next = next_best_checkpoint(task_.folder), best = best_checkpoint(task_.folder);
+    if (!fs::exists(next) || sha256_file(next) != state_.best_sha256) return;
+    std::error_code failure, for_people_only;
+    fs::rename(next, best, failure);
+    if (failure) {
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: cannot be renamed to {}: {}", next.string(), best.string(), failure.message()));
+    }
+    fs::rename(fs::path(next).replace_extension(".json"), fs::path(best).replace_extension(".json"), for_people_only);
+  }
+
+  std::string reason_to_start_over(const Checkpoint& saved) const {
+    const fs::path last = last_checkpoint(task_.folder);
+    if (saved.format != Checkpoint{}.format) return last.string() + " is of an older version's format";
+    if (saved.identity != task_.identity || saved.spec != task_.network)
+      return last.string() + " is of another training";
+    if (saved.best_epoch < 0) return "";
+    for (const fs::path& file : {best_checkpoint(task_.folder), next_best_checkpoint(task_.folder)}) {
+      if (fs::exists(file) && sha256_file(file) == saved.best_sha256) return "";
+    }
+    return fmt::format("{} is not the file of epoch {} that {} knows (damaged, replaced or missing)",
+                       best_checkpoint(task_.folder).string(), saved.best_epoch, last.filename().string());
+  }
+
+  /// Checks everything first, so that a checkpoint which does not fit leaves what was made for a start as it is.
+  void restore(Checkpoint saved, const std::string& file) {
+    check_tensors(saved.spec, saved.network, file);
+    check_loss(saved.loss, file);
+    optimizer_->restore(saved.optimizer);
+    load_tensors(*network_, saved.network, file);
+    restore_loss(saved.loss);
+    for (auto* tensors : {&saved.network, &saved.ema, &saved.loss}) tensors->clear();
+    saved.optimizer.clear();
+    state_ = std::move(saved);
+    promote_best();
+  }
 
   Checkpoint snapshot() const {
     Checkpoint whole = state_;
     whole.network = network_->named_tensors();
-    whole.momentum = optimizer_->momentum();
+    whole.optimizer = optimizer_->state();
     for (const LossTensor& own : loss_state_) whole.loss.push_back({own.name, own.tensor, own.parameter});
     return whole;
   }
@@ -209,30 +254,37 @@ class Training {
     return all;
   }
 
-  void restore_loss(const std::vector<NamedTensor>& saved, const std::filesystem::path& file) {
-    const c10::AutoGradMode no_gradients(false);
-    for (LossTensor& own : loss_state_) {
-      const auto found =
-          std::find_if(saved.begin(), saved.end(), [&](const NamedTensor& one) { return one.name == own.name; });
-      if (found == saved.end() || found->tensor.sizes() != own.tensor.sizes()) {
+  static const NamedTensor* find(const std::vector<NamedTensor>& saved, const std::string& name) {
+    const auto found =
+        std::find_if(saved.begin(), saved.end(), [&](const NamedTensor& one) { return one.name == name; });
+    return found == saved.end() ? nullptr : &*found;
+  }
+
+  void check_loss(const std::vector<NamedTensor>& saved, const std::string& file) const {
+    for (const LossTensor& own : loss_state_) {
+      const NamedTensor* found = find(saved, own.name);
+      if (found == nullptr || found->tensor.sizes() != own.tensor.sizes()) {
         throw Error(ErrorKind::data,
-                    fmt::format("{}: state '{}' of the loss is missing or has another shape", file.string(), own.name));
+                    fmt::format("{}: state '{}' of the loss is missing or has another shape", file, own.name));
       }
-      own.tensor.copy_(found->tensor);
     }
   }
 
+  void restore_loss(const std::vector<NamedTensor>& saved) {
+    const c10::AutoGradMode no_gradients(false);
+    for (LossTensor& own : loss_state_) own.tensor.copy_(find(saved, own.name)->tensor);
+  }
+
   void call_loss(const std::function<void()>& call) const {
-    if (job_.callbacks.guard) {
-      job_.callbacks.guard(call);
+    if (task_.callbacks.guard) {
+      task_.callbacks.guard(call);
     } else {
       call();
     }
   }
 
-  const TrainJob& job_;
+  const TrainingTask& task_;
   Loss& loss_;
-  LossTraits traits_;
   std::int64_t steps_per_epoch_, total_steps_;
   std::uint64_t data_seed_;
   std::unique_ptr<Network> network_;
@@ -242,12 +294,12 @@ class Training {
 };
 
 /// Of the best checkpoint, by the model's classifier.
-std::optional<double> final_accuracy(const TrainJob& job, const Checkpoint& state) {
-  if (job.val.count == 0) return std::nullopt;
+std::optional<double> final_accuracy(const TrainingTask& task, const Checkpoint& state) {
+  if (task.val.count == 0) return std::nullopt;
   if (state.spec.head == HeadKind::linear) return state.best_value;
-  const std::unique_ptr<Network> best = load_network(best_checkpoint(job.folder));
-  const FeatureBatch train = run_network(*best, job.train), val = run_network(*best, job.val);
-  return ncm_accuracy(train.features, train.labels, job.network.classes, val.features, val.labels).accuracy;
+  const std::unique_ptr<Network> best = load_network(best_checkpoint(task.folder));
+  const FeatureBatch train = run_network(*best, task.train), val = run_network(*best, task.val);
+  return ncm_accuracy(train.features, train.labels, task.network.classes, val.features, val.labels).accuracy;
 }
 
 }  // namespace
@@ -258,26 +310,31 @@ NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& rec
           classes,      traits.head,     recipe.projection, recipe.embedding_dim};
 }
 
-TrainResult train(const TrainJob& job, Loss& loss) {
+TrainingResult train(const TrainingTask& task, Loss& loss) {
   const Stopwatch watch;
-  check_images(job.train);
-  check_labels("train", job.train, job.network.classes);
-  if (job.val.count > 0) {
-    check_images(job.val);
-    check_labels("validation", job.val, job.network.classes);
+  check_images(task.train);
+  check_labels("train", task.train, task.network.classes);
+  if (task.val.count > 0) {
+    check_images(task.val);
+    check_labels("validation", task.val, task.network.classes);
   }
-  check_recipe(job.recipe, job.train);
-  NEARFAR_ASSERT(job.network.head == loss.traits().head);
+  check_recipe(task.recipe, task.train);
+  NEARFAR_ASSERT(task.network.head == task.traits.head);
+  if (task.traits.wants_auxiliary) {
+    throw Error(ErrorKind::config,
+                "train: the loss wants auxiliary images (outlier exposure); training with auxiliary "
+                "images is not available in this version: choose another loss");
+  }
 
-  Training training(job, loss);
+  Training training(task, loss);
   training.resume();
-  TrainResult result;
+  TrainingResult result;
   result.finished = training.run();
   result.history = training.state().history;
   result.best_epoch = training.state().best_epoch;
-  result.best = best_checkpoint(job.folder);
-  result.last = last_checkpoint(job.folder);
-  if (result.finished) result.val_accuracy = final_accuracy(job, training.state());
+  result.best = best_checkpoint(task.folder);
+  result.last = last_checkpoint(task.folder);
+  if (result.finished) result.val_accuracy = final_accuracy(task, training.state());
   result.seconds = watch.seconds();
   return result;
 }

@@ -3,7 +3,7 @@
 /// threads, and a run that was killed at any moment and started again ends with the same bytes as one that was not.
 /// Called by the engine in a child process. Not thread-safe; uses the calling thread and torch's pool as set by the
 /// caller.
-#include "config/experiment.h"
+#include "config/recipe.h"
 #include "models/checkpoint.h"
 #include "models/images.h"
 
@@ -36,10 +36,11 @@ struct TrainCallbacks {
   std::function<void(const std::function<void()>&)> guard;
 };
 
-struct TrainJob {
+struct TrainingTask {
   std::string
       identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
   NetworkSpec network;  ///< its head must be the loss's
+  LossTraits traits;    ///< of the loss with its parameters
   TrainRecipe recipe;
   std::uint64_t seed = 0;
   ImageView train, val;
@@ -47,7 +48,7 @@ struct TrainJob {
   TrainCallbacks callbacks;
 };
 
-struct TrainResult {
+struct TrainingResult {
   bool finished = false;  ///< false: should_stop() said so; last.safetensors holds the state
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = -1;
@@ -61,12 +62,13 @@ struct TrainResult {
 NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits,
                          const ImageView& images, std::int64_t classes);
 
-/// Trains, or goes on from last.safetensors if its identity matches (returns at once if that is finished). A checkpoint
-/// is written after every epoch. `best`: linear head, highest validation accuracy (a later tie wins; without val images
-/// the last epoch); embedding, lowest moving average of the training loss at an epoch's end (a later tie wins). These
-/// are OpenOOD's rules. A last batch of a single image is left out: batch norm has no statistics for it. Throws
-/// NonFiniteLoss; Error(config) for a recipe that cannot work; Error(data) for images, labels or a damaged checkpoint;
-/// what the guard throws.
-TrainResult train(const TrainJob& job, Loss& loss);
+/// Trains, or goes on from last.safetensors (returns at once if that is finished) if it is of this identity and
+/// best.safetensors still is the file that it names by hash; otherwise it says why in the log and starts over, without
+/// deleting anything. A checkpoint is written as often as the recipe says, and when asked to stop. `best`: linear head,
+/// highest validation accuracy (a later tie wins; without val images the last epoch); embedding, lowest moving average
+/// of the training loss at an epoch's end (a later tie wins). These are OpenOOD's rules. A last batch of a single image
+/// is left out: batch norm has no statistics for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work
+/// and for a loss that wants auxiliary images; Error(data) for images or labels; what the guard throws.
+TrainingResult train(const TrainingTask& task, Loss& loss);
 
 }  // namespace nearfar

@@ -32,7 +32,7 @@ constexpr Param kAdaScaleParams[] = {
     {"o", 0.05, 0.0, 1.0, "share of pixel values that is changed"},
     {"num_samples", 5000, 1, 2147483647, "validation images that the statistic is ranked among"},
     {"seed", 0, 0, 2147483647, "of the draw, where there are more"},
-    {"picks", "", "", "a .npy of the validation rows to rank among, instead of a draw"},
+    {"picks", kNoFile, "a .npy of the validation rows to rank among, instead of a draw"},
     kPrecision};
 constexpr char kAdaScaleObservedParams[] = "k1,k2,lmbda,o,precision";
 constexpr char kAdaScaleSweep[] =

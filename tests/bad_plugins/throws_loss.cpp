@@ -8,7 +8,7 @@ namespace {
 class Throws final : public nearfar::Loss {
  public:
   explicit Throws(const nearfar::Params&) {}
-  nearfar::LossTraits traits() const override { return {}; }
+  static nearfar::LossTraits traits(const nearfar::Params&) { return {}; }
   at::Tensor forward(const nearfar::LossInput&) override { throw std::runtime_error("forward cannot"); }
 };
 

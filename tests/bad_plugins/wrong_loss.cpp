@@ -1,14 +1,19 @@
 // A loss whose result is no differentiable scalar, or whose traits make no sense.
 #include <nearfar/plugin.h>
 
+#include <stdexcept>
+
 namespace {
 
-constexpr nearfar::Param kParams[] = {{"result", "vector", "vector|detached|traits", "what is wrong"}};
+constexpr nearfar::Param kParams[] = {{"result", "vector", "vector|detached|traits|throws", "what is wrong"}};
 
 class WrongLoss final : public nearfar::Loss {
  public:
   explicit WrongLoss(const nearfar::Params& params) : result_(params.text("result")) {}
-  nearfar::LossTraits traits() const override { return {.views = result_ == "traits" ? 3 : 1}; }
+  static nearfar::LossTraits traits(const nearfar::Params& params) {
+    if (params.text("result") == "throws") throw std::runtime_error("traits cannot");
+    return {.views = params.text("result") == "traits" ? 3 : 1};
+  }
   at::Tensor forward(const nearfar::LossInput& input) override {
     return result_ == "vector" ? input.output.sum(1) : input.output.sum().detach();
   }

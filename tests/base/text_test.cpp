@@ -32,6 +32,14 @@ TEST(Text, NumbersReadBackAndAreShort) {
 
 TEST(Text, PluginKeyAcceptsOpenOodsSpelling) { EXPECT_EQ(plugin_key("temp_scaling"), "temp-scaling"); }
 
+TEST(Text, ClipsBetweenCharacters) {
+  EXPECT_EQ(clipped("a±b", 3), "a±b");
+  EXPECT_EQ(clipped("a±b", 2), "a±");
+  EXPECT_EQ(clipped("a±b", 1), "a");
+  EXPECT_EQ(clipped("±", 0), "");
+  EXPECT_EQ(clipped("", 5), "");
+}
+
 TEST(Text, TableAlignsByCodePoints) {
   EXPECT_EQ(table({{"name", "value"}, {"a ± b", "1"}, {"x", "10"}}, {false, true}),
             "name   value\n"

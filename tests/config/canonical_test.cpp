@@ -42,6 +42,8 @@ TEST_F(CanonicalTest, ChangesWithWhateverChangesAResult) {
                              "postprocessor.knn.k=2",
                              "data.limit=5",
                              "benchmark=other",
+                             "benchmarks=smoke,other",
+                             "models=resnet8,y",
                              "model.name=x",
                              "model.features=f",
                              "model.checkpoint=f",
@@ -62,37 +64,9 @@ TEST_F(CanonicalTest, IsSortedJsonWithDefaultsFilledIn) {
       load("name = 'n'\nbenchmark = 'smoke'\npostprocessors = ['knn']\n[postprocessor.knn]\nk = "
            "5\n[postprocessor.other]\nz = 1\n")
           .canonical,
-      R"({"benchmark":"smoke","data":{"allow_count_mismatch":false,"limit":0,"on_unreadable":"fail"},"deterministic":true,"dtype":"float32","losses":{},)"
-      R"("model":{"from":[],"name":"resnet8"},"name":"n","postprocessors":{"knn":{"params":{"k":5}}},"protocols":["ood"],)"
+      R"({"benchmarks":["smoke"],"data":{"allow_count_mismatch":false,"limit":0,"on_unreadable":"fail"},"deterministic":true,"dtype":"float32","losses":{},)"
+      R"("models":{"from":[],"trained":["resnet8"]},"name":"n","postprocessors":{"knn":{"params":{"k":5}}},"protocols":["ood"],)"
       R"("recipe":"default","seeds":[0]})");
-}
-
-TEST(RecipeJson, ReadsBackWhatItWrote) {
-  TrainRecipe recipe;
-  recipe.epochs = 11;
-  recipe.learning_rate = 0.1;
-  recipe.projection = "linear";
-  recipe.checkpoint_every_epochs = 3;
-  const TrainRecipe back = recipe_from_json(recipe_json(recipe));
-  EXPECT_EQ(recipe_json(back), recipe_json(recipe));
-  EXPECT_EQ(back.learning_rate, 0.1);
-  EXPECT_EQ(back.checkpoint_every_epochs, 3);
-  EXPECT_THROW(recipe_from_json("{}"), Error);
-  EXPECT_THROW(recipe_from_json("not json"), Error);
-}
-
-TEST(RecipeJson, TheIdentityIgnoresHowOftenItIsSaved) {
-  TrainRecipe often, seldom;
-  seldom.checkpoint_every_epochs = 100;
-  EXPECT_EQ(recipe_identity(often), recipe_identity(seldom));
-  seldom.epochs += 1;
-  EXPECT_NE(recipe_identity(often), recipe_identity(seldom));
-}
-
-TEST(ParamsJson, KeepsTypes) {
-  const ParamMap params = {{"b", true}, {"i", std::int64_t{3}}, {"d", 3.0}, {"t", std::string("x")}};
-  EXPECT_EQ(params_from_json(params_json(params)), params);
-  EXPECT_THROW(params_from_json("{\"a\":[1]}"), Error);
 }
 
 }  // namespace

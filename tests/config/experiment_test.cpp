@@ -50,7 +50,7 @@ deterministic = false
   EXPECT_EQ(e.data_root, "d");
   EXPECT_TRUE(e.allow_count_mismatch);
   EXPECT_EQ(e.limit, 7);
-  EXPECT_EQ(e.model, "net");
+  EXPECT_EQ(e.networks, std::vector<std::string>{"net"});
   EXPECT_EQ(e.jobs, 2);
   EXPECT_EQ(e.threads, 3);
   EXPECT_EQ(e.timeout_seconds, 4);
@@ -97,21 +97,44 @@ TEST_F(ExperimentTest, SeedsAreShortForReplicatesAcrossFiles) {
 
 TEST_F(ExperimentTest, ModelsMadeElsewhereStandInForTraining) {
   const Experiment e = load("benchmark = 'smoke'\nlosses = ['ce']\n[model]\nfeatures = 'f'\n");
-  ASSERT_EQ(e.models.size(), 1u);
-  EXPECT_EQ(e.models[0].features, "f");
-  EXPECT_EQ(e.models[0].training, "unknown");
+  ASSERT_EQ(e.foreign.size(), 1u);
+  EXPECT_EQ(e.foreign[0].features, "f");
+  EXPECT_EQ(e.foreign[0].training, "unknown");
   EXPECT_TRUE(e.losses.empty());
   const Experiment two = load(
       "benchmark = 'smoke'\n[[model]]\ncheckpoint = 'a.pth'\nname = 'resnet50'\ntraining = 'Log_Norm'\nseed = "
       "3\n[[model]]\ncheckpoint = "
       "'b'\n");
-  ASSERT_EQ(two.models.size(), 2u);
-  EXPECT_EQ(two.models[0].checkpoint, "a.pth");
-  EXPECT_EQ(two.models[0].architecture, "resnet50");
-  EXPECT_EQ(two.models[0].training, "Log-Norm");
-  EXPECT_EQ(two.models[0].seed, 3);
-  EXPECT_FALSE(two.models[1].seed.has_value());
-  EXPECT_EQ(load("benchmark = 'smoke'\n[model]\nname = 'resnet18_32x32'\n").model, "resnet18_32x32");
+  ASSERT_EQ(two.foreign.size(), 2u);
+  EXPECT_EQ(two.foreign[0].checkpoint, "a.pth");
+  EXPECT_EQ(two.foreign[0].architecture, "resnet50");
+  EXPECT_EQ(two.foreign[0].training, "Log-Norm");
+  EXPECT_EQ(two.foreign[0].seed, 3);
+  EXPECT_FALSE(two.foreign[1].seed.has_value());
+  EXPECT_EQ(load("benchmark = 'smoke'\n[model]\nname = 'resnet18_32x32'\n").networks,
+            std::vector<std::string>{"resnet18_32x32"});
+}
+
+TEST_F(ExperimentTest, OneBenchmarkIsShortForAListAcrossFilesAndOverrides) {
+  write("base.toml", "benchmark = 'smoke'\n[model]\nname = 'resnet8'\n");
+  const auto names = [](const Experiment& e) {
+    std::vector<std::string> all;
+    for (const NamedAt& named : e.benchmarks) all.push_back(named.name);
+    return all;
+  };
+  using Names = std::vector<std::string>;
+  const Experiment several = load("extends = 'base.toml'\nbenchmarks = ['a', 'b']\nmodels = ['x', 'y']\n");
+  EXPECT_EQ(names(several), (Names{"a", "b"}));
+  EXPECT_EQ(several.networks, (Names{"x", "y"}));
+  EXPECT_EQ(names(load("extends = 'base.toml'\nbenchmarks = ['a', 'b']\n", {"benchmark=c"})), Names{"c"});
+  EXPECT_EQ(names(load("extends = 'base.toml'\n", {"benchmarks=c,d"})), (Names{"c", "d"}));
+  EXPECT_EQ(load("extends = 'base.toml'\nmodels = ['x', 'y']\n", {"model.name=z"}).networks, Names{"z"});
+  EXPECT_EQ(load("extends = 'base.toml'\n", {"model.checkpoint=f"}).foreign.at(0).architecture, "resnet8");
+  EXPECT_EQ(refusal("benchmark = 'a'\nbenchmarks = ['b']\n"),
+            "experiment.toml:1:1: 'benchmark' is short for 'benchmarks', and this file has both; keep one");
+  EXPECT_EQ(refusal("benchmarks = ['a', 'x/a.toml']\n"),
+            "experiment.toml:1:20: 'x/a.toml' stands twice in 'benchmarks'");
+  EXPECT_NE(refusal("benchmark = 'a'\nmodels = []\n").find("'models' is empty"), std::string::npos);
 }
 
 TEST_F(ExperimentTest, RefusesModelsThatSayTooMuchOrTooLittle) {
@@ -159,7 +182,7 @@ TEST_F(ExperimentTest, AnErrorInAnExtendedFileNamesThatFile) {
 TEST_F(ExperimentTest, RefusesWrongTypes) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nlr = 'high'\n"),
             "experiment.toml:3:6: 'lr' in [train] takes a number, found text 'high'");
-  EXPECT_EQ(refusal("benchmark = 3\n"), "experiment.toml:1:13: 'benchmark' takes text in quotes, found integer 3");
+  EXPECT_EQ(refusal("benchmark = 3\n"), "experiment.toml:1:13: 'benchmarks' takes text in quotes, found integer 3");
   EXPECT_EQ(refusal("benchmark = 'smoke'\ntrain = 1\n"), "experiment.toml:2:9: 'train' takes a table, found integer 1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = [1]\n"),
             "experiment.toml:2:11: 'losses' takes text in quotes, found integer 1");
@@ -178,11 +201,11 @@ TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nepochs = 0\n"),
             "experiment.toml:3:10: 'epochs' in [train] takes an integer from 1 to 1000000, found integer 0");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nlr = nan\n"),
-            "experiment.toml:3:6: 'lr' in [train] takes a number from 0 to 1000000, found number nan");
+            "experiment.toml:3:6: 'lr' in [train] takes a number that is finite, found number nan");
   EXPECT_EQ(refusal("benchmark = 'smoke'\nseeds = [0, -1]\n"),
             "experiment.toml:2:13: 'seed' in [sweep.replicates] takes integers of at least 0, found integer -1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nwarmup_fraction = 1\n"),
-            "experiment.toml:3:19: 'warmup_fraction' in [train] must be below 1: the cosine needs steps of its own");
+            "experiment.toml:3:19: 'warmup_fraction' in [train] takes a number of at least 0, below 1, found 1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\ndevice = 'cpus'\n"),
             "experiment.toml:2:10: 'device' takes cpu or cuda, found 'cpus'; did you mean 'cpu'?");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[data]\non_unreadable = 'ignore'\n"),

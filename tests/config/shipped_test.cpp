@@ -32,8 +32,8 @@ TEST(ShippedConfigs, RecipesParse) { EXPECT_GE(load_all(configs() / "recipes", {
 TEST(ShippedConfigs, QuickstartIsThreeLossesTwoSeedsThreePostprocessors) {
   const Experiment e = load_experiment({configs() / "experiments" / "quickstart.toml"});
   EXPECT_EQ(e.name, "quickstart");
-  EXPECT_EQ(e.benchmark, "fashion-mnist");
-  EXPECT_EQ(e.model, "resnet8");
+  EXPECT_EQ(e.benchmarks.at(0).name, "fashion-mnist");
+  EXPECT_EQ(e.networks, std::vector<std::string>{"resnet8"});
   EXPECT_EQ(e.seeds, (std::vector<std::int64_t>{0, 1}));
   ASSERT_EQ(e.losses.size(), 3U);
   EXPECT_EQ(e.losses[0].recipe.learning_rate, 0.2);
@@ -45,7 +45,7 @@ TEST(ShippedConfigs, QuickstartIsThreeLossesTwoSeedsThreePostprocessors) {
 
 TEST(ShippedConfigs, SmokeIsSmall) {
   const Experiment e = load_experiment({configs() / "experiments" / "smoke.toml"});
-  EXPECT_EQ(e.benchmark, "smoke");
+  EXPECT_EQ(e.benchmarks.at(0).name, "smoke");
   EXPECT_LE(e.losses.at(0).recipe.epochs, 2);
 }
 

@@ -168,20 +168,24 @@ class OpenOod(Case):
         self.assertEqual((again["ran"], again["passes"]), (1, []))
 
     def test_the_classifier_is_described(self):
-        shown = json.loads(self.nearfar("show", "unknown/resnet18_32x32/s0 msp", "--json", "--out", self.out)[0])
-        quality = {p["name"]: p["value"] for p in shown["curve"] if p["name"].startswith("quality ")}
-        self.assertAlmostEqual(quality["quality accuracy"], self.expected["msp"]["main"]["ood"]["mnist"]["ACC"] / 100, delta=1e-6)
+        shown = json.loads(self.nearfar("show", "unknown/resnet18_32x32/s0 accuracy", "--json", "--out", self.out)[0])
+        accuracy = {m["protocol"]: m["value"] for m in shown["metrics"]}
+        self.assertAlmostEqual(accuracy["ood"], self.expected["msp"]["main"]["ood"]["mnist"]["ACC"] / 100, delta=1e-6)
+        self.assertEqual({(m["set"], m["name"], m["unit"]) for m in shown["measures"]}, {("test", "nll", "nat"), ("test", "ece", "fraction")})
         file = next(a for a in shown["artifacts"] if a["name"] == "quality")
         document = json.loads((self.out / file["path"]).read_text())
         self.assertEqual(sum(c["images"] for c in document["classes"]), document["images"])
         self.assertAlmostEqual(sum(c["correct"] for c in document["classes"]) / document["images"], document["accuracy"])
-        self.assertRegex(self.nearfar("show", "unknown/resnet18_32x32/s0 msp", "--out", self.out)[0], r"classifier accuracy 96\.44 %, ece \d\.\d+ %, nll 0\.\d+")
+        text = self.nearfar("show", "unknown/resnet18_32x32/s0 accuracy", "--out", self.out)[0]
+        self.assertRegex(text, r"ece \d\.\d+ %")
+        self.assertRegex(text, r"nll 0\.\d+ nat")
+        self.assertRegex(text, r"accuracy +96\.4")
 
     def test_the_search_is_openoods(self):
         shown = json.loads(self.nearfar("show", "unknown/resnet18_32x32/s0 knn", "--json", "--out", self.out)[0])
-        trace = [(p["name"], p["value"]) for p in shown["curve"] if p["name"].startswith("tune ")]
+        trace = [(p["params"], p["auroc"]) for p in shown["tune"]]
         table = self.expected["knn"]["aps_table"]
-        self.assertEqual([name for name, _ in trace], [f"tune k={json.loads(point)[0]}" for point, _ in table])
+        self.assertEqual([name for name, _ in trace], [f"k={json.loads(point)[0]}" for point, _ in table])
         for (name, value), (_, wanted) in zip(trace, table):
             self.assertTrue(math.isclose(value, wanted, abs_tol=1e-4), f"{name}: {value} against {wanted}")
         text, _ = self.nearfar("show", "unknown/resnet18_32x32/s0 knn", "--out", self.out)

@@ -1,7 +1,7 @@
 """The whole path on generated images: run twice and compared byte for byte, run again and nothing happens, every reading verb works."""
 import json
 import unittest
-from support import SMOKE, Case
+from support import SMOKE, SOURCE, Case
 
 
 class Smoke(Case):
@@ -71,6 +71,67 @@ class Smoke(Case):
                 continue
             again = json.loads(self.nearfar("metrics", "--id", files["test"], "--ood", files[f"{metric['group']}/{metric['dataset']}"], "--json")[0])
             self.assertEqual(again[metric["metric"]], metric["value"])
+
+    def test_the_same_seed_with_another_recipe_is_another_row(self):
+        """Rows are their factors: nothing is averaged that was not made alike, and both rows say what differs."""
+        self.run_smoke("losses=ce", "postprocessors=knn")
+        first = self.results()
+        self.run_smoke("losses=ce", "postprocessors=knn", "train.epochs=1")
+        board = json.loads(self.nearfar("report", "--json", "--out", self.folder / "out")[0])["boards"][0]
+        self.assertEqual({row["training_params"] for row in board["rows"]}, {"train.epochs=1", "train.epochs=2"})
+        for form in (("--csv", "-"), ("--markdown", "-"), ("--html", "-"), ()):
+            text = self.nearfar("report", "leaderboard", *form, "--out", self.folder / "out")[0]
+            for epochs in (1, 2):
+                self.assertIn(f"train.epochs={epochs}", text)
+        old = [line.replace(",smoke,train.epochs=2,", ",smoke,,") for line in self.results().splitlines() if "epochs=1" not in line]
+        self.assertEqual(old, first.splitlines())
+        _, err = self.nearfar("show", "ce/resnet8/s0 knn", "--out", self.folder / "out", code=4)
+        self.assertIn("train.epochs=1", err)
+        cells = json.loads(self.nearfar("status", "--json", "--out", self.folder / "out")[0])["cells"]
+        shown = self.nearfar("show", next(c["id"] for c in cells if c["label"] == "ce/resnet8/s0 knn"), "--out", self.folder / "out")[0]
+        self.assertRegex(shown, r"differs +in train\.epochs")
+
+    def test_one_database_serves_two_output_folders(self):
+        database = self.folder / "shared.sqlite"
+        run = lambda out, *more: json.loads(self.nearfar("run", SMOKE, "losses=ce", *more, "--db", database, "--out", self.folder / out, "--json")[0])
+        self.assertGreater(run("a")["ran"], 0)
+        self.assertEqual(run("b")["ran"], 0)
+        self.assertEqual(run("a")["ran"], 0)
+        more = run("b", "postprocessors=msp,knn,mds,ebo")
+        self.assertEqual((more["ran"], more["passes"]), (1, []))
+        self.nearfar("export", "ce/resnet8/s0 ebo", "--scores", self.folder / "s", "--db", database)
+        self.nearfar("export", "ce/resnet8/s0 knn", "--scores", self.folder / "t", "--db", database)
+
+    def test_a_database_that_moves_with_its_folder_finds_its_files(self):
+        self.run_smoke("losses=ce", "postprocessors=knn")
+        (self.folder / "out").rename(self.folder / "moved")
+        self.assertEqual(json.loads(self.nearfar("run", SMOKE, "losses=ce", "postprocessors=knn", "--out", self.folder / "moved", "--json")[0])["ran"], 0)
+
+    def test_several_benchmarks_and_networks(self):
+        text = (SOURCE / "configs/benchmarks/smoke.toml").read_text().replace('name = "smoke"', 'name = "other"').replace("seed = 1", "seed = 11")
+        (self.folder / "other.toml").write_text(text)
+        arguments = ("losses=ce,supcon", "postprocessors=msp,knn", f"benchmarks=smoke,{self.folder / 'other.toml'}", "models=resnet8,resnet18_32x32",
+                     "data.limit=60", "train.epochs=1")
+        plan = json.loads(self.nearfar("plan", SMOKE, *arguments, "--json", "--out", self.folder / "out")[0])
+        self.assertEqual(len([c for c in plan["cells"] if c["kind"] == "train"]), 8)
+        self.run_smoke(*arguments)
+        boards = json.loads(self.nearfar("report", "--json", "--out", self.folder / "out")[0])["boards"]
+        self.assertEqual({board["benchmark"] for board in boards}, {"smoke", "other"})
+        for board in boards:
+            self.assertEqual({row["architecture"] for row in board["rows"]}, {"resnet8", "resnet18_32x32"})
+        self.assertEqual(json.loads(self.run_smoke(*arguments, "--json")[0])["ran"], 0)
+
+    def test_a_database_of_version_0_1_reports_the_same_and_is_migrated_with_a_backup(self):
+        stored = SOURCE / "tests/golden/store_v1"
+        database = self.folder / "out/results.sqlite"
+        database.parent.mkdir()
+        database.write_bytes((stored / "results.sqlite").read_bytes())
+        self.assertEqual(self.nearfar("report", "leaderboard", "--csv", "-", "--db", database)[0], (stored / "leaderboard.csv").read_text())
+        self.assertEqual(database.read_bytes(), (stored / "results.sqlite").read_bytes())
+        self.run_smoke("losses=ce", "postprocessors=ebo")
+        self.assertTrue((self.folder / "out/results.sqlite.v1.backup").exists())
+        kept = [line for line in (stored / "leaderboard.csv").read_text().splitlines() if line.startswith("supcon,")]
+        self.assertTrue(set(kept) <= set(self.results().splitlines()))
 
     def test_a_limited_run_is_partial_and_does_not_rank(self):
         self.run_smoke("--limit", "100", "losses=ce", "postprocessors=knn")

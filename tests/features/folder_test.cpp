@@ -52,6 +52,11 @@ TEST_F(Folder, ListsItsSetsInOrder) {
   EXPECT_EQ(folder.classes(), 3);
 }
 
+TEST_F(Folder, IsNotDistractedByWhatIsBeingWritten) {
+  put<float>(path() / "near/.c.0123456789abcdef.tmp/features.npy", {6, 4});
+  EXPECT_EQ(FeatureFolder(path()).sets(), (std::vector<std::string>{"train", "test", "near/a", "near/b", "far/x"}));
+}
+
 TEST_F(Folder, GivesOnlyWhatIsNeeded) {
   const FeatureFolder folder(path());
   const FeatureBatch logits = folder.set("test", kLogits);

@@ -15,6 +15,24 @@ at::Tensor rows(const std::vector<float>& values, std::int64_t width) {
 at::Tensor labels(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 float logit(double p) { return static_cast<float>(std::log(p / (1 - p))); }
 
+TEST(ConfidenceBins, AreOpenBelowAndClosedAbove) {
+  const auto bin = [](double confidence, std::int64_t bins) {
+    return confidence_bins(at::tensor({confidence}, at::kDouble), bins).item<std::int64_t>();
+  };
+  // 3/15 is the float64 0.2: the upper end of the third of fifteen, and the next number begins the fourth.
+  EXPECT_EQ(bin(0.2, 15), 2);
+  EXPECT_EQ(bin(std::nextafter(0.2, 1), 15), 3);
+  EXPECT_EQ(bin(std::nextafter(0.2, 0), 15), 2);
+  // The number above 11/15, times 15, rounds to 11; 0.07 and 0.14, times 100, are above 7 and 14.
+  EXPECT_EQ(bin(11.0 / 15, 15), 10);
+  EXPECT_EQ(bin(std::nextafter(11.0 / 15, 1), 15), 11);
+  EXPECT_EQ(bin(0.07, 100), 6);
+  EXPECT_EQ(bin(0.14, 100), 13);
+  EXPECT_EQ(bin(0, 15), 0);
+  EXPECT_EQ(bin(1, 15), 14);
+  EXPECT_EQ(bin(0.5, 1), 0);
+}
+
 TEST(Calibration, OfFourImagesByHand) {
   // Two classes; logits (x, 0) give probabilities (p, 1-p). p = 0.9, 0.9, 0.6, 0.2; the labels are 0, 1, 0, 0.
   const at::Tensor logits = rows({logit(0.9), 0, logit(0.9), 0, logit(0.6), 0, logit(0.2), 0}, 2);

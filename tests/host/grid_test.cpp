@@ -25,6 +25,34 @@ TEST(ParamGrid, OfAConfigIsPutIntoTheSchemasOrder) {
   EXPECT_EQ(grid_text(grid), "k=5;alpha=1");
 }
 
+const ParamSchema kTextSchema = {
+    {.name = "fit", .type = ParamType::text, .default_value = std::string()},
+    {.name = "k", .type = ParamType::integer, .default_value = std::int64_t{1}, .minimum = 1, .maximum = 9}};
+
+TEST(ParamGrid, KeepsTextsThatHoldWhatSeparates) {
+  const std::vector<ParamValue> texts{std::string("a,b"),          std::string("say \"x\", y"), std::string(" blank "),
+                                      std::string("back\\slash,"), std::string("k=1,2"),        std::string("ä,ö")};
+  const ParamGrid grid = checked_grid(kTextSchema, {{"fit", texts}, {"k", {std::int64_t{1}, std::int64_t{2}}}}, "x");
+  EXPECT_EQ(grid_from_text(kTextSchema, grid_text(grid), "x"), grid) << grid_text(grid);
+  const ParamGrid two = checked_grid(kTextSchema, {{"fit", {std::string("a,b"), std::string("c")}}}, "x");
+  EXPECT_EQ(grid_text(two), "fit=\"a,b\",c");
+}
+
+TEST(ParamGrid, PrintsPlainTextsBare) {
+  // The text is part of what a result is known by: it must not change.
+  const std::vector<ParamValue> texts{std::string("val"), std::string("a b"), std::string("./x=1\\2.npy"),
+                                      std::string()};
+  const ParamGrid grid = checked_grid(kTextSchema, {{"fit", texts}}, "x");
+  EXPECT_EQ(grid_text(grid), "fit=val,a b,./x=1\\2.npy,");
+  EXPECT_EQ(grid_from_text(kTextSchema, grid_text(grid), "x"), grid);
+}
+
+TEST(ParamGrid, RefusesHalfAQuote) {
+  for (const char* text : {"fit=\"a,b", "fit=a\"b\"", "fit=\"a\"b,c", "fit=\"a\\"})
+    EXPECT_ERROR(grid_from_text(kTextSchema, text, "knn"), ErrorKind::config, "knn: ", "is not well quoted");
+  EXPECT_ERROR(grid_from_text(kTextSchema, "k=\"1\"", "knn"), ErrorKind::config, "expected an integer");
+}
+
 TEST(ParamGrid, NoTextIsNoPoint) { EXPECT_EQ(grid_from_text(kSchema, "", "knn").size(), 0u); }
 
 TEST(ParamGrid, RefusesWhatCannotBeSearched) {

@@ -15,7 +15,7 @@ ParamSchema schema() {
            .type = ParamType::text,
            .default_value = std::string("inner"),
            .choices = {"inner", "cosine"}},
-          {.name = "picks", .type = ParamType::text, .default_value = std::string()}};
+          {.name = "picks", .type = ParamType::file, .default_value = std::string()}};
 }
 
 TEST(Validate, FillsInDefaults) {
@@ -55,7 +55,9 @@ TEST(Validate, RefusesOtherTypesAndChoices) {
   EXPECT_ERROR(validate(schema(), {{"k", std::string("many")}}, "test"), ErrorKind::config, "'k' is 'many'");
   EXPECT_ERROR(validate(schema(), {{"metric", std::string("l2")}}, "test"), ErrorKind::config, "'metric' is 'l2'",
                "inner, cosine");
-  EXPECT_ERROR(validate(schema(), {{"picks", std::string("a;b")}}, "test"), ErrorKind::config, "without ';'");
+  EXPECT_ERROR(validate(schema(), {{"picks", std::string("a;b")}}, "test"), ErrorKind::config,
+               "the path of a file, without ';'");
+  EXPECT_ERROR(validate(schema(), {{"picks", true}}, "test"), ErrorKind::config, "'picks' is true");
 }
 
 TEST(ParamsFromText, ReadsByTheSchemasTypes) {

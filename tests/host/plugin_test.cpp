@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -50,8 +51,24 @@ TEST(LoadPlugin, ReadsTheTraitsOfALoss) {
   EXPECT_EQ(supcon.traits->head, "embedding");
   EXPECT_TRUE(supcon.traits->normalized_embedding);
   EXPECT_FALSE(describe(load_plugin(good("msp"))).traits.has_value());
-  EXPECT_EQ(description_json(description_from_json(describe_json(load_plugin(good("ce"))))),
-            describe_json(load_plugin(good("ce"))));
+  EXPECT_FALSE(supcon.traits->wants_auxiliary);
+}
+
+TEST(LoadPlugin, ReadsTheTraitsForGivenParameters) {
+  const LoadedPlugin plugin = load_plugin(bad("wrong_loss"));
+  EXPECT_EQ(traits_of(plugin, {}).views, 1);
+  EXPECT_ERROR(traits_of(plugin, {{"result", std::string("traits")}}), ErrorKind::plugin, "views is 3");
+  EXPECT_ERROR(traits_of(plugin, {{"result", std::string("throws")}}), ErrorKind::plugin, "loss 'wrong-loss'",
+               "traits: traits cannot");
+  EXPECT_ERROR(traits_of(plugin, {{"results", std::string("x")}}), ErrorKind::config, "unknown parameter 'results'");
+  EXPECT_ERROR(traits_of(load_plugin(good("msp")), {}), ErrorKind::plugin, "asked for as a loss");
+}
+
+TEST(LoadPlugin, KnowsAFileParameter) {
+  const ParamSchema params = load_plugin(good("cfood")).params();
+  const auto picks = std::ranges::find(params, "picks", &ParamSpec::name);
+  ASSERT_NE(picks, params.end());
+  EXPECT_EQ(picks->type, ParamType::file);
 }
 
 TEST(LoadPlugin, ExportsOneSymbolAndIsNeverUnloaded) {

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "models/safetensors.h"
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +25,10 @@ Checkpoint example(Network& network) {
   checkpoint.best_value = 0.75;
   checkpoint.history = {{0, 1.5, 0.1, 0.5}, {1, 1.25, 0.05, std::nullopt}};
   checkpoint.network = network.named_tensors();
-  checkpoint.momentum = {{"head.weight", at::arange(6, at::kFloat), false}};
+  checkpoint.best_sha256 = "ab12";
+  checkpoint.ema = {{"head.weight", at::arange(5, at::kFloat), false}};
+  checkpoint.optimizer = {{"momentum", "head.weight", at::arange(6, at::kFloat)},
+                          {"exp_avg", "loss.centres", at::arange(3, at::kFloat)}};
   checkpoint.loss = {{"prototypes", at::arange(4, at::kFloat), false}};
   return checkpoint;
 }
@@ -45,8 +49,18 @@ TEST(Checkpoint, ComesBackWhole) {
   EXPECT_EQ(read.best_value, 0.75);
   EXPECT_EQ(read.history, written.history);
   EXPECT_EQ(read.network.size(), written.network.size());
-  ASSERT_EQ(read.momentum.size(), 1u);
-  EXPECT_EQ(read.momentum[0].name, "head.weight");
+  EXPECT_EQ(read.best_sha256, "ab12");
+  EXPECT_EQ(read.format, 2);
+  ASSERT_EQ(read.ema.size(), 1u);
+  EXPECT_EQ(read.ema[0].name, "head.weight");
+  EXPECT_TRUE(at::equal(read.ema[0].tensor, written.ema[0].tensor));
+  ASSERT_EQ(read.optimizer.size(), 2u);
+  const bool swapped = read.optimizer[0].slot == "exp_avg";  // a file's order is its own
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(read.optimizer[i].slot, written.optimizer[swapped ? 1 - i : i].slot);
+    EXPECT_EQ(read.optimizer[i].parameter, written.optimizer[swapped ? 1 - i : i].parameter);
+    EXPECT_TRUE(at::equal(read.optimizer[i].tensor, written.optimizer[swapped ? 1 - i : i].tensor));
+  }
   ASSERT_EQ(read.loss.size(), 1u);
   EXPECT_EQ(read.loss[0].name, "prototypes");
 }
@@ -61,6 +75,29 @@ TEST(LoadNetwork, ComputesAsTheOneThatWasSaved) {
   const at::Tensor images = at::randn({2, 1, 28, 28});
   const EvalScope scope(*network);
   EXPECT_TRUE(at::equal(loaded->features(images).detach(), network->features(images)));
+}
+
+TEST(Checkpoint, ReadsFormat1) {
+  const TempDir folder;
+  const auto network = make_network({"resnet8", 1, 28, 28, 6, HeadKind::linear, "mlp", 8}, 1);
+  Checkpoint checkpoint = example(*network);
+  checkpoint.best_sha256.clear();
+  checkpoint.ema.clear();
+  checkpoint.optimizer.pop_back();
+  const auto file = last_checkpoint(folder.path());
+  write_checkpoint(file, checkpoint);
+  const TensorFile content = read_safetensors(file);
+  std::string state = content.metadata.at("nearfar");  // format 1 had another number and no hash
+  state = replace_all(state, "nearfar-checkpoint-2", "nearfar-checkpoint-1");
+  state = replace_all(state, R"("best_sha256":"",)", "");
+  write_safetensors(file, content.tensors, {{"nearfar", state}});
+  const Checkpoint read = read_checkpoint(file);
+  EXPECT_EQ(read.format, 1);
+  EXPECT_EQ(read.step, 12);
+  ASSERT_EQ(read.optimizer.size(), 1u);
+  EXPECT_EQ(read.optimizer[0].slot, "momentum");
+  EXPECT_EQ(read.optimizer[0].parameter, "head.weight");
+  EXPECT_NO_THROW(load_network(file));
 }
 
 TEST(Checkpoint, RefusesOtherFiles) {

@@ -90,7 +90,10 @@ TEST(GoldenScores, Palm) {
   expect_openood_scores("palm", {}, "reweightood.main");
 }  // the same formula on the same feature
 // More than half of the images saturate at exactly 1, and those ties move FPR@95.
-TEST(GoldenScores, T2fNorm) { expect_openood_scores("t2fnorm", {}, "t2fnorm.main", 1e-6); }
+// Features divided by 0.1 make logits of dozens, whose last place in float32 is 4e-6: the order in which a processor's
+// kernels add moves the largest probability by a few of these (7.4e-6 with AVX-512, below 1e-6 elsewhere; the scores of
+// 0.1 have the same bytes on one machine).
+TEST(GoldenScores, T2fNorm) { expect_openood_scores("t2fnorm", {}, "t2fnorm.main", 2e-5); }
 TEST(GoldenScores, T2fNormSaturatesWhereTheReferenceDoes) {
   const auto folder = golden("features-a"), expected = golden("features-a-expected/t2fnorm.main.conf.npy");
   if (!folder || !expected) GTEST_SKIP() << "no golden features-a; set NEARFAR_GOLDEN";

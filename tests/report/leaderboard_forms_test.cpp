@@ -1,39 +1,46 @@
 /// The forms: CSV against a hand-written file, and what each of the others must and must not hold.
+#include "report/leaderboard_forms.h"
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "report/leaderboard.h"
-#include "store/sample.h"
+#include "report/fake_results.h"
+#include "store/session.h"
 #include "support/golden.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <set>
+
 namespace nearfar {
 namespace {
 
-using testing::eval_cell, testing::eval_result, testing::run_eval, testing::source_dir, testing::train_cell;
+using testing::all_at, testing::FakeResults, testing::sample, testing::source_dir, testing::subject,
+    testing::with_factor;
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 class Forms : public ::testing::Test {
  protected:
-  void SetUp() override { testing::fill_sample(store_); }
-  Leaderboard load() const { return load_leaderboard(store_); }
+  Leaderboard load() const { return make_leaderboard(load_results(store_)); }
   std::string html() const { return leaderboard_html(load(), source_dir() / "reports"); }
 
   void add_hostile_names() {
-    const std::int64_t experiment = store_.put_experiment("sample", "canonical", "c0");
     for (const std::int64_t seed : {0, 1}) {
-      const CellRecord cell =
-          eval_cell(train_cell("ce", seed), "<script>alert('1')</script>", "note=\"a,b\"|{{title}}");
-      store_.put_cell(experiment, cell, 100);
-      run_eval(store_, cell, eval_result({0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}));
+      store_.add(subject("ce", seed, "<script>alert('1')</script>", "note=\"a,b\"|{{title}}"),
+                 testing::values({0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}));
     }
+  }
+  /// knn of models that were trained for one epoch, besides those of six.
+  void add_one_epoch() {
+    for (const std::int64_t seed : {0, 1})
+      store_.add(with_factor(subject("ce", seed, "knn"), "train.epochs", std::int64_t{1}), all_at(0.6));
   }
 
   TempDir folder_;
-  Store store_ = Store::open(folder_.path() / "results.sqlite");
+  FakeResults store_ = sample();
 };
 
 TEST_F(Forms, CsvEqualsTheHandWrittenFile) {
@@ -41,9 +48,75 @@ TEST_F(Forms, CsvEqualsTheHandWrittenFile) {
 }
 
 TEST_F(Forms, TwoEqualExperimentsGiveEqualCsv) {
-  Store again = Store::open(folder_.path() / "again.sqlite");
-  testing::fill_sample(again);
-  EXPECT_EQ(leaderboard_csv(load()), leaderboard_csv(load_leaderboard(again)));
+  FakeResults again = sample();  // in another order
+  std::ranges::reverse(again.results);
+  EXPECT_EQ(leaderboard_csv(load()), leaderboard_csv(make_leaderboard(load_results(again))));
+}
+
+TEST_F(Forms, CsvOfADatabaseOfVersion1IsWhatItsVersionPrinted) {
+  const std::filesystem::path golden = source_dir() / "tests" / "golden" / "store_v1";
+  const std::filesystem::path copy = folder_.path() / "results.sqlite";  // reading leaves files beside a database
+  std::filesystem::copy_file(golden / "results.sqlite", copy);
+  const Session session = Session::open_read_only(copy);
+  const Leaderboard leaderboard = make_leaderboard(load_results(session.results()));
+  EXPECT_EQ(leaderboard_csv(leaderboard), read_file(golden / "leaderboard.csv"));
+}
+
+TEST_F(Forms, EveryFormTellsInWhatRowsDiffer) {
+  add_one_epoch();
+  const std::string csv = leaderboard_csv(load());
+  EXPECT_TRUE(contains(csv, "ce,knn,net,tiny,ood,near,mean,auroc,60.0000,0.0000,2,short,train.epochs=1,,\n")) << csv;
+  EXPECT_TRUE(contains(csv, "ce,knn,net,tiny,ood,near,mean,auroc,81.0000,1.0000,2,short,train.epochs=6,,\n")) << csv;
+  EXPECT_TRUE(contains(csv, "ce,msp,net,tiny,ood,near,mean,auroc,81.0000,1.0000,2,short,,,\n")) << "alone of its name";
+  const std::string note = "Rows that differ in train.epochs are shown apart.";
+  for (const std::string& text : {leaderboard_text(load()), leaderboard_markdown(load())}) {
+    EXPECT_TRUE(contains(text, "ce (train.epochs=1)")) << text;
+    EXPECT_TRUE(contains(text, "ce (train.epochs=6)")) << text;
+    EXPECT_TRUE(contains(text, note)) << text;
+  }
+  const std::string page = html();
+  EXPECT_TRUE(contains(page, "<small>train.epochs=1</small>"));
+  EXPECT_TRUE(contains(page, "<small>train.epochs=6</small>"));
+  EXPECT_TRUE(contains(page, note));
+  const nlohmann::json board = nlohmann::json::parse(leaderboard_json(load())).at("boards").at(0);
+  EXPECT_EQ(board.at("differing_factors"), (std::vector<std::string>{"train.epochs"}));
+  std::set<std::string> params;
+  for (const nlohmann::json& row : board.at("rows")) params.insert(row.at("training_params"));
+  EXPECT_EQ(params, (std::set<std::string>{"", "temperature=0.2", "train.epochs=1", "train.epochs=6"}));
+}
+
+TEST_F(Forms, NothingIsToldOfFactorsWhereRowsDifferByName) {
+  EXPECT_FALSE(contains(leaderboard_text(load()), "are shown apart"));
+}
+
+TEST_F(Forms, SeveralBenchmarksAreToldApart) {
+  ResultSubject elsewhere = subject("ce", 0, "knn");
+  elsewhere.benchmark = "grand";
+  store_.add(elsewhere, all_at(0.6));
+  store_.add_gap(CellKind::features, "grand: ce/net/s0 features of test", CellState::crashed, "signal 9", "grand");
+  const std::string text = leaderboard_text(load());
+  EXPECT_TRUE(contains(text, "grand, protocol ood (percent; seeds 0; data d47a)\n")) << text;
+  EXPECT_TRUE(contains(text, "tiny, protocol ood (percent; seeds 0, 1; data d47a)\n")) << text;
+  EXPECT_TRUE(contains(text, "No result: tiny: ce/net/s1 mds (failed: singular covariance).")) << text;
+  EXPECT_TRUE(contains(text, "No result: grand: ce/net/s0 features of test (crashed: signal 9).")) << text;
+  EXPECT_TRUE(contains(html(), "<title>grand, tiny: nearfar leaderboard</title>"));
+}
+
+TEST_F(Forms, HtmlTellsManifestsOfOneBenchmarkApart) {
+  EXPECT_FALSE(contains(html(), "data d47a"));
+  ResultSubject other = subject("ce", 0, "knn");
+  other.data_hash = "0742";
+  store_.add(other, all_at(0.6));
+  EXPECT_TRUE(contains(html(), "data d47a"));
+  EXPECT_TRUE(contains(html(), "data 0742"));
+}
+
+TEST_F(Forms, OnlyCellsThatAreWaitedForAreToldOf) {
+  EXPECT_FALSE(contains(leaderboard_text(load()), "have not finished"));
+  store_.waiting = 3;
+  EXPECT_TRUE(contains(leaderboard_text(load()), "3 cells have not finished yet."));
+  const Leaderboard tiny = make_leaderboard(load_results(store_, {.benchmark = "tiny"}));
+  EXPECT_TRUE(contains(leaderboard_text(tiny), "3 cells of all benchmarks together have not finished yet."));
 }
 
 TEST_F(Forms, CsvQuotesOnlyWhatNeedsIt) {
@@ -75,11 +148,8 @@ TEST_F(Forms, TextShowsRanksMeansAndReasons) {
 }
 
 TEST_F(Forms, TheControlIsMarkedInEveryForm) {
-  const std::int64_t experiment = store_.put_experiment("sample", "canonical", "c0");
   for (const std::int64_t seed : {0, 1}) {
-    const CellRecord cell = eval_cell(train_cell("ce", seed), "random");
-    store_.put_cell(experiment, cell, 100);
-    run_eval(store_, cell, eval_result({0.5, 0.5, 0.5, 0.5}, {0.95, 0.95, 0.95, 0.95}));
+    store_.add(subject("ce", seed, "random"), testing::values({0.5, 0.5, 0.5, 0.5}, {0.95, 0.95, 0.95, 0.95}));
   }
   EXPECT_TRUE(
       contains(leaderboard_csv(load()), "ce,random,net,tiny,ood,near,mean,auroc,50.0000,0.0000,2,short,,,control\n"));
@@ -119,6 +189,13 @@ TEST_F(Forms, HtmlEscapesHostileNames) {
   EXPECT_TRUE(contains(page, "note=&quot;a,b&quot;|{{title}}")) << "values are no templates";
 }
 
+TEST_F(Forms, HtmlMarksTheBestOfRankedRowsOnly) {
+  const std::string page = html();
+  EXPECT_TRUE(contains(page, "class=\"value auroc best\" data-value=\"90.0000\""));    // supcon's near mean
+  EXPECT_TRUE(contains(page, "class=\"value auroc\" data-value=\"99.0000\""));         // mds has no rank
+  EXPECT_FALSE(contains(page, "class=\"value auroc best\" data-value=\"100.0000\""));  // nor is a control a contest
+}
+
 TEST_F(Forms, HtmlNeedsNothingFromElsewhere) {
   const std::string page = html();
   for (const char* part : {"http://", "https://", "src=", "<link", "@import", "url("})
@@ -135,7 +212,7 @@ TEST_F(Forms, HtmlShowsEverySetWithItsGroup) {
 }
 
 TEST_F(Forms, EmptyDatabaseMakesAPageThatSaysSo) {
-  const Leaderboard empty = load_leaderboard(store_, {.experiment = "none"});
+  const Leaderboard empty = make_leaderboard(load_results(store_, {.experiment = "none"}));
   EXPECT_TRUE(contains(leaderboard_html(empty, source_dir() / "reports"), "No results yet"));
   EXPECT_TRUE(contains(leaderboard_text(empty), "no results yet"));
   EXPECT_EQ(split(trim(leaderboard_csv(empty)), '\n').size(), 1u);

@@ -1,8 +1,7 @@
-/// Which rows there are, what is aggregated, what is ranked against what.
+/// What is aggregated, what is ranked against what, what is told of the rest.
 #include "report/leaderboard.h"
 
-#include "base/files.h"
-#include "store/sample.h"
+#include "report/fake_results.h"
 
 #include <gtest/gtest.h>
 
@@ -11,21 +10,13 @@
 namespace nearfar {
 namespace {
 
-using testing::eval_cell, testing::eval_result, testing::run_eval, testing::run_train, testing::train_cell,
-    testing::train_result;
-
-TEST(Aggregate, IsMeanAndPopulationDeviation) {
-  const Aggregate two = aggregate({0.8, 0.9});  // mean 0.85, deviations -0.05 and 0.05
-  EXPECT_DOUBLE_EQ(two.mean, 0.85);
-  EXPECT_NEAR(two.std, 0.05, 1e-15);
-  EXPECT_EQ(two.seed_count, 2);
-  EXPECT_EQ(aggregate({0.7}).std, 0);
-}
+using testing::all_at, testing::FakeResults, testing::sample, testing::subject, testing::values;
 
 class LeaderboardTest : public ::testing::Test {
  protected:
+  Leaderboard load(const ReportFilter& filter = {}) const { return make_leaderboard(load_results(store_, filter)); }
   const LeaderboardRow& row(const std::string& training, const std::string& postprocessor) {
-    board_ = load_leaderboard(store_);
+    board_ = load();
     for (const LeaderboardRow& row : board_.boards.at(0).rows) {
       if (row.training == training && row.postprocessor == postprocessor) return row;
     }
@@ -34,30 +25,23 @@ class LeaderboardTest : public ::testing::Test {
   /// A model with one evaluation on two seeds, all sets at `auroc`.
   void add_method(const std::string& postprocessor, double auroc, const std::string& flags = "") {
     for (const std::int64_t seed : {0, 1}) {
-      CellRecord cell = eval_cell(train_cell("ce", seed), postprocessor);
-      cell.flags = flags;
-      store_.put_cell(experiment_, cell, 100);
-      run_eval(store_, cell, eval_result({auroc, auroc, auroc, 1}, {0.5, 0.5, 0.5, 0}));
+      ResultSubject method = subject("ce", seed, postprocessor);
+      method.flags = flags;
+      store_.add(method, all_at(auroc));
     }
   }
-  void SetUp() override {
-    testing::fill_sample(store_);
-    experiment_ = store_.put_experiment("sample", "canonical", "c0");
-  }
 
-  TempDir folder_;
-  Store store_ = Store::open(folder_.path() / "results.sqlite");
+  FakeResults store_ = sample();
   Leaderboard board_;
-  std::int64_t experiment_ = 0;
 };
 
 TEST_F(LeaderboardTest, MeansAreOverSetsThenOverSeeds) {
   // ce knn: far of seed 0 = (0.90 + 0.94) / 2 = 0.92, of seed 1 = 0.94; mean 0.93, population std 0.01
-  const Aggregate* far = row("ce", "knn").number("far", "mean", "auroc");
+  const MeanStd* far = row("ce", "knn").number("far", "mean", "auroc");
   ASSERT_TRUE(far);
   EXPECT_NEAR(far->mean, 0.93, 1e-12);
   EXPECT_NEAR(far->std, 0.01, 1e-12);
-  EXPECT_EQ(far->seed_count, 2);
+  EXPECT_EQ(far->n, 2U);
 }
 
 TEST_F(LeaderboardTest, ControlSetsEnterNoMean) {
@@ -111,30 +95,20 @@ TEST_F(LeaderboardTest, TheControlKeepsItsOtherFlags) {
 TEST_F(LeaderboardTest, CountMismatchRanksAmongItsOwnManifest) {
   add_method("best", 1.0, "count-mismatch");
   EXPECT_EQ(row("ce", "best").rank, 1);
-  BenchmarkRecord other = testing::sample_benchmark();
+  ResultSubject other = subject("ce", 0, "knn");
   other.data_hash = "other";
-  store_.put_benchmark(other);
-  CellRecord model = train_cell("ce", 0);
-  model.data_hash = "other";
-  model.key = sha256("other model");
-  CellRecord cell = eval_cell(model, "knn");
-  cell.key = sha256("other cell");
-  store_.put_cell(experiment_, model, 200);
-  store_.put_cell(experiment_, cell, 201);
-  run_eval(store_, cell, eval_result({1, 1, 1, 1}, {0, 0, 0, 0}));
-  const Leaderboard both = load_leaderboard(store_);
-  ASSERT_EQ(both.boards.size(), 2u);
+  store_.add(other, all_at(1));
+  const Leaderboard both = load();
+  ASSERT_EQ(both.boards.size(), 2U);
   EXPECT_EQ(both.boards[1].data_hash, "other");
   EXPECT_EQ(both.boards[1].rows.at(0).rank, 1);
 }
 
 TEST_F(LeaderboardTest, RowThatLacksASetHasNoMeanOfItsGroup) {
   for (const std::int64_t seed : {0, 1}) {
-    const CellRecord cell = eval_cell(train_cell("ce", seed), "short-cut");
-    store_.put_cell(experiment_, cell, 100);
-    EvalResult result = eval_result({1, 1, 1, 1}, {0, 0, 0, 0});
-    std::erase_if(result.metrics, [](const MetricRow& metric) { return metric.dataset == "digits"; });
-    run_eval(store_, cell, result);
+    std::vector<MetricRow> cut = all_at(1);
+    std::erase_if(cut, [](const MetricRow& metric) { return metric.dataset == "digits"; });
+    store_.add(subject("ce", seed, "short-cut"), cut);
   }
   const LeaderboardRow& cut = row("ce", "short-cut");
   EXPECT_FALSE(cut.number("far", "mean", "auroc"));
@@ -142,60 +116,81 @@ TEST_F(LeaderboardTest, RowThatLacksASetHasNoMeanOfItsGroup) {
   EXPECT_EQ(cut.unranked_reason, "incomplete");
 }
 
-TEST_F(LeaderboardTest, NewestVersionReplacesOlderOnesAsAWhole) {
-  // The same method again, from another plugin source, on both seeds: other cell keys, same row.
-  const std::int64_t fixed = store_.put_plugin({"postprocessor", "knn", "1.0.1", "fixed", "b3", "tag"});
-  for (const std::int64_t seed : {0, 1}) {
-    CellRecord cell = eval_cell(train_cell("ce", seed), "knn");
-    cell.key = sha256("fixed" + cell.key);
-    store_.put_cell(experiment_, cell, 100);
-    run_eval(store_, cell, eval_result({0.7, 0.7, 0.7, 1}, {0.5, 0.5, 0.5, 0}), fixed);
-  }
-  EXPECT_NEAR(row("ce", "knn").number("near", "mean", "auroc")->mean, 0.7, 1e-12);
-  EXPECT_EQ(row("ce", "knn").seeds.size(), 2u);
-  EXPECT_EQ(board_.superseded_count, 1);
+TEST_F(LeaderboardTest, SetsComeInTheBenchmarksOrderAndUnknownOnesByName) {
+  store_.known[0].sets = {{"letters", "far", "", 0}, {"digits", "far", "", 0}, {"cousins", "near", "", 0}};
+  const Leaderboard leaderboard = load();
+  std::vector<std::string> names;
+  for (const BenchmarkSet& set : leaderboard.boards.at(0).sets) names.push_back(set.group + "/" + set.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"near/cousins", "far/letters", "far/digits", "control/noise"}));
 }
 
-TEST_F(LeaderboardTest, TellsWhatIsMissingAndWhy) {
-  const Leaderboard leaderboard = load_leaderboard(store_);
-  ASSERT_EQ(leaderboard.not_applicable.size(), 2u);
+TEST_F(LeaderboardTest, TellsWhatIsMissingAndWhyForCellsOfEveryKind) {
+  store_.add_gap(CellKind::features, "ce/net/s0 features of near/cousins", CellState::crashed, "signal 9");
+  store_.add_gap(CellKind::accuracy, "ce/net/s0 accuracy", CellState::timeout, "60 s");
+  store_.add_gap(CellKind::train, "palm/net/s0", CellState::nan, "loss is NaN");
+  const Leaderboard leaderboard = load();
+  ASSERT_EQ(leaderboard.not_applicable.size(), 2U);
   EXPECT_EQ(leaderboard.not_applicable[0].label, "supcon/net/s0 msp");
   EXPECT_EQ(leaderboard.not_applicable[0].reason, "msp needs logits; supcon trains no linear head");
-  ASSERT_EQ(leaderboard.failed.size(), 1u);
+  ASSERT_EQ(leaderboard.failed.size(), 4U);
   EXPECT_EQ(leaderboard.failed[0].reason, "singular covariance");
+  EXPECT_EQ(leaderboard.failed[1].label, "ce/net/s0 features of near/cousins");
+  EXPECT_EQ(leaderboard.failed[2].state, CellState::timeout);
+  EXPECT_EQ(leaderboard.failed[3].label, "palm/net/s0");
   EXPECT_EQ(leaderboard.waiting_count, 0);
 }
 
+TEST_F(LeaderboardTest, WaitsForWhatTheStoreWaitsForAndReadsNoPlannedCell) {
+  // The fake throws where planned cells are read; those of abandoned configs are listed, but not waited for.
+  for (int i = 0; i < 100; ++i) store_.add_gap(CellKind::eval, "abandoned", CellState::planned, "");
+  store_.waiting = 3;
+  EXPECT_EQ(load().waiting_count, 3);
+}
+
 TEST_F(LeaderboardTest, KnowsTheProvenanceOfWhatItShows) {
-  const Leaderboard leaderboard = load_leaderboard(store_);
-  ASSERT_EQ(leaderboard.plugins.size(), 2u);
+  const Leaderboard leaderboard = load();
+  ASSERT_EQ(leaderboard.plugins.size(), 2U);
   EXPECT_EQ(leaderboard.plugins[1].name, "knn");
   EXPECT_EQ(leaderboard.plugins[1].source_hash, "4nn50urce");
   EXPECT_EQ(leaderboard.engine_versions, (std::vector<std::string>{"0.1.0"}));
 }
 
 TEST_F(LeaderboardTest, FiltersByExperimentBenchmarkAndProtocol) {
-  EXPECT_EQ(load_leaderboard(store_, {.experiment = "sample"}).boards.size(), 1u);
-  EXPECT_TRUE(load_leaderboard(store_, {.experiment = "none"}).boards.empty());
-  EXPECT_TRUE(load_leaderboard(store_, {.benchmark = "none"}).boards.empty());
-  EXPECT_TRUE(load_leaderboard(store_, {.protocol = "fsood"}).boards.empty());
+  EXPECT_EQ(load({.experiment = "sample"}).boards.size(), 1U);
+  EXPECT_TRUE(load({.experiment = "none"}).boards.empty());
+  EXPECT_TRUE(load({.experiment = "none"}).failed.empty());
+  EXPECT_TRUE(load({.benchmark = "none"}).boards.empty());
+  EXPECT_TRUE(load({.benchmark = "none"}).failed.empty());
+  EXPECT_EQ(load({.benchmark = "tiny"}).failed.size(), 1U);
+  EXPECT_TRUE(load({.protocol = "fsood"}).boards.empty());
 }
 
 TEST_F(LeaderboardTest, FsoodUsesThePooledAccuracy) {
-  const CellRecord model = train_cell("ce", 0, "fs=1"), cell = eval_cell(model, "knn", "fs=1");
-  store_.put_cell(experiment_, model, 100);
-  store_.put_cell(experiment_, cell, 101);
-  TrainResult trained = train_result(0.95, "linear");
-  trained.metrics = {{"fsood", "id", "test+csid", "accuracy", 0.6}};
-  run_train(store_, model, trained);
-  EvalResult result = eval_result({1, 1, 1, 1}, {0, 0, 0, 0});
-  for (const MetricRow& metric : std::vector(result.metrics))
-    result.metrics.push_back({"fsood", metric.group, metric.dataset, metric.metric, 0.5});
-  run_eval(store_, cell, result);
-  const Leaderboard fsood = load_leaderboard(store_, {.protocol = "fsood"});
-  ASSERT_EQ(fsood.boards.size(), 1u);
+  std::vector<MetricRow> both = values({1, 1, 1, 1}, {0, 0, 0, 0});
+  for (const MetricRow& metric : std::vector(both)) {
+    if (metric.group != "id") both.push_back({"fsood", metric.group, metric.dataset, metric.metric, 0.5});
+  }
+  both.push_back({"fsood", "id", "test+csid", "accuracy", 0.6});
+  store_.add(subject("ce", 0, "both"), both);
+  const Leaderboard fsood = load({.protocol = "fsood"});
+  ASSERT_EQ(fsood.boards.size(), 1U);
   EXPECT_EQ(fsood.boards[0].rows.at(0).accuracy()->mean, 0.6);
   EXPECT_EQ(fsood.boards[0].rows.at(0).numbers.at(0).dataset, "test+csid");
+}
+
+TEST_F(LeaderboardTest, EachBenchmarkHasBoardsOfItsOwn) {
+  store_.known.push_back(testing::sample_benchmark("grand"));
+  ResultSubject elsewhere = subject("ce", 0, "knn");
+  elsewhere.benchmark = "grand";
+  store_.add(elsewhere, all_at(0.6));
+  const Leaderboard both = load();
+  ASSERT_EQ(both.boards.size(), 2U);
+  EXPECT_EQ(both.boards[0].benchmark, "grand");
+  ASSERT_EQ(both.boards[0].rows.size(), 1U);
+  EXPECT_EQ(both.boards[0].rows[0].rank, 1);  // among the seeds of its own board
+  EXPECT_EQ(both.boards[1].rows.size(), 4U);
+  EXPECT_TRUE(both.boards[1].differing_factors.empty());
+  EXPECT_EQ(load({.benchmark = "grand"}).boards.size(), 1U);
 }
 
 }  // namespace

@@ -1,10 +1,15 @@
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "support/golden.h"
 
 #include <nearfar/abi.h>
 
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
 
 namespace nearfar {
 namespace {
@@ -17,6 +22,17 @@ TEST(Sdk, HeadersAreThoseOfThisApiVersion) {
       << "a header in harness/sdk/nearfar has changed: raise NEARFAR_API_VERSION in abi.h if its meaning did, "
          "write a decision note, then run ./run golden";
   EXPECT_EQ(words[0], std::to_string(NEARFAR_API_VERSION)) << "run ./run golden";
+}
+
+// A header that the hash leaves out may change under plugins that are then accepted though they were built with the
+// old.
+TEST(Sdk, TheHashIsOfEveryHeaderInTheFolder) {
+  std::map<std::string, std::string> hashes;
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() / "harness/sdk/nearfar"))
+    hashes[entry.path().filename().string()] = sha256(read_file(entry.path()));
+  std::string all;
+  for (const auto& [name, hash] : hashes) all += name + " " + hash + "\n";
+  EXPECT_EQ(sha256(all).substr(0, 16), NEARFAR_SDK_HASH);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST(Sgd, GoesOnExactlyFromRestoredMomentum) {
   for (int i = 0; i < 3; ++i) one_step(first, a);
   b.detach().copy_(a.detach());
   Sgd second({{"w", b, true}}, {0.9, 0.1, true});
-  second.restore(first.momentum());
+  second.restore(first.state());
   for (int i = 0; i < 3; ++i) {
     one_step(first, a);
     one_step(second, b);
@@ -49,11 +49,13 @@ TEST(Sgd, GoesOnExactlyFromRestoredMomentum) {
   EXPECT_TRUE(at::equal(a.detach(), b.detach()));
 }
 
-TEST(Sgd, RefusesMomentumOfAnotherParameter) {
+TEST(Sgd, RefusesStateOfAnotherParameterOrSlotAndKeepsItsOwn) {
   const at::Tensor w = parameter(1);
   Sgd sgd({{"w", w, true}}, {});
-  EXPECT_THROW(sgd.restore({{"v", w.detach(), false}}), Error);
-  EXPECT_THROW(sgd.restore({{"w", at::full({2}, 1.0), false}}), Error);
+  EXPECT_THROW(sgd.restore({{"momentum", "w", w.detach()}, {"momentum", "v", w.detach()}}), Error);
+  EXPECT_THROW(sgd.restore({{"momentum", "w", at::full({2}, 1.0)}}), Error);
+  EXPECT_THROW(sgd.restore({{"exp_avg", "w", w.detach()}}), Error);
+  EXPECT_TRUE(sgd.state().empty());
 }
 
 at::Tensor matrix(const nlohmann::json& rows) {

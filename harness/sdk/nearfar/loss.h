@@ -1,5 +1,8 @@
 #pragma once
-/// A loss trains a network: it says what kind of head and how many views it wants, and maps a batch to a scalar.
+/// A loss trains a network: its traits say what kind of head, how many views and which inputs it wants, and it maps a
+/// batch to a scalar. An author writes a class with two things besides a constructor from Params:
+///   static LossTraits traits(const Params&);                  // NEARFAR_LOSS puts it into the descriptor
+///   at::Tensor forward(const LossInput& input) override;
 #include <nearfar/features.h>
 #include <nearfar/params.h>
 
@@ -14,16 +17,35 @@ enum class HeadKind : std::uint32_t {
   embedding = 1,  ///< a projection (linear or mlp, the recipe's choice); the model has no logits
 };
 
+/// What a loss wants to be given, known from its parameters before there is an object: the host plans and builds by it,
+/// and nothing is computed that is not wanted. Plain data.
 struct LossTraits {
   int views = 1;                      ///< augmented views of each image in a batch: 1 or 2
   HeadKind head = HeadKind::linear;   ///< what `output` below is
   bool normalized_embedding = false;  ///< the embedding's rows are L2-normalised before the loss sees them
+  bool wants_features = false;        ///< LossInput::features, and aux_features where there are auxiliary images
+  bool takes_soft_targets = false;  ///< uses LossInput::soft_targets; without it a recipe that mixes labels is refused
+  bool wants_auxiliary = false;     ///< a batch of images of no class beside each batch (outlier exposure)
 };
 
-/// Rows are grouped by view: the first view of all B images, then the second. N = views * B.
+/// What is known before the first batch.
+struct LossSetup {
+  std::int64_t classes = 0;        ///< C
+  std::int64_t output_width = 0;   ///< of LossInput::output: C or E
+  std::int64_t feature_width = 0;  ///< D
+  at::Device device = at::kCPU;    ///< where the tensors of LossInput lie; a loss makes its state there
+};
+
+/// Rows are grouped by view: the first view of all B images, then the second. N = views * B. Tensors that the traits do
+/// not ask for, and those that a recipe does not make, are undefined.
 struct LossInput {
-  at::Tensor output;  ///< [N,C] logits, or [N,E] embedding (unit rows where the traits ask)
-  at::Tensor labels;  ///< [N] int64, repeated for each view
+  at::Tensor output;      ///< [N,C] logits, or [N,E] embedding (unit rows where the traits ask)
+  at::Tensor labels;      ///< [N] int64, repeated for each view
+  at::Tensor features{};  ///< [N,D] raw pooled backbone features, part of the graph
+  at::Tensor
+      soft_targets{};       ///< [N,C] rows that sum to 1 (mixed or smoothed labels); where defined, they are the target
+  at::Tensor aux_output{};  ///< [M,C] or [M,E] of the auxiliary images, as `output`
+  at::Tensor aux_features{};  ///< [M,D]
   std::int64_t epoch = 0;
   std::int64_t step = 0;
 };
@@ -43,10 +65,8 @@ class NEARFAR_EXPORT Loss {
   Loss& operator=(const Loss&) = delete;
   virtual ~Loss() = default;
 
-  virtual LossTraits traits() const = 0;
-
-  /// Called once before training with the number of classes and the width of `output`.
-  virtual void prepare(std::int64_t /*classes*/, std::int64_t /*width*/) {}
+  /// Called once, before state() and forward().
+  virtual void prepare(const LossSetup& /*setup*/) {}
 
   /// The differentiable scalar to minimise: finite for finite input, also where a class has a single image in the
   /// batch.

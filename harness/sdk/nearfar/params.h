@@ -15,14 +15,24 @@ namespace nearfar {
 using ParamValue = std::variant<bool, std::int64_t, double, std::string>;
 using ParamMap = std::map<std::string, ParamValue, std::less<>>;
 
-enum class ParamType : std::uint8_t { boolean, integer, number, text };
+enum class ParamType : std::uint8_t {
+  boolean,
+  integer,
+  number,
+  text,
+  file,  ///< a text that is a path, or "" for none; the file's contents are part of what identifies a result
+};
+
+/// The default of a file: {"picks", kNoFile, "a .npy of …"}.
+struct NoFile {};
+inline constexpr NoFile kNoFile{};
 
 /// One row of a plugin's parameter table. Constants with static storage; names keep OpenOOD's spelling in lower case.
 struct Param {
   const char* name;
   ParamType type;
   double default_number;     ///< for boolean (0 or 1), integer and number
-  const char* default_text;  ///< for text
+  const char* default_text;  ///< for text and file
   double minimum, maximum;   ///< closed range of integer and number
   const char* choices;       ///< for text: "a|b|c", or "" for any
   const char* help;
@@ -63,6 +73,15 @@ struct Param {
         maximum(0),
         choices(choices_),
         help(help_) {}
+  constexpr Param(const char* name_, NoFile, const char* help_)
+      : name(name_),
+        type(ParamType::file),
+        default_number(0),
+        default_text(""),
+        minimum(0),
+        maximum(0),
+        choices(""),
+        help(help_) {}
 };
 
 /// The complete, validated values. Asking for a name or type that the schema does not have is the plugin's bug:
@@ -75,6 +94,7 @@ class Params {
   double number(std::string_view name) const { return get<double>(name); }
   std::int64_t integer(std::string_view name) const { return get<std::int64_t>(name); }
   bool boolean(std::string_view name) const { return get<bool>(name); }
+  /// Of a text or a file.
   const std::string& text(std::string_view name) const { return get<std::string>(name); }
   const ParamMap& values() const { return values_; }
 

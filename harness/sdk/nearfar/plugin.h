@@ -55,6 +55,7 @@ struct NearfarPluginInfo {
   void (*destroy_postprocessor)(Postprocessor*) noexcept;
   Loss* (*create_loss)(const Params&);
   void (*destroy_loss)(Loss*) noexcept;
+  LossTraits (*loss_traits)(const Params&);
 };
 
 }  // namespace nearfar
@@ -74,6 +75,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         [](const nearfar::Params& params) -> nearfar::Postprocessor* { return new Class(params); }, \
         [](nearfar::Postprocessor* made) noexcept { delete made; },                                 \
         nullptr,                                                                                    \
+        nullptr,                                                                                    \
         nullptr};                                                                                   \
     return &info;                                                                                   \
   }
@@ -91,6 +93,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         nullptr,                                                                           \
         nullptr,                                                                           \
         [](const nearfar::Params& params) -> nearfar::Loss* { return new Class(params); }, \
-        [](nearfar::Loss* made) noexcept { delete made; }};                                \
+        [](nearfar::Loss* made) noexcept { delete made; },                                 \
+        [](const nearfar::Params& params) { return Class::traits(params); }};              \
     return &info;                                                                          \
   }

@@ -9,10 +9,12 @@ class CrossEntropy final : public nearfar::Loss {
  public:
   explicit CrossEntropy(const nearfar::Params&) {}
 
-  nearfar::LossTraits traits() const override { return {.views = 1, .head = nearfar::HeadKind::linear}; }
+  static nearfar::LossTraits traits(const nearfar::Params&) {
+    return {.views = 1, .head = nearfar::HeadKind::linear, .takes_soft_targets = true};
+  }
 
   at::Tensor forward(const nearfar::LossInput& input) override {  // [N,C] -> []
-    return at::cross_entropy_loss(input.output, input.labels);
+    return at::cross_entropy_loss(input.output, input.soft_targets.defined() ? input.soft_targets : input.labels);
   }
 };
 

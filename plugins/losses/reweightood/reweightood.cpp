@@ -20,7 +20,7 @@ class ReweightOod final : public nearfar::Loss {
         m_w_(params.number("m_w")),
         c_w_(params.number("c_w")) {}
 
-  nearfar::LossTraits traits() const override {
+  static nearfar::LossTraits traits(const nearfar::Params&) {
     return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true};
   }
 

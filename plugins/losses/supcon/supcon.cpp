@@ -17,7 +17,7 @@ class SupCon final : public nearfar::Loss {
   explicit SupCon(const nearfar::Params& params)
       : temperature_(params.number("temperature")), base_temperature_(params.number("base_temperature")) {}
 
-  nearfar::LossTraits traits() const override {
+  static nearfar::LossTraits traits(const nearfar::Params&) {
     return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true};
   }
 

@@ -23,7 +23,7 @@ constexpr nearfar::Param kParams[] = {
     {"alpha", 0.1, 1e-6, 1.0, "share of the train images, drawn at random, that are the reference"},
     {"k", 0.01, 1e-6, 1.0, "share of the reference that must have the image as a neighbour"},
     {"seed", 0, 0, 2147483647, "of the draw"},
-    {"picks", "", "", "a .npy file of train rows that are the reference instead of a draw"}};
+    {"picks", nearfar::kNoFile, "a .npy file of train rows that are the reference instead of a draw"}};
 constexpr std::int64_t kReferenceTile = 4096;               // rows
 constexpr std::int64_t kDistances = std::int64_t{1} << 22;  // entries of a block of distances: 16 MiB
 

@@ -23,7 +23,7 @@ namespace {
 constexpr nearfar::Param kParams[] = {
     {"powers", 5, 1, 10, "powers 1 to this of each layer's output"},
     {"seed", 0, 0, 2147483647, "of the draw of held-out train images"},
-    {"picks", "", "", "a .npy of the train rows that are held out, instead of a draw"},
+    {"picks", nearfar::kNoFile, "a .npy of the train rows that are held out, instead of a draw"},
     nearfar::common::kPrecision};
 constexpr double kHeldOut = 0.1;      // share of each class
 constexpr std::int64_t kBlock = 256;  // rows of columns in memory at a time

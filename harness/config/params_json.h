@@ -1,0 +1,16 @@
+#pragma once
+/// Parameters of a plugin as a JSON tree, for messages and identities. Pure functions, safe from any thread.
+/// Torch-free.
+#include <nearfar/params.h>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace nearfar {
+
+/// An object with one entry a parameter; every type comes back as it was. JSON has no infinity and no NaN: those are
+/// {"number": "inf"}, "-inf" or "nan".
+nlohmann::json params_to_json(const ParamMap& params);
+/// Throws Error(internal), naming the parameter, for anything else.
+ParamMap params_from_json(const nlohmann::json& object);
+
+}  // namespace nearfar

@@ -1,0 +1,179 @@
+#include "config/profile.h"
+
+#include "base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <functional>
+
+namespace nearfar {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+std::string key_text(const std::string& key) {
+  const auto bare = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !key.empty() && std::all_of(key.begin(), key.end(), bare) ? key : quoted(key);
+}
+
+std::string number(double value) {
+  std::string text = number_text(value);
+  // TOML tells numbers from integers by the point or the exponent.
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
+/// A value on one line.
+std::string inline_text(const Value& value) {
+  if (const auto* flag = std::get_if<bool>(&value.data)) return *flag ? "true" : "false";
+  if (const auto* integer = std::get_if<std::int64_t>(&value.data)) return std::to_string(*integer);
+  if (const auto* real = std::get_if<double>(&value.data)) return number(*real);
+  if (const auto* text = std::get_if<std::string>(&value.data)) return quoted(*text);
+  std::vector<std::string> parts;
+  if (const Value::List* list = value.list()) {
+    for (const Value& element : *list) parts.push_back(inline_text(element));
+    return "[" + join(parts, ", ") + "]";
+  }
+  for (const auto& [key, element] : *value.table()) parts.push_back(key_text(key) + " = " + inline_text(element));
+  return "{" + join(parts, ", ") + "}";
+}
+
+void write_table(std::string& text, const Value& table, const std::string& name) {
+  if (!name.empty()) text += fmt::format("\n[{}]\n", name);
+  for (const auto& [key, value] : *table.table()) {
+    if (!value.table()) text += key_text(key) + " = " + inline_text(value) + "\n";
+  }
+  for (const auto& [key, value] : *table.table()) {
+    if (value.table()) write_table(text, value, name.empty() ? key_text(key) : name + "." + key_text(key));
+  }
+}
+
+/// Calls `visit` with the name and the text of everything in the document that may be a path, and whether it certainly
+/// is one.
+void visit_paths(Value& document,
+                 const std::function<void(const std::string&, Value::Table&, const std::string&, bool)>& visit) {
+  const auto at = [&](Value::Table& table, const std::string& prefix, const std::string& key, bool certain) {
+    const auto found = table.find(key);
+    if (found != table.end() && std::holds_alternative<std::string>(found->second.data))
+      visit(prefix + key, table, key, certain);
+  };
+  Value::Table& top = *document.table();
+  at(top, "", "out", true);
+  if (const auto data = top.find("data"); data != top.end() && data->second.table()) {
+    for (const char* key : {"root", "packed"}) at(*data->second.table(), "data.", key, true);
+  }
+  if (const auto model = top.find("model"); model != top.end()) {
+    const auto of_table = [&](Value& value, const std::string& prefix) {
+      for (const char* key : {"checkpoint", "features"}) {
+        if (value.table()) at(*value.table(), prefix, key, true);
+      }
+    };
+    of_table(model->second, "model.");
+    if (auto* list = std::get_if<Value::List>(&model->second.data)) {
+      for (std::size_t i = 0; i < list->size(); ++i) of_table((*list)[i], fmt::format("model.{}.", i));
+    }
+  }
+  for (const char* kind : {"loss", "postprocessor"}) {
+    const auto sections = top.find(kind);
+    if (sections == top.end() || !sections->second.table()) continue;
+    for (auto& [name, section] : *sections->second.table()) {
+      if (!section.table()) continue;
+      std::vector<std::string> keys;
+      for (const auto& [key, value] : *section.table()) keys.push_back(key);
+      for (const std::string& key : keys) at(*section.table(), fmt::format("{}.{}.", kind, name), key, false);
+    }
+  }
+}
+
+Value text_value(std::string text) {
+  Value value;
+  value.data = std::move(text);
+  return value;
+}
+
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+
+/// Benchmarks named by a file: bare name → path.
+void take_benchmarks(Value& document, Value::Table& paths) {
+  const auto found = document.table()->find("benchmarks");
+  auto* list = found == document.table()->end() ? nullptr : std::get_if<Value::List>(&found->second.data);
+  if (list == nullptr) return;
+  for (Value& element : *list) {
+    const auto* name = std::get_if<std::string>(&element.data);
+    if (name == nullptr || !name->ends_with(".toml")) continue;
+    const std::string bare = std::filesystem::path(*name).stem().string();
+    paths.insert_or_assign("benchmarks." + bare, text_value(absolute(*name)));
+    element.data = bare;
+  }
+}
+
+}  // namespace
+
+std::string toml_text(const Value& document) {
+  std::string text;
+  write_table(text, document, "");
+  return text;
+}
+
+Value take_paths(Value& document) {
+  Value result;
+  Value::Table& paths = *result.table()->emplace("paths", Value{}).first->second.table();
+  visit_paths(document, [&](const std::string& name, Value::Table& table, const std::string& key, bool certain) {
+    const std::string path = std::get<std::string>(table.at(key).data);
+    if (path.empty() || (!certain && path.find('/') == std::string::npos)) return;
+    paths.insert_or_assign(name, text_value(absolute(path)));
+    table.erase(key);
+  });
+  take_benchmarks(document, paths);
+  return result;
+}
+
+void put_paths(Value& document, const Value& paths) {
+  const auto found = paths.table()->find("paths");
+  if (found == paths.table()->end() || !found->second.table()) return;
+  for (const auto& [name, path] : *found->second.table()) {
+    const std::vector<std::string> parts = split(name, '.');
+    if (parts.front() == "benchmarks") {
+      const auto benchmarks = document.table()->find("benchmarks");
+      auto* list = benchmarks == document.table()->end() ? nullptr : std::get_if<Value::List>(&benchmarks->second.data);
+      for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        const auto* bare = std::get_if<std::string>(&(*list)[i].data);
+        if (bare != nullptr && "benchmarks." + *bare == name) (*list)[i].data = path.data;
+      }
+      continue;
+    }
+    Value* at = &document;
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+      if (auto* list = std::get_if<Value::List>(&at->data)) {
+        std::size_t index = list->size();
+        std::from_chars(parts[i].data(), parts[i].data() + parts[i].size(), index);
+        if (index >= list->size())
+          fail_at(path.where, fmt::format("'{}' names no model of the stored experiment", name));
+        at = &(*list)[index];
+      } else {
+        at = &at->table()->try_emplace(parts[i]).first->second;
+      }
+      if (!at->table() && !at->list()) fail_at(path.where, fmt::format("'{}' is no place for a path", name));
+    }
+    if (at->table()) at->table()->insert_or_assign(parts.back(), path);
+  }
+}
+
+}  // namespace nearfar

@@ -1,0 +1,24 @@
+#pragma once
+/// An experiment apart from the machine it was asked for on: its tables as TOML text, and the paths of this machine in
+/// a table of their own. Pure functions but for the working folder, against which relative paths are made absolute.
+/// Safe from any thread.
+#include "config/document.h"
+
+#include <string>
+
+namespace nearfar {
+
+/// TOML that parse_toml() reads back to the same values: keys of a table sorted, sub-tables as [a.b] sections, tables
+/// within lists inline.
+std::string toml_text(const Value& document);
+
+/// Takes what is a path out of composed tables (`out`, data.root, data.packed, checkpoint and features of model tables,
+/// benchmarks named by a .toml, and text of a plugin's parameter that has a slash) and gives it as a table: [paths]
+/// with one entry for each, named by its key
+/// ("model.0.checkpoint"), absolute. A benchmark's path stays behind as its bare name.
+Value take_paths(Value& document);
+
+/// Puts them back.
+void put_paths(Value& document, const Value& paths);
+
+}  // namespace nearfar

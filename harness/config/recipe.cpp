@@ -1,0 +1,230 @@
+#include "config/recipe.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "config/document.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace nearfar {
+namespace {
+
+using nlohmann::json;
+
+using Member =
+    std::variant<bool TrainRecipe::*, std::int64_t TrainRecipe::*, double TrainRecipe::*, std::string TrainRecipe::*>;
+
+struct Range {
+  double minimum = 0, maximum = 0;
+  bool above = false;  ///< the minimum itself is not allowed
+  bool below = false;  ///< nor is the maximum
+};
+
+struct Field {
+  std::string name;
+  Member member;
+  ParamValue identity_default;  ///< frozen: see recipe.h
+  Range range;                  ///< of integers and numbers
+  std::vector<std::string> choices;
+  std::string help;
+  bool changes_result = true;
+};
+
+constexpr double kMillion = 1e6;
+
+const std::vector<Field>& fields() {
+  using R = TrainRecipe;
+  static const std::vector<Field> table = {
+      {"epochs", &R::epochs, 6, {1, kMillion}, {}, "passes over the train images"},
+      {"batch_size",
+       &R::batch_size,
+       64,
+       {2, kMillion},  // batch norm has no statistics of one image
+       {},
+       "images of an optimiser step; a rest of one image is left out"},
+      {"lr",
+       &R::learning_rate,
+       0.1,
+       {.minimum = 0, .maximum = kMillion, .above = true},
+       {},
+       "the highest learning rate, reached when the warm-up ends"},
+      {"momentum", &R::momentum, 0.9, {.minimum = 0, .maximum = 1, .below = true}, {}, "of SGD"},
+      {"weight_decay", &R::weight_decay, 5e-4, {0, kMillion}, {}, "added to the gradient of every parameter"},
+      {"nesterov", &R::nesterov, true, {}, {}, "Nesterov's form of the momentum; needs a momentum above 0"},
+      {"warmup_fraction",
+       &R::warmup_fraction,
+       0.25,
+       {.minimum = 0, .maximum = 1, .below = true},  // the cosine needs steps of its own
+       {},
+       "share of all steps in linear warm-up"},
+      {"final_lr", &R::final_lr, 0.0, {0, kMillion}, {}, "where the cosine ends"},
+      {"shift",
+       &R::shift,
+       0,
+       {0, 4096},
+       {},
+       "pixels of random translation in each direction, less than the image; 0 = off"},
+      {"flip", &R::flip, false, {}, {}, "random horizontal mirror"},
+      {"projection", &R::projection, "mlp", {}, {"mlp", "linear"}, "the embedding head, where the loss asks for one"},
+      {"embedding_dim", &R::embedding_dim, 32, {1, kMillion}, {}, "width of the embedding"},
+      {"checkpoint_every_epochs",
+       &R::checkpoint_every_epochs,
+       1,
+       {0, kMillion},
+       {},
+       "0 = only at the end; does not change the result",
+       /*changes_result=*/false},
+  };
+  return table;
+}
+
+ParamValue value_of(const Field& field, const TrainRecipe& recipe) {
+  return std::visit([&](auto member) -> ParamValue { return recipe.*member; }, field.member);
+}
+
+bool is_default(const Field& field, const TrainRecipe& recipe) {
+  return value_of(field, recipe) == field.identity_default;
+}
+
+json value_json(const ParamValue& value) {
+  return std::visit([](const auto& held) { return json(held); }, value);
+}
+
+std::string to_text(const ParamValue& value) {
+  return std::visit(
+      [](const auto& held) -> std::string {
+        using T = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<T, double>)
+          return number_text(held);
+        else
+          return fmt::format("{}", held);
+      },
+      value);
+}
+
+/// "an integer from 1 to 1000000", "a number above 0, at most 1000000", "mlp or linear".
+std::string range_text(const Field& field) {
+  if (std::holds_alternative<bool TrainRecipe::*>(field.member)) return "true or false";
+  if (!field.choices.empty()) return join(field.choices, " or ");
+  const auto& [minimum, maximum, above, below] = field.range;
+  const bool whole = std::holds_alternative<std::int64_t TrainRecipe::*>(field.member);
+  const std::string low = number_text(minimum), high = number_text(maximum), kind = whole ? "an integer" : "a number";
+  if (!above && !below) return fmt::format("{} from {} to {}", kind, low, high);
+  return fmt::format("{} {} {}, {} {}", kind, above ? "above" : "of at least", low, below ? "below" : "at most", high);
+}
+
+bool is_allowed(const Field& field, const ParamValue& value) {
+  const auto in_range = [&](double number) {
+    const auto& [minimum, maximum, above, below] = field.range;
+    return (above ? number > minimum : number >= minimum) && (below ? number < maximum : number <= maximum);
+  };
+  if (const auto* text = std::get_if<std::string>(&value))
+    return std::find(field.choices.begin(), field.choices.end(), *text) != field.choices.end();
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return in_range(static_cast<double>(*integer));
+  if (const auto* number = std::get_if<double>(&value)) return in_range(*number);  // false for NaN
+  return true;
+}
+
+void read_field(const Field& field, Section& section, TrainRecipe& recipe) {
+  if (const auto* integer = std::get_if<std::int64_t TrainRecipe::*>(&field.member)) {
+    section.read(field.name, recipe.**integer, static_cast<std::int64_t>(field.range.minimum),
+                 static_cast<std::int64_t>(field.range.maximum));
+  } else {
+    std::visit([&](auto member) { section.read(field.name, recipe.*member); }, field.member);
+  }
+}
+
+template <class T>
+bool holds(const json& value) {
+  if constexpr (std::is_same_v<T, bool>)
+    return value.is_boolean();
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return value.is_number_integer();
+  else if constexpr (std::is_same_v<T, double>)
+    return value.is_number();
+  else
+    return value.is_string();
+}
+
+[[noreturn]] void unreadable(const std::string& what) {
+  throw Error(ErrorKind::internal, "a training recipe in JSON " + what);
+}
+
+}  // namespace
+
+TrainRecipe read_recipe(const Value* table, const std::string& name, TrainRecipe recipe) {
+  Section section(table, name);
+  for (const Field& field : fields()) read_field(field, section, recipe);
+  section.finish();
+  if (const auto problem = recipe_problem(recipe))
+    fail_at(section.where(problem->field), fmt::format("'{}' in {} {}", problem->field, name, problem->message));
+  return recipe;
+}
+
+std::optional<RecipeProblem> recipe_problem(const TrainRecipe& recipe) {
+  for (const Field& field : fields()) {
+    const ParamValue value = value_of(field, recipe);
+    if (is_allowed(field, value)) continue;
+    std::string hint;
+    if (const auto* text = std::get_if<std::string>(&value)) hint = suggestion(*text, field.choices);
+    return RecipeProblem{field.name, fmt::format("takes {}, found {}{}", range_text(field), to_text(value), hint)};
+  }
+  if (recipe.nesterov && recipe.momentum == 0) return RecipeProblem{"nesterov", "needs a momentum above 0"};
+  return std::nullopt;
+}
+
+json recipe_identity(const TrainRecipe& recipe) {
+  json object = json::object();
+  for (const Field& field : fields()) {
+    if (field.changes_result && !is_default(field, recipe)) object[field.name] = value_json(value_of(field, recipe));
+  }
+  return object;
+}
+
+json recipe_to_json(const TrainRecipe& recipe) {
+  json object = json::object();
+  for (const Field& field : fields()) object[field.name] = value_json(value_of(field, recipe));
+  return object;
+}
+
+TrainRecipe recipe_from_json(const json& object) {
+  if (!object.is_object()) unreadable(fmt::format("is of the type {}, expected an object", object.type_name()));
+  TrainRecipe recipe;
+  std::set<std::string, std::less<>> known;
+  for (const Field& field : fields()) {
+    known.insert(field.name);
+    const auto found = object.find(field.name);
+    if (found == object.end()) unreadable(fmt::format("lacks '{}'", field.name));
+    std::visit(
+        [&](auto member) {
+          using T = std::decay_t<decltype(recipe.*member)>;
+          if (!holds<T>(*found)) unreadable(fmt::format("has '{}' of the type {}", field.name, found->type_name()));
+          found->get_to(recipe.*member);
+        },
+        field.member);
+  }
+  for (const auto& [name, value] : object.items()) {
+    if (!known.contains(name)) unreadable(fmt::format("has a field '{}' that this version does not know", name));
+  }
+  return recipe;
+}
+
+std::vector<RecipeField> recipe_fields(const TrainRecipe& recipe) {
+  std::vector<RecipeField> result;
+  for (const Field& field : fields())
+    result.push_back({field.name, value_of(field, recipe), is_default(field, recipe), field.changes_result});
+  return result;
+}
+
+std::vector<RecipeRow> recipe_rows() {
+  std::vector<RecipeRow> rows;
+  for (const Field& field : fields())
+    rows.push_back({field.name, to_text(value_of(field, TrainRecipe{})), range_text(field), field.help});
+  return rows;
+}
+
+}  // namespace nearfar

@@ -1,0 +1,145 @@
+#include "plan/benchmarks.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "plan/identity.h"
+#include "plan/postprocessors.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace nearfar {
+namespace {
+using nlohmann::json;
+
+LoadOptions load_options(const Experiment& experiment) {
+  return {.data_root = experiment.data_root,
+          .limit = experiment.limit,
+          .allow_count_mismatch = experiment.allow_count_mismatch,
+          .on_unreadable = experiment.on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
+          .follow_links = experiment.follow_links,
+          .packed = experiment.packed,
+          .threads = static_cast<int>(experiment.threads)};
+}
+
+bool has_set(const Benchmark& benchmark, std::string_view name) {
+  return std::any_of(benchmark.sets.begin(), benchmark.sets.end(),
+                     [&](const SetSpec& set) { return set.name == name; });
+}
+
+/// Sets whose files must be there: what is trained on, scored, fitted or searched on.
+class NeededSets {
+ public:
+  NeededSets(const Benchmark& benchmark, const std::string& where) : benchmark_(benchmark), where_(where) {}
+
+  void need(std::string_view name, std::string_view why) {
+    if (std::find(names_.begin(), names_.end(), name) != names_.end()) return;
+    if (!has_set(benchmark_, name)) {
+      throw Error(ErrorKind::config, fmt::format("{}: benchmark '{}' has no set '{}', which {} needs", where_,
+                                                 benchmark_.name, name, why));
+    }
+    names_.emplace_back(name);
+  }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  const Benchmark& benchmark_;
+  const std::string& where_;
+  std::vector<std::string> names_;
+};
+
+std::vector<std::string> needed_sets(const Plan& plan, std::size_t index, const BenchmarkPlan& of) {
+  NeededSets needed(of.benchmark, plan.experiment.benchmarks[index].where);
+  for (const SetSpec& set : of.benchmark.sets) {
+    if (set.group == "near" || set.group == "far" || set.group == "control") needed.need(set.name, "an evaluation");
+  }
+  needed.need("test", "an evaluation");
+  for (const ProtocolSpec& protocol : of.protocols) {
+    for (const std::string& set : protocol.csid) needed.need(set, "its protocol");
+  }
+  if (!plan.experiment.losses.empty()) {
+    needed.need("train", "training");
+    if (has_set(of.benchmark, "val")) needed.need("val", "training");
+  }
+  for (const ModelPlan& model : plan.models) {
+    if (model.benchmark == index && !model.has_classifier) needed.need("train", "accuracy by nearest class mean");
+  }
+  for (const PostprocessorPlan& postprocessor : plan.postprocessors) {
+    const PluginDescription& plugin = plan.plugin_of(postprocessor);
+    for (const std::string& set : fit_sets(plugin, postprocessor.grid)) {
+      needed.need(set, fmt::format("postprocessor '{}'", plugin.name));
+    }
+  }
+  return needed.names();
+}
+
+std::vector<std::string> scored_sets(const BenchmarkPlan& of) {
+  std::set<std::string> pooled;
+  for (const ProtocolSpec& protocol : of.protocols) pooled.insert(protocol.csid.begin(), protocol.csid.end());
+  std::vector<std::string> sets{"test"};
+  for (const std::string_view group : {"near", "far", "csid", "control"}) {
+    for (const ManifestEntry& entry : of.manifest.sets) {
+      if (entry.group == group && (group != "csid" || pooled.contains(entry.name))) sets.push_back(entry.name);
+    }
+  }
+  return sets;
+}
+
+}  // namespace
+
+bool BenchmarkPlan::has(std::string_view set) const {
+  return std::any_of(manifest.sets.begin(), manifest.sets.end(),
+                     [&](const ManifestEntry& one) { return one.name == set; });
+}
+
+const ManifestEntry& BenchmarkPlan::entry(std::string_view set) const {
+  const auto found = std::find_if(manifest.sets.begin(), manifest.sets.end(),
+                                  [&](const ManifestEntry& candidate) { return candidate.name == set; });
+  if (found == manifest.sets.end()) {
+    throw Error(ErrorKind::data,
+                fmt::format("there is no image set '{}' in the data of benchmark '{}', but something in "
+                            "the experiment needs that set",
+                            set, benchmark.name));
+  }
+  return *found;
+}
+
+std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request) {
+  std::vector<BenchmarkPlan> plans;
+  for (const NamedAt& named : request.experiment.benchmarks) {
+    BenchmarkPlan& plan = plans.emplace_back();
+    plan.benchmark = load_benchmark(named.name, request.benchmark_folders);
+    plan.options = load_options(request.experiment);
+    for (const std::string& protocol : request.experiment.protocols) {
+      plan.protocols.push_back(plan.benchmark.protocol(protocol));
+    }
+    plan.identity = benchmark_identity(plan.benchmark);
+    plan.pixels = json{{"shape", {plan.benchmark.channels, plan.benchmark.height, plan.benchmark.width}},
+                       {"mean", plan.benchmark.mean},
+                       {"std", plan.benchmark.std},
+                       {"classes", plan.benchmark.classes.size()}}
+                      .dump();
+  }
+  return plans;
+}
+
+void read_images(const Plan& plan, std::size_t benchmark, BenchmarkPlan& into) {
+  use_manifest(plan.experiment, read_manifest(into.benchmark, needed_sets(plan, benchmark, into), into.options), into);
+}
+
+void use_manifest(const Experiment& experiment, Manifest manifest, BenchmarkPlan& into) {
+  into.manifest = std::move(manifest);
+  for (const ProtocolSpec& protocol : into.protocols) {
+    for (const std::string& set : protocol.csid) static_cast<void>(into.entry(set));  // pooled whole or not at all
+  }
+  into.scored_sets = scored_sets(into);
+  std::vector<std::string> flags;
+  if (into.manifest.count_mismatch) flags.emplace_back("count-mismatch");
+  if (experiment.limit > 0) flags.emplace_back("partial");
+  into.flags = join(flags, ";");
+}
+
+}  // namespace nearfar

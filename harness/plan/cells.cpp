@@ -1,0 +1,246 @@
+#include "plan/cells.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "plan/identity.h"
+#include "plan/postprocessors.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace nearfar {
+namespace {
+
+std::string protocols_part(const BenchmarkPlan& benchmark) {
+  nlohmann::json protocols = nlohmann::json::object();
+  for (const ProtocolSpec& protocol : benchmark.protocols) protocols[protocol.name] = protocol.csid;
+  return protocols.dump();
+}
+
+/// What `plan` shows, and reports tell rows apart by.
+std::vector<Factor> training_factors(const Experiment& experiment, const LossChoice& loss, const std::string& network,
+                                     const PluginDescription& plugin, const ParamMap& params) {
+  std::vector<Factor> factors{{"loss", plugin.name},
+                              {"model", network},
+                              {"dtype", experiment.dtype, experiment.dtype == "float32"},
+                              {"deterministic", experiment.deterministic, experiment.deterministic}};
+  const ParamMap own = non_default_params(plugin.params, params);
+  for (const auto& [name, value] : params) factors.push_back({"loss." + name, value, !own.contains(name)});
+  for (const RecipeField& field : recipe_fields(loss.recipe)) {
+    if (field.changes_result) factors.push_back({"train." + field.name, field.value, field.is_default});
+  }
+  std::sort(factors.begin(), factors.end(), [](const Factor& a, const Factor& b) { return a.name < b.name; });
+  return factors;
+}
+
+/// Everything of a loss that does not depend on benchmark, network and seed.
+struct LossPlan {
+  std::size_t index = 0, plugin = 0;
+  ParamMap params = {};
+  std::string identity = {}, recipe = {};
+  bool linear = false;
+};
+
+LossPlan plan_loss(const Plan& plan, std::size_t index) {
+  const LossChoice& choice = plan.experiment.losses[index];
+  LossPlan loss{.index = index, .plugin = plan.catalog.find("loss", choice.name, choice.where)};
+  const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
+  const std::string place = param_place(choice.where, choice.param_where, "loss", choice.name);
+  loss.params = validate(plugin.params, choice.params, place).values();
+  const wire::LossAnswer& traits = plan.catalog.losses.at(index);
+  if (!traits.error.empty()) throw Error(ErrorKind::plugin, fmt::format("{}: {}", place, traits.error));
+  loss.linear = traits.head == "linear";
+  loss.identity = plugin_part(plugin, loss.params);
+  loss.recipe = recipe_identity(choice.recipe).dump();
+  return loss;
+}
+
+void add_trained_model(Plan& plan, const LossPlan& loss, std::size_t benchmark, const std::string& network,
+                       std::int64_t seed) {
+  const LossChoice& choice = plan.experiment.losses[loss.index];
+  const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
+  const BenchmarkPlan& on = plan.benchmarks[benchmark];
+  TrainCell train{
+      .cell = {}, .model = plan.models.size(), .loss = loss.index, .plugin = loss.plugin, .params = loss.params};
+  std::vector<std::string> sets{"train"};
+  if (on.has("val")) sets.emplace_back("val");
+  auto parts = common_parts(plan.experiment);
+  parts.insert(parts.end(), {{"kind", "\"train\""},
+                             {"images", images_part(on, sets)},
+                             {"architecture", json_text(network)},
+                             {"loss", loss.identity},
+                             {"recipe", loss.recipe},
+                             {"seed", std::to_string(seed)}});
+  identify(train.cell, json_object(std::move(parts)));
+
+  ModelPlan model{.origin = ModelOrigin::trained, .benchmark = benchmark, .key = train.cell.key};
+  model.label = fmt::format("{}/{}/s{}", plugin.name, network, seed);
+  model.has_classifier = loss.linear;
+  model.architecture = network;
+  model.head = loss.linear                            ? "linear"
+               : choice.recipe.projection == "linear" ? "linear projection"
+                                                      : choice.recipe.projection;
+  model.training = plugin.name;
+  model.training_params = canonical_params(non_default_params(plugin.params, loss.params));
+  model.recipe = plan.experiment.recipe;
+  model.seed = seed;
+  model.factors = training_factors(plan.experiment, choice, network, plugin, loss.params);
+  plan.models.push_back(std::move(model));
+  plan.trains.push_back(std::move(train));
+}
+
+/// Why a postprocessor cannot score a model; "" where it can.
+std::string refusal(const Plan& plan, const ModelPlan& model, const PluginDescription& plugin) {
+  for (const std::string_view need : {"map-statistics", "input-gradients"}) {
+    if (!plugin.needs_one(need)) continue;
+    if (model.origin == ModelOrigin::features) {
+      return fmt::format("needs {}; {} is features without a network", need, model.label);
+    }
+    const auto& with = plan.catalog.with_maps;
+    if (need == "map-statistics" && std::find(with.begin(), with.end(), model.architecture) == with.end()) {
+      return fmt::format("needs {}; {} has no feature maps to show", need, model.architecture);
+    }
+  }
+  if (model.has_classifier) return "";
+  for (const std::string_view need : {"logits", "head-weights"}) {
+    if (plugin.needs_one(need)) return fmt::format("needs {}; {} has no linear head", need, model.label);
+  }
+  return "";
+}
+
+/// Parts of identities that the eval cells of one benchmark share: one for each postprocessor.
+struct EvalParts {
+  std::string images = {}, protocols = {};
+};
+
+std::vector<EvalParts> eval_parts(const Plan& plan, const BenchmarkPlan& benchmark) {
+  std::vector<EvalParts> parts;
+  for (const PostprocessorPlan& postprocessor : plan.postprocessors) {
+    std::vector<std::string> sets = benchmark.scored_sets;
+    const std::vector<std::string> more = fit_sets(plan.plugin_of(postprocessor), postprocessor.grid);
+    sets.insert(sets.end(), more.begin(), more.end());
+    std::string images = images_part(benchmark, sets);
+    parts.push_back({std::move(images), protocols_part(benchmark)});
+  }
+  return parts;
+}
+
+void add_eval(Plan& plan, std::size_t index, std::size_t postprocessor, const EvalParts& shared,
+              const std::vector<std::pair<std::string_view, std::string>>& common) {
+  const ModelPlan& model = plan.models[index];
+  const PostprocessorPlan& with = plan.postprocessors[postprocessor];
+  const PluginDescription& plugin = plan.plugin_of(with);
+  EvalCell eval{.cell = {}, .model = index, .postprocessor = postprocessor};
+  auto parts = common;
+  parts.insert(parts.end(), {{"kind", "\"eval\""},
+                             {"model", json_text(model.key)},
+                             {"images", shared.images},
+                             {"protocols", shared.protocols},
+                             {"postprocessor", with.identity}});
+  identify(eval.cell, json_object(std::move(parts)));
+  eval.cell.label = model.label + " " + plugin.name;
+  if (std::string why = refusal(plan, model, plugin); !why.empty()) {
+    eval.applicable = false;
+    eval.cell.state = "not-applicable";
+    eval.cell.reason = std::move(why);
+    eval.cell.will_run = false;
+  }
+  plan.evals.push_back(std::move(eval));
+}
+
+void add_accuracy(Plan& plan, std::size_t index, const std::vector<std::pair<std::string_view, std::string>>& common) {
+  const ModelPlan& model = plan.models[index];
+  if (!model.measurable) return;
+  AccuracyCell accuracy{.cell = {}, .model = index};
+  auto parts = common;
+  parts.insert(parts.end(), {{"kind", "\"accuracy\""},
+                             {"model", json_text(model.key)},
+                             {"images", images_part(plan.benchmark_of(model), accuracy_sets(plan, model))},
+                             {"protocols", protocols_part(plan.benchmark_of(model))}});
+  identify(accuracy.cell, json_object(std::move(parts)));
+  accuracy.cell.label = model.label + " accuracy";
+  plan.accuracies.push_back(std::move(accuracy));
+}
+
+/// One for each image set that a cell of the model looks at: train first, then the order in which they are scored.
+void add_features(Plan& plan, std::size_t index, std::size_t first_eval,
+                  const std::vector<std::pair<std::string_view, std::string>>& common) {
+  const ModelPlan& model = plan.models[index];
+  if (model.origin == ModelOrigin::features) return;
+  const BenchmarkPlan& benchmark = plan.benchmark_of(model);
+  std::set<std::string> wanted;
+  const auto want = [&](const std::vector<std::string>& sets) { wanted.insert(sets.begin(), sets.end()); };
+  if (model.measurable) want(accuracy_sets(plan, model));
+  for (std::size_t i = first_eval; i < plan.evals.size(); ++i) {
+    const PostprocessorPlan& with = plan.postprocessors[plan.evals[i].postprocessor];
+    if (!plan.evals[i].applicable) continue;
+    want(benchmark.scored_sets);
+    want(fit_sets(plan.plugin_of(with), with.grid));
+  }
+  std::vector<std::string> order{"train", "val", "ood_val"};
+  order.insert(order.end(), benchmark.scored_sets.begin(), benchmark.scored_sets.end());
+  for (const std::string& set : order) {
+    if (!wanted.contains(set)) continue;
+    FeaturesCell features{.cell = {}, .model = index, .set = set};
+    auto parts = common;
+    parts.insert(
+        parts.end(),
+        {{"kind", "\"features\""},
+         {"model", json_text(model.key)},
+         {"images", json_object({{"pixels", benchmark.pixels}, {"hash", json_text(benchmark.entry(set).hash)}})}});
+    identify(features.cell, json_object(std::move(parts)));
+    features.cell.label = fmt::format("{} features of {}", model.label, set);
+    plan.features.push_back(std::move(features));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> accuracy_sets(const Plan& plan, const ModelPlan& model) {
+  std::vector<std::string> sets{"test"};
+  for (const ProtocolSpec& protocol : plan.benchmark_of(model).protocols) {
+    for (const std::string& set : protocol.csid) {
+      if (std::find(sets.begin(), sets.end(), set) == sets.end()) sets.push_back(set);
+    }
+  }
+  if (!model.has_classifier) sets.emplace_back("train");
+  return sets;
+}
+
+void add_trained_models(Plan& plan) {
+  std::vector<LossPlan> losses;
+  for (std::size_t i = 0; i < plan.experiment.losses.size(); ++i) losses.push_back(plan_loss(plan, i));
+  for (std::size_t benchmark = 0; benchmark < plan.benchmarks.size(); ++benchmark) {
+    for (const std::int64_t seed : plan.experiment.seeds) {
+      for (const std::string& network : plan.experiment.networks) {
+        for (const LossPlan& loss : losses) add_trained_model(plan, loss, benchmark, network, seed);
+      }
+    }
+  }
+}
+
+void add_model_cells(Plan& plan) {
+  const auto common = common_parts(plan.experiment);
+  std::vector<std::vector<EvalParts>> parts;
+  for (const BenchmarkPlan& benchmark : plan.benchmarks) parts.push_back(eval_parts(plan, benchmark));
+  std::size_t train = 0;
+  for (std::size_t index = 0; index < plan.models.size(); ++index) {
+    ModelPlan& model = plan.models[index];
+    const BenchmarkPlan& benchmark = plan.benchmark_of(model);
+    if (plan.benchmarks.size() > 1) model.label = benchmark.benchmark.name + ": " + model.label;
+    if (!model.flags.empty() && !benchmark.flags.empty()) model.flags += ";";
+    model.flags += benchmark.flags;
+    if (model.origin == ModelOrigin::trained) plan.trains[train++].cell.label = model.label;
+    const std::size_t first_eval = plan.evals.size();
+    for (std::size_t i = 0; i < plan.postprocessors.size(); ++i) {
+      add_eval(plan, index, i, parts[model.benchmark][i], common);
+    }
+    add_accuracy(plan, index, common);
+    add_features(plan, index, first_eval, common);
+  }
+}
+
+}  // namespace nearfar

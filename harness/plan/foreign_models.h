@@ -1,0 +1,24 @@
+#pragma once
+/// Third stage of a plan, for models that were made elsewhere: weights files and feature folders.
+#include "plan/plan.h"
+
+namespace nearfar {
+
+/// One model for each entry of the experiment, or for each seed folder s0, s1, … beneath a checkpoint folder (OpenOOD's
+/// layout), on each benchmark. Complete but for the benchmark's flags. Error(data): file missing, unreadable or of
+/// other classes than the benchmark; Error(config): two models with the same name and seed, or weights and features in
+/// one experiment.
+std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask);
+
+/// One of them from a feature folder.
+ModelPlan feature_model(const Plan& plan, std::size_t benchmark, const ForeignModel& entry);
+
+/// The image sets of a plan on feature folders: those of the folders, with the benchmark's groups and expected counts;
+/// no image is looked at. All folders must hold the same sets with the same labels. Errors as read_manifest.
+Manifest feature_manifest(const Experiment& experiment, const Benchmark& benchmark);
+
+/// "class-mismatch" where a model has other classes than the benchmark and data.allow_count_mismatch lets it pass.
+std::string check_classes(const Plan& plan, std::size_t benchmark, const std::filesystem::path& file,
+                          std::int64_t classes);
+
+}  // namespace nearfar

@@ -1,0 +1,185 @@
+#include "plan/plan_text.h"
+
+#include "base/text.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <tuple>
+
+namespace nearfar {
+namespace {
+using nlohmann::json;
+
+constexpr std::size_t kMostLines = 500;
+
+/// What the cells that run need of one model: every image set once, and who needs what.
+struct ModelNeeds {
+  std::vector<std::string> sets;
+  std::map<std::string, std::vector<std::string>> wanted_by;  ///< need → postprocessors
+};
+
+/// One entry for each model.
+std::vector<ModelNeeds> needs_of(const Plan& plan) {
+  std::vector<ModelNeeds> needs(plan.models.size());
+  for (const FeaturesCell& features : plan.features) {
+    if (features.cell.will_run) needs[features.model].sets.push_back(features.set);
+  }
+  for (const EvalCell& eval : plan.evals) {
+    if (!eval.cell.will_run) continue;
+    const PluginDescription& plugin = plan.plugin_of(plan.postprocessors[eval.postprocessor]);
+    for (const std::string& need : plugin.needs) needs[eval.model].wanted_by[need].push_back(plugin.name);
+  }
+  return needs;
+}
+
+std::string needs_text(const ModelPlan& model, const ModelNeeds& needs) {
+  std::string inside;
+  for (const char* need : {"map-statistics", "input-gradients"}) {
+    if (const auto found = needs.wanted_by.find(need); found != needs.wanted_by.end()) {
+      inside += fmt::format("; in it {} for {}", need, join(found->second, ", "));
+    }
+  }
+  if (needs.sets.empty() && inside.empty()) return "";
+  if (needs.sets.empty()) return fmt::format("{}: features are there{}\n", model.label, inside);
+  return fmt::format("{}: one forward pass over {}{}\n", model.label, join(needs.sets, ", "), inside);
+}
+
+using Row = std::vector<std::string>;
+
+std::string runs_text(const Cell& cell) {
+  return cell.will_run ? "yes" : cell.state == "not-applicable" ? "n/a" : "no";
+}
+
+/// Calls `visit` with the kind and the cell of every cell of the plan, model by model.
+void visit_cells(const Plan& plan, const std::function<void(std::string_view, const Cell&, std::size_t model)>& visit) {
+  std::size_t train = 0, features = 0, accuracy = 0, eval = 0;
+  for (std::size_t model = 0; model < plan.models.size(); ++model) {
+    for (; train < plan.trains.size() && plan.trains[train].model == model; ++train) {
+      visit("train", plan.trains[train].cell, model);
+    }
+    for (; features < plan.features.size() && plan.features[features].model == model; ++features) {
+      visit("features", plan.features[features].cell, model);
+    }
+    for (; accuracy < plan.accuracies.size() && plan.accuracies[accuracy].model == model; ++accuracy) {
+      visit("accuracy", plan.accuracies[accuracy].cell, model);
+    }
+    for (; eval < plan.evals.size() && plan.evals[eval].model == model; ++eval) {
+      visit("eval", plan.evals[eval].cell, model);
+    }
+  }
+}
+
+/// A model's features cells that share a decision are one line.
+std::vector<Row> cell_rows(const Plan& plan) {
+  std::vector<Row> rows{{"cell", "kind", "label", "runs", "why"}};
+  std::size_t models = 0;
+  std::map<std::pair<std::string, std::string>, std::int64_t> pending;  // of a model: (runs, why) → features cells
+  const auto flush = [&](std::size_t model) {
+    for (const auto& [why, count] : pending) {
+      rows.push_back({"", "features", fmt::format("{} features of {} sets", plan.models[model].label, count), why.first,
+                      why.second});
+    }
+    pending.clear();
+  };
+  visit_cells(plan, [&](std::string_view kind, const Cell& cell, std::size_t model) {
+    while (models <= model) {
+      const ModelPlan& made = plan.models[models++];
+      if (made.origin != ModelOrigin::trained)
+        rows.push_back({made.key.substr(0, 12), "model", made.label, "-", made.note});
+    }
+    if (kind == "features") {
+      ++pending[{runs_text(cell), cell.reason}];
+      return;
+    }
+    if (kind != "train") flush(model);
+    rows.push_back({cell.key.substr(0, 12), std::string(kind), cell.label, runs_text(cell), cell.reason});
+  });
+  if (!plan.models.empty()) flush(plan.models.size() - 1);
+  return rows;
+}
+
+/// A reason without the model it names: what does not apply, does so for every seed.
+std::string reason_of(const Cell& cell, const ModelPlan& model) {
+  return replace_all(cell.reason, model.label, "the model");
+}
+
+/// Of a plan too long to list.
+std::vector<Row> count_rows(const Plan& plan) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
+  visit_cells(plan, [&](std::string_view kind, const Cell& cell, std::size_t model) {
+    ++counts[{std::string(kind), runs_text(cell), reason_of(cell, plan.models[model])}];
+  });
+  std::vector<Row> rows{{"cells", "kind", "runs", "why"}};
+  for (const auto& [what, count] : counts) {
+    const auto& [kind, runs, why] = what;
+    rows.push_back({std::to_string(count), kind, runs, why});
+  }
+  return rows;
+}
+
+std::string benchmarks_text(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const BenchmarkPlan& benchmark : plan.benchmarks) {
+    names.push_back(fmt::format("{} ({})", benchmark.benchmark.name, benchmark.benchmark.title));
+  }
+  return join(names, ", ");
+}
+
+}  // namespace
+
+std::string plan_text(const Plan& plan) {
+  const bool lists = plan.models.size() + plan.evals.size() < kMostLines;
+  const std::vector<Row> rows = lists ? cell_rows(plan) : count_rows(plan);
+  std::string passes;
+  const std::vector<ModelNeeds> needs = needs_of(plan);
+  for (std::size_t i = 0; lists && i < plan.models.size(); ++i) {
+    if (plan.models[i].origin != ModelOrigin::features) passes += needs_text(plan.models[i], needs[i]);
+  }
+  return fmt::format("experiment {} on {}\n\n{}\n{}{} of {} cells to run; output in {}\n", plan.experiment.name,
+                     benchmarks_text(plan), table(rows, std::vector<bool>(rows[0].size(), false)), passes,
+                     plan.cells_to_run(), plan.cell_count(), plan.out.string());
+}
+
+std::string plan_json(const Plan& plan) {
+  json cells = json::array(), needs = json::array(), benchmarks = json::array();
+  const std::vector<ModelNeeds> found = needs_of(plan);
+  for (std::size_t i = 0; i < plan.models.size(); ++i) {
+    if (found[i].sets.empty() && found[i].wanted_by.empty()) continue;
+    needs.push_back({{"model", plan.models[i].label}, {"sets", found[i].sets}, {"needs", found[i].wanted_by}});
+  }
+  for (const BenchmarkPlan& benchmark : plan.benchmarks) {
+    benchmarks.push_back({{"name", benchmark.benchmark.name}, {"data_hash", benchmark.manifest.hash}});
+  }
+  std::size_t eval = 0;
+  visit_cells(plan, [&](std::string_view kind, const Cell& cell, std::size_t index) {
+    const ModelPlan& model = plan.models[index];
+    const std::string postprocessor =
+        kind == "eval" ? plan.plugin_of(plan.postprocessors[plan.evals[eval++].postprocessor]).name : "";
+    cells.push_back({{"key", cell.key},
+                     {"label", cell.label},
+                     {"kind", kind},
+                     {"benchmark", plan.benchmark_of(model).benchmark.name},
+                     {"training", model.training},
+                     {"seed", model.seed},
+                     {"postprocessor", postprocessor},
+                     {"state", cell.state},
+                     {"will_run", cell.will_run},
+                     {"reason", cell.reason}});
+  });
+  return json{{"experiment", plan.experiment.name},
+              {"benchmark", plan.benchmarks.front().benchmark.name},
+              {"data_hash", plan.benchmarks.front().manifest.hash},
+              {"benchmarks", benchmarks},
+              {"config_hash", plan.experiment.hash},
+              {"out", plan.out.string()},
+              {"cells_to_run", plan.cells_to_run()},
+              {"needs", needs},
+              {"cells", cells}}
+      .dump(2);
+}
+
+}  // namespace nearfar

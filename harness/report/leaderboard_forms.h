@@ -1,0 +1,26 @@
+#pragma once
+/// The forms of a leaderboard. Pure functions that all show the same Leaderboard, safe from any thread.
+#include "report/leaderboard.h"
+
+#include <filesystem>
+#include <string>
+
+namespace nearfar {
+
+/// Tidy rows, one number each, percent with four decimals, no times: two equal experiments give equal bytes. Columns:
+/// training,postprocessor,architecture,benchmark,protocol,group,dataset,metric,mean,std,seeds,
+/// recipe,training_params,postprocessor_params,flags
+/// `seeds` is their number. Quoted as RFC 4180, lines end with LF, rows sorted by name. Parameters name the factors
+/// that tell rows apart (select.h) only where rows would else have one name.
+std::string leaderboard_csv(const Leaderboard& leaderboard);
+/// One document: boards, rows with all numbers (fractions), gaps, provenance.
+std::string leaderboard_json(const Leaderboard& leaderboard);
+/// One GitHub table per board.
+std::string leaderboard_markdown(const Leaderboard& leaderboard);
+/// One table per board for a terminal; percent with two decimals.
+std::string leaderboard_text(const Leaderboard& leaderboard);
+/// One file that needs nothing else: leaderboard.html.mustache, .css and .js of `templates` filled in. Error(data) if
+/// one cannot be read, Error(config) if the template does not parse.
+std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesystem::path& templates);
+
+}  // namespace nearfar

@@ -1,0 +1,14 @@
+#pragma once
+/// Private to store/: from an empty file, or the schema of an older nearfar, to the newest.
+#include <SQLiteCpp/Database.h>
+
+namespace nearfar {
+
+/// Runs the migrations from `version` (0: an empty file) up and sets user_version. Part of the caller's transaction,
+/// with foreign keys off; Error(store) or SQLite::Exception: roll back.
+void migrate(SQLite::Database& connection, int version);
+
+/// One step of it, in migrate_v1.cpp.
+void migrate_1_to_2(SQLite::Database& connection);
+
+}  // namespace nearfar

@@ -1,0 +1,53 @@
+#pragma once
+/// The planning side of the database: what there is to do. All of it may be repeated; nothing that another process made
+/// is deleted. Implemented by store/session.h. One thread at a time. Failures are Error(store).
+#include "store/types.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nearfar {
+
+/// A file that a finished cell left behind.
+struct StoredFile {
+  std::filesystem::path path = {};         ///< absolute
+  std::optional<std::int64_t> bytes = {};  ///< none: only its being there counts
+};
+
+/// What the database knows of a cell.
+struct StoredCell {
+  CellState state = CellState::planned;
+  int attempt = 0;
+  std::string message = {}, owner = {};
+  std::vector<StoredFile> files = {};  ///< of the valid run; empty unless ok
+};
+
+class PlanStore {
+ public:
+  virtual ~PlanStore() = default;
+
+  /// The same name and hash give the same id; composed text and profile are those of the last call.
+  virtual std::int64_t put_experiment(const ExperimentRecord& experiment) = 0;
+  virtual void put_benchmark(const BenchmarkRecord& benchmark) = 0;
+  virtual std::int64_t put_plugin(const PluginRecord& plugin) = 0;
+  /// The folder beneath which runs of this machine leave their files. Kept relative to the database's folder where it
+  /// is that folder or beneath it, so that both may be moved together; else absolute, with the host's name.
+  virtual std::int64_t put_location(const std::filesystem::path& root) = 0;
+  /// In this order. A cell that exists is left as it is; either way the experiment has it afterwards, at its place.
+  /// What the experiment had before and is not among `cells` is its no more (the cell itself stays).
+  virtual void put_cells(std::int64_t experiment_id, std::span<const CellRecord* const> cells) = 0;
+
+  /// One answer a key, in the order asked for; nullopt: unknown. By the primary key alone: 100,000 in well under a
+  /// second.
+  virtual std::vector<std::optional<StoredCell>> stored(std::span<const std::string> keys) const = 0;
+
+  /// failed, crashed, timeout, nan, cancelled, invalid → planned. An ok cell (its files are gone or wrong) too, with
+  /// `reason` in the event log. Running and not-applicable cells are left alone. True if the cell is planned now.
+  virtual bool plan_again(std::string_view key, std::string_view reason) = 0;
+  /// A planned or failed cell gets a reason instead of a result; a finished or running one is left alone.
+  virtual void set_not_applicable(std::string_view key, std::string_view reason) = 0;
+};
+
+}  // namespace nearfar

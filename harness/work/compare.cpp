@@ -1,0 +1,167 @@
+#include "work/compare.h"
+
+#include "base/error.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+#include <set>
+
+namespace nearfar {
+namespace {
+namespace fs = std::filesystem;
+
+/// Empty if every file of the finished cell is there with the size it had.
+std::string missing_file(const StoredCell& stored) {
+  std::error_code code;
+  for (const StoredFile& file : stored.files) {
+    if (!file.bytes) {
+      if (!fs::exists(file.path, code)) return fmt::format("{} is gone", file.path.string());
+      continue;
+    }
+    const auto size = fs::file_size(file.path, code);
+    if (code) return fmt::format("{} is gone", file.path.string());
+    if (static_cast<std::int64_t>(size) != *file.bytes) {
+      return fmt::format("{} has {} bytes, had {}", file.path.string(), size, *file.bytes);
+    }
+  }
+  return "";
+}
+
+void decide(Cell& cell, const std::optional<StoredCell>& stored) {
+  cell.will_run = true;
+  if (!stored) return;
+  cell.state = state_name(stored->state);
+  switch (stored->state) {
+    case CellState::ok: {
+      const std::string missing = missing_file(*stored);
+      cell.will_run = !missing.empty();
+      cell.reason = cell.will_run ? "done, but " + missing : "done";
+      break;
+    }
+    case CellState::planned:
+      cell.reason = stored->attempt > 0 ? "interrupted before" : "planned before";
+      break;
+    case CellState::running:
+      cell.reason = fmt::format("running ({}), goes on if that process is gone", stored->owner);
+      break;
+    default:
+      cell.reason = fmt::format("{} before: {}", cell.state, stored->message);
+      break;
+  }
+}
+
+/// Of the files of a finished train cell.
+fs::path checkpoint_of(const StoredCell& stored) {
+  for (const StoredFile& file : stored.files) {
+    if (file.path.filename() == "best.safetensors") return file.path;
+  }
+  return {};
+}
+
+/// The folder above cache/KEY/SET/manifest.json, if new sets can be put beside it.
+std::optional<fs::path> features_root_of(const StoredCell& stored, const fs::path& relative) {
+  for (const StoredFile& file : stored.files) {
+    const std::string path = file.path.string(), end = "/" + relative.string();
+    if (!path.ends_with(end)) continue;
+    fs::path root = path.substr(0, path.size() - end.size());
+    if (::access(root.c_str(), W_OK) == 0) return root;
+  }
+  return std::nullopt;
+}
+
+class Comparison {
+ public:
+  Comparison(Plan& plan, const PlanStore* store) : plan_(plan), places_(plan.models.size()) {
+    const auto ask = [&](auto& cells) {
+      std::vector<std::string> keys;
+      keys.reserve(cells.size());
+      for (const auto& cell : cells) keys.push_back(cell.cell.key);
+      return store != nullptr ? store->stored(keys) : std::vector<std::optional<StoredCell>>(keys.size());
+    };
+    trains_ = ask(plan.trains);
+    features_ = ask(plan.features);
+    accuracies_ = ask(plan.accuracies);
+    evals_ = ask(plan.evals);
+  }
+
+  std::vector<ModelPlaces> run() {
+    const fs::path out = fs::absolute(plan_.out).lexically_normal();
+    for (std::size_t i = 0; i < plan_.models.size(); ++i) {
+      places_[i] = {.checkpoint = plan_.models[i].origin == ModelOrigin::trained
+                                      ? out / cell_folder(plan_.models[i].key) / "best.safetensors"
+                                      : fs::absolute(plan_.models[i].file),
+                    .features_root = out};
+    }
+    for (std::size_t i = 0; i < plan_.trains.size(); ++i) train(i);
+    for (std::size_t i = 0; i < plan_.accuracies.size(); ++i) {
+      AccuracyCell& accuracy = plan_.accuracies[i];
+      from_model(accuracy.cell, accuracies_[i], accuracy.model);
+      if (accuracy.cell.will_run) want(accuracy.model, accuracy_sets(plan_, plan_.models[accuracy.model]));
+    }
+    for (std::size_t i = 0; i < plan_.evals.size(); ++i) eval(i);
+    for (std::size_t i = 0; i < plan_.features.size(); ++i) features(i);
+    return std::move(places_);
+  }
+
+ private:
+  void train(std::size_t i) {
+    TrainCell& train = plan_.trains[i];
+    decide(train.cell, trains_[i]);
+    if (train.cell.will_run) {
+      retrained_.insert(train.model);
+    } else if (const fs::path file = checkpoint_of(*trains_[i]); !file.empty()) {
+      places_[train.model].checkpoint = file;
+    }
+  }
+
+  void from_model(Cell& cell, const std::optional<StoredCell>& stored, std::size_t model) {
+    decide(cell, stored);
+    if (cell.will_run || !retrained_.contains(model)) return;
+    cell.will_run = true;  // whether that changes a number is for the run to show
+    cell.reason = "its model is trained again";
+  }
+
+  void eval(std::size_t i) {
+    EvalCell& eval = plan_.evals[i];
+    if (!eval.applicable) return;
+    from_model(eval.cell, evals_[i], eval.model);
+    if (!eval.cell.will_run) return;
+    const PostprocessorPlan& with = plan_.postprocessors[eval.postprocessor];
+    want(eval.model, plan_.benchmark_of(plan_.models[eval.model]).scored_sets);
+    want(eval.model, fit_sets(plan_.plugin_of(with), with.grid));
+  }
+
+  void want(std::size_t model, const std::vector<std::string>& sets) {
+    wanted_[model].insert(sets.begin(), sets.end());
+  }
+
+  void features(std::size_t i) {
+    FeaturesCell& features = plan_.features[i];
+    decide(features.cell, features_[i]);
+    const fs::path relative = feature_folder(plan_.models[features.model].key) / features.set / "manifest.json";
+    if (!features.cell.will_run) {
+      if (const auto root = features_root_of(*features_[i], relative)) places_[features.model].features_root = *root;
+      return;
+    }
+    if (wanted_[features.model].contains(features.set)) return;
+    features.cell.will_run = false;
+    features.cell.needed = false;
+    features.cell.reason =
+        features.cell.state == "ok" ? "done; its files are gone, and nothing needs them" : "not needed";
+  }
+
+  Plan& plan_;
+  std::vector<ModelPlaces> places_;
+  std::vector<std::optional<StoredCell>> trains_, features_, accuracies_, evals_;
+  std::set<std::size_t> retrained_;
+  std::map<std::size_t, std::set<std::string>> wanted_;
+};
+
+}  // namespace
+
+std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store) { return Comparison(plan, store).run(); }
+
+}  // namespace nearfar

@@ -1,0 +1,94 @@
+#include "work/outcomes.h"
+
+#include "work/evaluate.h"
+
+#include <fmt/format.h>
+
+namespace nearfar {
+namespace {
+
+std::vector<ArtifactRow> artifacts_of(const std::vector<wire::Artifact>& artifacts) {
+  std::vector<ArtifactRow> rows;
+  for (const wire::Artifact& one : artifacts) rows.push_back({one.name, one.path, one.sha256, one.bytes});
+  return rows;
+}
+
+std::string flags_of(std::int64_t unreadable) {
+  return unreadable > 0 ? fmt::format("skipped-images={}", unreadable) : "";
+}
+
+}  // namespace
+
+Outcome outcome_of(const wire::Trained& message) {
+  Outcome outcome{.classifier = message.classifier, .artifacts = artifacts_of(message.artifacts)};
+  outcome.train_seconds = message.seconds;
+  outcome.val_accuracy = message.val_accuracy;
+  for (const wire::Epoch& epoch : message.history) {
+    outcome.epochs = epoch.epoch + 1;
+    outcome.train_loss = epoch.loss;
+    outcome.curve.push_back({"train_loss", epoch.epoch, epoch.loss});
+    outcome.curve.push_back({"learning_rate", epoch.epoch, epoch.learning_rate});
+    if (epoch.val_accuracy) outcome.curve.push_back({"val_accuracy", epoch.epoch, *epoch.val_accuracy});
+  }
+  return outcome;
+}
+
+Outcome outcome_of(const wire::Passed& message) {
+  Outcome outcome{.flags = flags_of(message.unreadable), .artifacts = artifacts_of(message.artifacts)};
+  const wire::Cost& cost = message.cost;
+  if (cost.forward > 0)
+    outcome.passes.push_back({message.set, cost.forward, cost.gradients, cost.changed, cost.float64});
+  return outcome;
+}
+
+Outcome outcome_of(const wire::Measured& message) {
+  Outcome outcome{.classifier = message.classifier,
+                  .flags = flags_of(message.unreadable),
+                  .artifacts = artifacts_of(message.artifacts)};
+  for (const wire::ProtocolAccuracy& row : message.accuracy) {
+    outcome.metrics.push_back({row.protocol, "id", row.dataset, "accuracy", row.value});
+  }
+  if (message.nll) outcome.measures.push_back({"test", "nll", "nat", *message.nll});
+  if (message.ece) outcome.measures.push_back({"test", "ece", "fraction", *message.ece});
+  return outcome;
+}
+
+Outcome outcome_of(const wire::Scored& message, const std::filesystem::path& out,
+                   const std::vector<wire::Protocol>& protocols) {
+  Outcome outcome{.flags = flags_of(message.unreadable), .artifacts = artifacts_of(message.artifacts)};
+  outcome.fit_seconds = message.seconds_fit;
+  outcome.score_seconds = message.seconds_score;
+  std::vector<ScoreFile> files;
+  for (const wire::ScoreFile& file : message.scores) {
+    outcome.scores.push_back({file.set, file.path, file.sha256, file.count});
+    files.push_back({file.set, out / file.path});
+  }
+  outcome.metrics = metric_rows(files, protocols);
+  if (message.tuned) {
+    for (const wire::GridPoint& point : message.tuned->points) {
+      outcome.tune.push_back({point.params, point.auroc, point.refused, point.params == message.tuned->chosen});
+    }
+  }
+  return outcome;
+}
+
+std::string passes_text(const std::vector<PassRow>& passes) {
+  PassRow all;
+  for (const PassRow& row : passes) {
+    all.forward += row.forward;
+    all.gradients += row.gradients;
+    all.changed += row.changed;
+    all.float64 += row.float64;
+  }
+  if (all.forward == 0) return "no network pass: all features were cached";
+  std::string text = fmt::format("one forward pass of {} images in {} sets", all.forward, passes.size());
+  if (all.gradients > 0) {
+    text += fmt::format("; in it {} images backward and {} changed ones forward", all.gradients, all.changed);
+  } else if (all.changed > 0) {
+    text += fmt::format("; in it {} changed ones forward", all.changed);
+  }
+  if (all.float64 > 0) text += fmt::format("; {} through its float64 copy", all.float64);
+  return text;
+}
+
+}  // namespace nearfar

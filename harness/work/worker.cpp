@@ -1,0 +1,316 @@
+#include "base/error.h"
+#include "base/log.h"
+#include "work/worker_running.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace nearfar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kHeartbeatSeconds = 20;
+constexpr int kMostLaunchFailures = 20;
+constexpr double kLaunchPause = 1;  // a machine without a process to spare often has one a second later
+
+}  // namespace
+
+Worker::Worker(const Plan& plan, PutPlan put, Session& session, WorkerWorld world, WorkerOptions options)
+    : plan_(plan),
+      put_(std::move(put)),
+      session_(session),
+      world_(std::move(world)),
+      options_(options),
+      jobs_(plan.experiment.jobs > 0 ? static_cast<std::size_t>(plan.experiment.jobs)
+                                     : std::max(1U, std::thread::hardware_concurrency())),
+      progress_(plan.cells_to_run(), "cells", options.quiet ? Progress::Mode::quiet : Progress::Mode::automatic) {
+  const auto know = [&](const Cell& cell, CellKind kind, std::size_t index) {
+    if (!places_.emplace(cell.key, Place{kind, index}).second) return;
+    if (!cell.will_run) held_.insert(cell.key);
+  };
+  for (std::size_t i = 0; i < plan.trains.size(); ++i) know(plan.trains[i].cell, CellKind::train, i);
+  for (std::size_t i = 0; i < plan.accuracies.size(); ++i) know(plan.accuracies[i].cell, CellKind::accuracy, i);
+  for (std::size_t i = 0; i < plan.evals.size(); ++i) know(plan.evals[i].cell, CellKind::eval, i);
+  for (std::size_t i = 0; i < plan.features.size(); ++i) {
+    const FeaturesCell& features = plan.features[i];
+    know(features.cell, CellKind::features, i);
+    features_key_[{features.model, features.set}] = features.cell.key;
+  }
+}
+
+Worker::~Worker() = default;
+
+const Cell& Worker::cell_at(const Place& place) const {
+  switch (place.kind) {
+    case CellKind::train:
+      return plan_.trains[place.index].cell;
+    case CellKind::features:
+      return plan_.features[place.index].cell;
+    case CellKind::accuracy:
+      return plan_.accuracies[place.index].cell;
+    case CellKind::eval:
+      break;
+  }
+  return plan_.evals[place.index].cell;
+}
+
+std::size_t Worker::model_at(const Place& place) const {
+  switch (place.kind) {
+    case CellKind::train:
+      return plan_.trains[place.index].model;
+    case CellKind::features:
+      return plan_.features[place.index].model;
+    case CellKind::accuracy:
+      return plan_.accuracies[place.index].model;
+    case CellKind::eval:
+      break;
+  }
+  return plan_.evals[place.index].model;
+}
+
+void Worker::say(std::string_view line) {
+  if (world_.say) {
+    world_.say(line);
+  } else {
+    progress_.line(line);
+  }
+}
+
+bool Worker::stopping() const { return summary_.interrupted || (options_.fail_fast && summary_.failed > 0); }
+
+WorkSummary Worker::run() {
+  const double start = world_.clock.seconds();
+  last_heartbeat_ = start;
+  while (true) {
+    obey_signals();
+    const bool exhausted = !start_ready();
+    if (running_.empty() && (stopping() || exhausted)) break;
+    wait_for_messages();
+    for (const auto& running : running_) read(*running);
+    std::erase_if(running_, [](const auto& running) { return running->closed; });
+    heartbeat();
+    show_progress();
+  }
+  progress_.finish();
+  count_leftovers();
+  summary_.seconds = world_.clock.seconds() - start;
+  return summary_;
+}
+
+/// The first request stops cleanly, the second at once.
+void Worker::obey_signals() {
+  const int count = world_.signals == nullptr ? 0 : world_.signals->count();
+  if (count == stops_seen_) return;
+  stops_seen_ = count;
+  if (!summary_.interrupted) say("interrupted: waiting for checkpoints; once more ends them at once");
+  summary_.interrupted = true;
+  for (const auto& running : running_) apply(*running, running->task.stop(world_.clock.seconds(), count > 1));
+}
+
+/// False: nothing is ready, and nothing waits for a process to spare.
+bool Worker::start_ready() {
+  while (!stopping() && running_.size() < jobs_) {
+    if (world_.clock.seconds() < no_launch_before_) return true;
+    if (!start_next()) return false;
+  }
+  return true;
+}
+
+/// Has one of these features cells of the model failed in this run?
+bool Worker::lost(std::size_t model, const std::vector<std::string>& sets) const {
+  return std::any_of(sets.begin(), sets.end(), [&](const std::string& set) {
+    const auto key = features_key_.find({model, set});
+    return key != features_key_.end() && failed_.contains(key->second);
+  });
+}
+
+/// A cell cannot be done where an image set it looks at could not be passed.
+bool Worker::needs_failed(const Place& place) const {
+  if (failed_.empty()) return false;
+  if (place.kind == CellKind::accuracy) {
+    const std::size_t model = plan_.accuracies[place.index].model;
+    return lost(model, accuracy_sets(plan_, plan_.models[model]));
+  }
+  if (place.kind != CellKind::eval) return false;
+  const EvalCell& eval = plan_.evals[place.index];
+  const PostprocessorPlan& with = plan_.postprocessors[eval.postprocessor];
+  return lost(eval.model, fit_sets(plan_.plugin_of(with), with.grid)) ||
+         lost(eval.model, plan_.benchmark_of(plan_.models[eval.model]).scored_sets);
+}
+
+std::vector<std::string> Worker::without_lost_needs(const std::vector<std::string>& keys) {
+  std::vector<std::string> kept;
+  for (const std::string& key : keys) {
+    if (!needs_failed(places_.at(key))) {
+      kept.push_back(key);
+    } else {
+      held_.insert(key);
+      if (settled_.insert(key).second) ++summary_.skipped;
+    }
+  }
+  return kept;
+}
+
+RunContext Worker::context_of(const Place& place, const fs::path& log) const {
+  std::int64_t plugin = 0;
+  if (place.kind == CellKind::train) plugin = put_.plugin_ids[plan_.trains[place.index].plugin];
+  if (place.kind == CellKind::eval) {
+    plugin = put_.plugin_ids[plan_.postprocessors[plan_.evals[place.index].postprocessor].plugin];
+  }
+  return {.owner = world_.owner,
+          .device = plan_.experiment.device,
+          .threads = static_cast<int>(plan_.experiment.threads),
+          .engine_version = engine_version(),
+          .numerics = std::to_string(kNumericsVersion),
+          .log_file = log.string(),
+          .plugin_id = plugin,
+          .lease_seconds = options_.lease_seconds};
+}
+
+/// Claims the next ready group in one transaction and launches its engine. False: nothing is ready.
+bool Worker::start_next() {
+  std::vector<std::string> keys;
+  std::map<std::string, Lease> leases;
+  std::size_t model = 0;
+  bool found = false;
+  session_.in_transaction([&] {
+    const auto group = session_.queue().next_ready(
+        put_.experiment_id, [&](std::string_view key) { return held_.contains(key) || !places_.contains(key); });
+    if (!group) return;
+    found = true;
+    model = model_at(places_.at(group->keys.front()));
+    const bool training = group->kind == CellKind::train;
+    const fs::path log = cell_folder(plan_.models[model].key) / (training ? "train.log" : "eval.log");
+    const std::int64_t out = session_.planning().put_location(plan_.out);
+    const std::int64_t features = session_.planning().put_location(put_.places[model].features_root);
+    for (const std::string& key : without_lost_needs(group->keys)) {
+      const Place& place = places_.at(key);
+      RunContext context = context_of(place, log);
+      context.location = place.kind == CellKind::features ? features : out;
+      if (auto lease = session_.queue().claim(key, context)) {
+        leases.emplace(key, std::move(*lease));
+        keys.push_back(key);
+      } else {
+        held_.insert(key);  // somebody else has it
+      }
+    }
+  });
+  if (!found) return false;
+  if (keys.empty()) return true;
+  std::vector<Owed> owed;
+  for (const std::string& key : keys) owed.push_back({key, cell_at(places_.at(key)).label, places_.at(key).kind});
+  const bool training = owed.front().kind == CellKind::train;
+  const fs::path log = cell_folder(plan_.models[model].key) / (training ? "train.log" : "eval.log");
+  TaskOptions options{plan_.experiment.timeout_seconds, options_.grace_seconds, (plan_.out / log).string()};
+  auto running =
+      std::make_unique<Running>(Running{.task = Task(std::move(owed), std::move(options), world_.clock.seconds()),
+                                        .model = model,
+                                        .leases = std::move(leases),
+                                        .out = plan_.out});
+  launch(*running, keys);
+  if (running->process) running_.push_back(std::move(running));
+  return true;
+}
+
+void Worker::launch(Running& running, const std::vector<std::string>& keys) {
+  LaunchRequest request{.verb = running.task.training() ? "train" : "eval",
+                        .job = {},
+                        .log = plan_.out / cell_folder(plan_.models[running.model].key) /
+                               (running.task.training() ? "train.log" : "eval.log"),
+                        .threads = static_cast<int>(plan_.experiment.threads)};
+  if (running.task.training()) {
+    request.job = wire::dump(wire::to_json(train_job(plan_, plan_.trains[places_.at(keys.front()).index])));
+  } else {
+    Group group{.model = running.model};
+    for (const std::string& key : keys) {
+      const Place& place = places_.at(key);
+      (place.kind == CellKind::features   ? group.features
+       : place.kind == CellKind::accuracy ? group.accuracies
+                                          : group.evals)
+          .push_back(place.index);
+    }
+    const wire::EvalJob job = eval_job(plan_, put_.places[running.model], group);
+    running.protocols = job.protocols;
+    request.job = wire::dump(wire::to_json(job));
+  }
+  try {
+    running.process = world_.launcher.launch(request);
+    launches_failed_ = 0;
+  } catch (const Error& error) {
+    // No process or no descriptor to spare: what runs goes on, and later there may be one.
+    for (const std::string& key : keys) give_back(running, {key, error.what(), true});
+    if (++launches_failed_ >= kMostLaunchFailures) throw;
+    log_warn(fmt::format("{}; trying again", error.what()));
+    no_launch_before_ = world_.clock.seconds() + kLaunchPause;
+  }
+}
+
+void Worker::read(Running& running) {
+  const double now = world_.clock.seconds();
+  for (const std::string& line : running.process->read_lines()) {
+    try {
+      apply(running, running.task.on(wire::message_of(line), now));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::internal) throw;
+      apply(running, running.task.on_unreadable(error.what()));
+    }
+  }
+  apply(running, running.task.on_time(world_.clock.seconds()));
+  if (!running.process->ended()) return;
+  const ProcessExit exit = running.process->wait();
+  apply(running, running.task.on_exit(exit, world_.clock.seconds()));
+  if (!running.task.training()) tell_passes(running);
+  running.closed = true;
+}
+
+void Worker::apply(Running& running, const Effects& effects) {
+  for (const Effect& effect : effects) {
+    std::visit(
+        Overloaded{
+            [&](const Done& done) { store_done(running, done); },
+            [&](const Looked& looked) {
+              const wire::Cost& cost = looked.message.cost;
+              running.passes.push_back({looked.message.set, cost.forward, cost.gradients, cost.changed, cost.float64});
+            },
+            [&](const FailCell& failed) { store_failed(running, failed); },
+            [&](const HandBack& back) { give_back(running, back); },
+            [&](const SendSignal& signal) { running.process->signal(signal.number); },
+            [&](const StoppedOutside&) {
+              say(fmt::format("stopped from outside: the engine of {}; its cells are handed back",
+                              plan_.models[running.model].label));
+            }},
+        effect);
+  }
+}
+
+void Worker::heartbeat() {
+  const double now = world_.clock.seconds();
+  if (now - last_heartbeat_ < kHeartbeatSeconds) return;
+  last_heartbeat_ = now;
+  session_.queue().heartbeat(world_.owner, options_.lease_seconds);
+}
+
+void Worker::wait_for_messages() {
+  std::vector<pollfd> fds;
+  for (const auto& running : running_) {
+    if (const int fd = running->process->message_fd(); fd >= 0) fds.push_back({fd, POLLIN, 0});
+  }
+  const bool fakes = !running_.empty() && fds.empty();
+  if (!fakes) ::poll(fds.data(), fds.size(), 200);
+}
+
+void Worker::show_progress() {
+  double done = static_cast<double>(settled_.size());
+  std::string note;
+  for (const auto& running : running_) {
+    done += running->task.training() ? running->task.progress() : 0;
+    if (!running->task.note().empty()) note += (note.empty() ? "" : " | ") + running->task.note();
+  }
+  progress_.update(done, note);
+}
+
+}  // namespace nearfar

@@ -1,0 +1,58 @@
+/// An experiment apart from the machine it was asked for on.
+#include "config/profile.h"
+
+#include "config/config_files.h"
+
+namespace nearfar {
+namespace {
+
+class ProfileTest : public testing::ConfigFiles {};
+
+TEST_F(ProfileTest, TomlReadsBackToTheSameValues) {
+  const char* text =
+      "b = true\ni = -3\nlist = [1, 2.5, 'x', [true]]\nn = 1e300\none = 1.0\n'odd key' = 'a \\\\ \\\" \\t'\n"
+      "[[model]]\nname = 'a'\n[[model]]\nname = 'b'\n[t]\nk = 'v'\n[t.u.'w x']\nz = 0\n";
+  const std::string once = toml_text(parse_toml(text, "text"));
+  EXPECT_EQ(toml_text(parse_toml(once, "once")), once);
+  EXPECT_NE(once.find("[t.u.\"w x\"]"), std::string::npos) << once;
+  EXPECT_NE(once.find("one = 1.0"), std::string::npos) << "a number must not come back as an integer";
+}
+
+TEST_F(ProfileTest, ControlCharactersSurvive) {
+  Value document;
+  Value text;
+  text.data = std::string("line\nend\x01\x7f\"");
+  document.table()->emplace("t", text);
+  EXPECT_EQ(std::get<std::string>(parse_toml(toml_text(document), "text").table()->at("t").data),
+            "line\nend\x01\x7f\"");
+}
+
+TEST_F(ProfileTest, PathsAreKeptApartAndComeBack) {
+  const Experiment asked = load(
+      "name = 'n'\nbenchmarks = ['smoke', 'mine/b.toml']\nout = 'somewhere'\n[data]\nroot = 'images'\n"
+      "[[model]]\ncheckpoint = 'w/a.pth'\ntraining = 'x'\n[[model]]\ncheckpoint = '/w/b.pth'\ntraining = 'y'\n"
+      "[postprocessor.cfood]\npicks = 'picks/p.npy'\n[postprocessor.knn]\nk = 5\n");
+  for (const char* path : {"w/a.pth", "/w/b.pth", "images", "mine/b.toml", "somewhere", "picks/p.npy"}) {
+    EXPECT_EQ(asked.composed.find(path), std::string::npos) << path << " in\n" << asked.composed;
+    EXPECT_NE(asked.profile.find(path), std::string::npos) << path << " in\n" << asked.profile;
+  }
+  const Experiment again = load_composed_experiment(asked.composed, asked.profile);
+  EXPECT_EQ(again.hash, asked.hash);
+  EXPECT_EQ(again.foreign.at(0).checkpoint, std::filesystem::absolute("w/a.pth"));
+  EXPECT_EQ(again.foreign.at(1).checkpoint, "/w/b.pth");
+  EXPECT_EQ(again.data_root, std::filesystem::absolute("images"));
+  EXPECT_EQ(again.benchmarks.at(1).name, std::filesystem::absolute("mine/b.toml"));
+  EXPECT_EQ(again.out, std::filesystem::absolute("somewhere"));
+}
+
+TEST_F(ProfileTest, OverridesAndWhatIsExtendedAreInTheComposedText) {
+  write("base.toml", "benchmark = 'smoke'\nlosses = ['ce']\n[train]\nepochs = 9\n");
+  const Experiment asked = load("extends = 'base.toml'\n[train]\nlr = 0.5\n", {"train.epochs=3", "seeds=4,5"});
+  const Experiment again = load_composed_experiment(asked.composed, "");
+  EXPECT_EQ(again.canonical, asked.canonical);
+  EXPECT_EQ(again.losses.at(0).recipe.epochs, 3);
+  EXPECT_EQ(again.seeds, (std::vector<std::int64_t>{4, 5}));
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,156 @@
+#include "config/recipe.h"
+
+#include "config_files.h"
+#include "support/golden.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+namespace nearfar {
+namespace {
+
+using nlohmann::json;
+using RecipeTest = testing::ConfigFiles;
+
+/// No field as it starts.
+TrainRecipe other_recipe() {
+  return {.epochs = 11,
+          .batch_size = 3,
+          .learning_rate = 1.0 / 3,
+          .momentum = 0.5,
+          .weight_decay = 0,
+          .nesterov = false,
+          .warmup_fraction = 0,
+          .final_lr = 1,
+          .shift = 2,
+          .flip = true,
+          .projection = "linear",
+          .embedding_dim = 8,
+          .checkpoint_every_epochs = 0};
+}
+
+std::string internal_error(const json& object) {
+  try {
+    recipe_from_json(object);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::internal);
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(RecipeJson, ReadsBackWhatItWrote) {
+  EXPECT_EQ(recipe_from_json(json::parse(recipe_to_json(other_recipe()).dump())), other_recipe());
+  EXPECT_EQ(recipe_from_json(recipe_to_json({})), TrainRecipe{});
+}
+
+TEST(RecipeJson, NamesAFieldThatIsMissingUnknownOrMistyped) {
+  json object = recipe_to_json({});
+  object.erase("momentum");
+  EXPECT_EQ(internal_error(object), "a training recipe in JSON lacks 'momentum'");
+  object = recipe_to_json({});
+  object["ema"] = 0.9;
+  EXPECT_EQ(internal_error(object), "a training recipe in JSON has a field 'ema' that this version does not know");
+  object = recipe_to_json({});
+  object["epochs"] = 1.5;
+  EXPECT_EQ(internal_error(object), "a training recipe in JSON has 'epochs' of the type number");
+  EXPECT_EQ(internal_error(json::array()), "a training recipe in JSON is of the type array, expected an object");
+}
+
+// Frozen: a line that changes here retrains every cell that anybody has.
+TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
+  const TrainRecipe frozen = {.epochs = 6,
+                              .batch_size = 64,
+                              .learning_rate = 0.1,
+                              .momentum = 0.9,
+                              .weight_decay = 5e-4,
+                              .nesterov = true,
+                              .warmup_fraction = 0.25,
+                              .final_lr = 0,
+                              .shift = 0,
+                              .flip = false,
+                              .projection = "mlp",
+                              .embedding_dim = 32,
+                              .checkpoint_every_epochs = 1};
+  EXPECT_EQ(recipe_identity(frozen), json::object());
+  EXPECT_EQ(
+      recipe_identity(other_recipe()).dump(),
+      R"({"batch_size":3,"embedding_dim":8,"epochs":11,"final_lr":1.0,"flip":true,"lr":0.3333333333333333,)"
+      R"("momentum":0.5,"nesterov":false,"projection":"linear","shift":2,"warmup_fraction":0.0,"weight_decay":0.0})");
+}
+
+TEST(RecipeIdentity, IgnoresHowOftenItIsSaved) {
+  TrainRecipe seldom;
+  seldom.checkpoint_every_epochs = 100;
+  EXPECT_EQ(recipe_identity(seldom), recipe_identity({}));
+}
+
+TEST(RecipeFields, AreTypedAndSayWhatIsDefault) {
+  TrainRecipe recipe;
+  recipe.learning_rate = 1;
+  recipe.checkpoint_every_epochs = 7;
+  for (const RecipeField& field : recipe_fields(recipe)) {
+    EXPECT_EQ(field.is_default, field.name != "lr" && field.name != "checkpoint_every_epochs") << field.name;
+    EXPECT_EQ(field.changes_result, field.name != "checkpoint_every_epochs") << field.name;
+  }
+  const std::vector<RecipeField> fields = recipe_fields(recipe);
+  EXPECT_EQ(fields.size(), recipe_to_json(recipe).size());
+  const auto value = [&](std::string_view name) {
+    return std::find_if(fields.begin(), fields.end(), [&](const RecipeField& f) { return f.name == name; })->value;
+  };
+  EXPECT_EQ(value("lr"), ParamValue(1.0));
+  EXPECT_EQ(value("nesterov"), ParamValue(true));
+  EXPECT_EQ(value("epochs"), ParamValue(std::int64_t{6}));
+  EXPECT_EQ(value("projection"), ParamValue(std::string("mlp")));
+}
+
+TEST_F(RecipeTest, ReadsEveryFieldOfASection) {
+  std::string text = "benchmark = 'smoke'\n[train]\n";
+  for (const RecipeField& field : recipe_fields(other_recipe()))
+    text += field.name + " = " + recipe_to_json(other_recipe()).at(field.name).dump() + "\n";
+  EXPECT_EQ(load(text).train, other_recipe());
+}
+
+TEST_F(RecipeTest, RefusesWhatCannotBeTrainedWithWhereItIsWritten) {
+  const auto refused = [&](const std::string& line) { return refusal("benchmark = 'smoke'\n[train]\n" + line + "\n"); };
+  EXPECT_EQ(refused("lr = 0"), "experiment.toml:3:6: 'lr' in [train] takes a number above 0, at most 1000000, found 0");
+  EXPECT_EQ(refused("momentum = 1"),
+            "experiment.toml:3:12: 'momentum' in [train] takes a number of at least 0, below 1, found 1");
+  EXPECT_EQ(refused("batch_size = 1"),
+            "experiment.toml:3:14: 'batch_size' in [train] takes an integer from 2 to 1000000, found integer 1");
+  EXPECT_EQ(refused("projection = 'linaer'"),
+            "experiment.toml:3:14: 'projection' in [train] takes mlp or linear, found linaer; did you mean 'linear'?");
+  EXPECT_EQ(refused("momentum = 0\nnesterov = true"),
+            "experiment.toml:4:12: 'nesterov' in [train] needs a momentum above 0");
+}
+
+TEST(RecipeProblem, NamesTheFieldForTheTrainerToo) {
+  EXPECT_FALSE(recipe_problem({}).has_value());
+  TrainRecipe recipe;
+  recipe.learning_rate = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(recipe_problem(recipe)->field, "lr");
+  recipe = {};
+  recipe.batch_size = 1;
+  EXPECT_EQ(recipe_problem(recipe)->message, "takes an integer from 2 to 1000000, found 1");
+}
+
+TEST(RecipeDocument, HasTheTableOfFields) {
+  const std::filesystem::path file = testing::source_dir() / "docs/recipes.md";
+  std::string table = "| key | starts as | takes | what it is |\n|---|---|---|---|\n";
+  for (const RecipeRow& row : recipe_rows())
+    table += fmt::format("| `{}` | {} | {} | {} |\n", row.name, row.default_text, row.range, row.help);
+  const std::string text = read_file(file);
+  const std::size_t begin = text.find("| key |"), end = text.find("\n\n", begin) + 1;
+  ASSERT_NE(begin, std::string::npos);
+  const std::string renewed = text.substr(0, begin) + table + text.substr(end);
+  if (std::getenv("NEARFAR_RENEW_DOCS") != nullptr) write_file_atomic(file, renewed);
+  EXPECT_EQ(read_file(file), renewed)
+      << "to write it: NEARFAR_RENEW_DOCS=1 config_test --gtest_filter=RecipeDocument.*";
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,273 @@
+#include "features/cache.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "data/feature_sets.h"
+#include "features/folder.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace nearfar {
+namespace {
+
+/// Lends the images of a view, some a slab; those in `bad` are said to be unreadable.
+class ViewStream final : public ImageStream {
+ public:
+  ViewStream(const ImageView& view, std::int64_t slab, std::vector<std::int64_t> bad = {})
+      : view_(view), slab_(slab), bad_(std::move(bad)) {
+    info_.count = view.count;
+    info_.channels = view.channels;
+    info_.height = view.height;
+    info_.width = view.width;
+    info_.labels.assign(view.labels.begin(), view.labels.end());
+  }
+  const SetInfo& info() const override { return info_; }
+  bool next(Slab& slab) override {
+    if (at_ >= view_.count) return false;
+    const auto size = static_cast<std::size_t>(view_.channels * view_.height * view_.width);
+    const std::int64_t count = std::min(slab_, view_.count - at_);
+    slab = {at_,
+            count,
+            view_.pixels.subspan(static_cast<std::size_t>(at_) * size, static_cast<std::size_t>(count) * size),
+            {}};
+    for (const std::int64_t index : bad_) {
+      if (at_ <= index && index < at_ + count) slab.unreadable.push_back(index);
+    }
+    at_ += count;
+    return true;
+  }
+
+ private:
+  ImageView view_;
+  std::int64_t slab_, at_ = 0;
+  std::vector<std::int64_t> bad_;
+  SetInfo info_;
+};
+
+class Cache : public ::testing::Test {
+ protected:
+  Cache() {
+    for (int i = 0; i < 7 * 64; ++i) pixels_.push_back(static_cast<std::uint8_t>(i * 37 % 251));
+    images_ = {pixels_, labels_, 7, 1, 8, 8, {0.5}, {0.5}};
+    network_ = make_network({"resnet8", 1, 8, 8, 3, HeadKind::linear, "mlp", 4}, 1);
+  }
+  std::filesystem::path root() const { return folder_.path() / "model"; }
+  std::filesystem::path set() const { return root() / "test"; }
+  SetRequest request(const FeatureKey& key, const std::vector<std::int64_t>& bad = {},
+                     const char* name = "test") const {
+    return {.name = name, .key = key, .normalization = {images_.mean, images_.std}, .open = [this, bad] {
+              return std::make_unique<ViewStream>(images_, 3, bad);
+            }};
+  }
+  bool ensure(const FeatureKey& key, const std::vector<std::int64_t>& bad = {}) {
+    return FeatureCache(root()).ensure(request(key, bad), network()).forward > 0;
+  }
+
+  PassCounts look(const std::vector<Observer>& observers, const std::vector<std::int64_t>& bad = {}) {
+    return FeatureCache(root()).ensure(request(key_, bad), network(), observers);
+  }
+
+  std::function<Network&()> network() {
+    return [this]() -> Network& { return *network_; };
+  }
+
+  TempDir folder_;
+  std::vector<std::uint8_t> pixels_;
+  std::vector<std::int64_t> labels_{0, 1, 2, 0, 1, 2, 0};
+  ImageView images_;
+  std::unique_ptr<Network> network_;
+  FeatureKey key_{"checkpoint 1", "images 1"};
+};
+
+TEST_F(Cache, RunsTheNetworkOnceAndReadsBackTheSame) {
+  EXPECT_TRUE(ensure(key_));
+  EXPECT_FALSE(ensure(key_));
+  write_head(root(), network_->head());
+  const FeatureBatch direct = run_network(*network_, images_, 3);
+  const FeatureFolder folder(root());
+  const FeatureBatch cached = folder.set("test", kFeatures | kLogits);
+  EXPECT_TRUE(at::equal(cached.features, direct.features));
+  EXPECT_TRUE(at::equal(cached.logits, direct.logits));
+  EXPECT_TRUE(at::equal(cached.labels, direct.labels));
+  EXPECT_TRUE(at::equal(folder.head().weight, network_->head().weight));
+  EXPECT_EQ(folder.sets(), std::vector<std::string>{"test"});
+}
+
+/// Keeps the first logit of every image, and counts the images it saw.
+Observer first_logit(const std::string& key, std::int64_t& seen) {
+  return {.key = key,
+          .needs = kInputGradients,
+          .observe =
+              [&seen](NetworkBatch& batch) {
+                seen += batch.images().size(0);
+                return batch.logits().narrow(1, 0, 1).contiguous();
+              },
+          .failed = [](const std::exception_ptr& why) { std::rethrow_exception(why); }};
+}
+
+TEST_F(Cache, ShowsEveryImageToTheObserversOnceAndKeepsTheirColumns) {
+  std::int64_t first = 0, second = 0;
+  const PassCounts all = look({first_logit("a", first), first_logit("b", second), first_logit("a", first)});
+  EXPECT_EQ(all.forward, 7);
+  EXPECT_EQ(first, 7);  // one key, one look
+  EXPECT_EQ(second, 7);
+  const FeatureBatch cached = FeatureFolder(root()).set("test", kLogits);
+  EXPECT_TRUE(at::equal(map_columns(set(), "a"), cached.logits.narrow(1, 0, 1)));
+  EXPECT_EQ(look({first_logit("a", first)}).forward, 0);
+  std::int64_t third = 0;
+  const std::string manifest = read_file(set() / "manifest.json");
+  EXPECT_EQ(look({first_logit("a", first), first_logit("c", third)}).forward,
+            7);  // the features stay, the new column needs a pass
+  EXPECT_EQ(first, 7);
+  EXPECT_EQ(third, 7);
+  EXPECT_EQ(read_file(set() / "manifest.json"), manifest);
+  EXPECT_TRUE(columns_cached(set(), key_, "c"));
+  EXPECT_FALSE(columns_cached(set(), key_, "d"));
+  FeatureKey other = key_;
+  other.checkpoint += " changed";
+  EXPECT_FALSE(columns_cached(set(), other, "c"));
+}
+
+TEST_F(Cache, LeavesOutTheColumnsOfUnreadableImages) {
+  std::int64_t seen = 0;
+  look({first_logit("a", seen)}, {1, 6});
+  EXPECT_TRUE(at::equal(map_columns(set(), "a"), FeatureFolder(root()).set("test", kLogits).logits.narrow(1, 0, 1)));
+}
+
+TEST_F(Cache, GoesOnWithoutAnObserverThatFails) {
+  std::int64_t seen = 0;
+  int failures = 0;
+  Observer bad = first_logit("bad", seen);
+  bad.observe = [](NetworkBatch&) -> at::Tensor { throw Error(ErrorKind::plugin, "no"); };
+  bad.failed = [&](const std::exception_ptr&) { ++failures; };
+  EXPECT_EQ(look({bad, first_logit("good", seen)}).forward, 7);
+  EXPECT_EQ(failures, 1);
+  EXPECT_EQ(seen, 7);
+  EXPECT_TRUE(columns_cached(set(), key_, "good"));
+  EXPECT_FALSE(columns_cached(set(), key_, "bad"));
+  EXPECT_THROW(map_columns(set(), "bad"), Error);
+}
+
+TEST_F(Cache, LeavesOutUnreadableImagesAndSaysWhich) {
+  EXPECT_TRUE(ensure(key_, {1, 6}));
+  const FeatureBatch direct = run_network(*network_, images_, 3);
+  const FeatureBatch cached = FeatureFolder(root()).set("test", kFeatures | kLogits);
+  const at::Tensor kept = at::tensor({0, 2, 3, 4, 5}, at::kLong);
+  EXPECT_TRUE(at::equal(cached.features, direct.features.index_select(0, kept)));
+  EXPECT_TRUE(at::equal(cached.logits, direct.logits.index_select(0, kept)));
+  EXPECT_TRUE(at::equal(cached.labels, direct.labels.index_select(0, kept)));
+  const FeatureFacts facts = read_facts(set());
+  EXPECT_EQ(facts.images, 5);
+  EXPECT_EQ(facts.unreadable, (std::vector<std::int64_t>{1, 6}));
+}
+
+TEST_F(Cache, KeepsItsColumnsWhereAnotherProcessMadeTheSetMeanwhile) {
+  EXPECT_TRUE(ensure(key_));
+  const std::filesystem::path made = folder_.path() / "made elsewhere";
+  std::filesystem::rename(set(), made);
+  const Observer observer{.key = "logits", .observe = [](NetworkBatch& batch) { return batch.logits(); }, .failed = {}};
+  const auto open = [&] {
+    std::filesystem::rename(made, set());  // the other process is done
+    return std::make_unique<ViewStream>(images_, 3);
+  };
+  ensure_features(set(), key_, network(), {images_.mean, images_.std}, open, {observer});
+  EXPECT_TRUE(features_cached(set(), key_, true));
+  EXPECT_TRUE(columns_cached(set(), key_, "logits"));
+  EXPECT_TRUE(at::equal(map_columns(set(), "logits"), FeatureFolder(root()).set("test", kLogits).logits));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(root()), {}), 1);
+}
+
+TEST_F(Cache, LeavesNothingWhenTheStreamFails) {
+  const auto broken = [&]() -> std::unique_ptr<ImageStream> { throw Error(ErrorKind::data, "list.txt:1: gone"); };
+  EXPECT_THROW(ensure_features(set(), key_, network(), {images_.mean, images_.std}, broken), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(root()));
+}
+
+TEST_F(Cache, WritesNoLogitsForAnEmbedding) {
+  network_ = make_network({"resnet8", 1, 8, 8, 3, HeadKind::embedding, "mlp", 4}, 1);
+  ensure(key_);
+  EXPECT_FALSE(std::filesystem::exists(set() / "logits.npy"));
+  EXPECT_FALSE(ensure(key_));
+}
+
+TEST_F(Cache, RunsAgainWhenAnyPartOfTheKeyChanges) {
+  ensure(key_);
+  for (std::string FeatureKey::*part :
+       {&FeatureKey::checkpoint, &FeatureKey::images, &FeatureKey::preprocess, &FeatureKey::dtype}) {
+    FeatureKey other = key_;
+    other.*part += " changed";
+    EXPECT_FALSE(features_cached(set(), other));
+    EXPECT_TRUE(ensure(other));
+    EXPECT_FALSE(features_cached(set(), key_));
+    ensure(key_);
+  }
+}
+
+TEST_F(Cache, MakesADamagedSetAgain) {
+  const auto damage = [&](const char* file, const std::function<std::string(std::string)>& change) {
+    ensure(key_);
+    write_file_atomic(set() / file, change(read_file(set() / file)));
+  };
+  damage("features.npy", [](std::string all) { return all.substr(0, all.size() - 1); });
+  EXPECT_FALSE(features_cached(set(), key_));
+  damage("manifest.json", [](std::string all) { return all.substr(0, all.size() / 2); });
+  EXPECT_FALSE(features_cached(set(), key_));
+  ensure(key_);
+  std::filesystem::remove(set() / "labels.npy");
+  EXPECT_TRUE(ensure(key_));
+  damage("features.npy", [](std::string all) { return all.back() = static_cast<char>(~all.back()), all; });
+  EXPECT_TRUE(features_cached(set(), key_));  // same size: seen only by the full check
+  EXPECT_FALSE(features_cached(set(), key_, true));
+}
+
+TEST_F(Cache, LeavesNothingBesideTheSet) {
+  ensure(key_);
+  FeatureKey other = key_;
+  other.images = "images 2";
+  ensure(other);
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(root()))
+    names.push_back(entry.path().filename().string());
+  EXPECT_EQ(names, std::vector<std::string>{"test"});
+}
+
+TEST_F(Cache, TakesASetByItsNameOrByItsFolder) {
+  const FeatureCache cache(root());
+  EXPECT_EQ(cache.ensure(request(key_, {}, "near/a"), network()).forward, 7);
+  EXPECT_EQ(
+      ensure_features(root() / "near/a", key_, network(), {images_.mean, images_.std}, request(key_).open).forward,
+      0);  // the same set, named by its folder
+  EXPECT_EQ(FeatureFolder(root()).sets(), std::vector<std::string>{"near/a"});
+}
+
+TEST_F(Cache, IsNoImageSetWhileItIsBeingWritten) {
+  std::vector<std::string> during;
+  const auto look_around = [&](std::int64_t) { during = feature_folder_sets(root()); };
+  FeatureCache(root()).ensure(request(key_, {}, "near/a"), network(), {}, look_around);
+  EXPECT_TRUE(during.empty());
+}
+
+TEST_F(Cache, RemovesWhatAKilledProcessLeftADayAgo) {
+  const std::filesystem::path left = root() / ".test.1234.tmp", now = root() / ".test.5678.tmp";
+  for (const auto& folder : {left, now}) write_file_atomic(folder / "features.npy", "half");
+  const auto yesterday = std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
+  std::filesystem::last_write_time(left / "features.npy", yesterday);
+  std::filesystem::last_write_time(left, yesterday);
+  ensure(key_);
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(std::filesystem::exists(now));
+}
+
+TEST_F(Cache, SaysWhereItCannotWrite) {
+  write_file_atomic(root(), "a file where the folder should be");
+  EXPECT_THROW(ensure(key_), Error);
+}
+
+}  // namespace
+}  // namespace nearfar

@@ -1,0 +1,187 @@
+/// Which cells an experiment consists of and what identifies them. Images are generated; the engine is a fake.
+#include "plan/plan.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "plan/fake_engine.h"
+#include "plan/plan_text.h"
+#include "support/golden.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <set>
+
+namespace nearfar {
+namespace {
+
+class PlanTest : public ::testing::Test {
+ protected:
+  Experiment experiment(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    const auto file = folder_.path() / "x.toml";
+    write_file_atomic(file, text);
+    return load_experiment({file}, overrides);
+  }
+  static Plan plan_of(const Experiment& experiment) {
+    return make_plan({.experiment = experiment, .benchmark_folders = {testing::source_dir() / "configs/benchmarks"}},
+                     testing::fake_engine());
+  }
+  Plan plan(const std::vector<std::string>& overrides = {}) { return plan_of(experiment(kSmoke, overrides)); }
+  static std::set<std::string> keys(const Plan& plan) {
+    std::set<std::string> all;
+    for (const TrainCell& one : plan.trains) all.insert(one.cell.key);
+    for (const FeaturesCell& one : plan.features) all.insert(one.cell.key);
+    for (const AccuracyCell& one : plan.accuracies) all.insert(one.cell.key);
+    for (const EvalCell& one : plan.evals) all.insert(one.cell.key);
+    return all;
+  }
+  std::string refusal(const std::vector<std::string>& overrides) {
+    try {
+      plan(overrides);
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  /// A second benchmark of generated images.
+  std::string other() {
+    std::string text = read_file(testing::source_dir() / "configs/benchmarks/smoke.toml");
+    text = replace_all(text, "name = \"smoke\"", "name = \"other\"");
+    text = replace_all(text, "mean = [0.5]", "mean = [0.4]");
+    write_file_atomic(folder_.path() / "other.toml", text);
+    return (folder_.path() / "other.toml").string();
+  }
+
+  static constexpr const char* kSmoke =
+      "name = 'x'\nrecipe = 'one'\nbenchmark = 'smoke'\nlosses = ['ce', 'supcon']\npostprocessors = ['msp', 'knn']\n"
+      "[train]\nepochs = 2\n";
+  TempDir folder_;
+};
+
+TEST_F(PlanTest, HasOneCellForEachPieceOfWork) {
+  const Plan made = plan();
+  ASSERT_EQ(made.models.size(), 2u);
+  EXPECT_EQ(made.trains.size(), 2u);
+  EXPECT_EQ(made.accuracies.size(), 2u);
+  EXPECT_EQ(made.evals.size(), 4u);
+  // train for knn, then test, near, far, control: once for each model, for all its cells together.
+  std::map<std::size_t, std::vector<std::string>> sets;
+  for (const FeaturesCell& one : made.features) sets[one.model].push_back(one.set);
+  EXPECT_EQ(sets[0], (std::vector<std::string>{"train", "test", "near/directions", "far/blobs", "control/noise"}));
+  EXPECT_EQ(sets[1], sets[0]);
+  EXPECT_EQ(made.evals[2].cell.label, "supcon/resnet8/s0 msp");
+  EXPECT_FALSE(made.evals[2].applicable);
+  EXPECT_NE(made.evals[2].cell.reason.find("needs logits"), std::string::npos);
+  EXPECT_EQ(made.cell_count(), 2 + 10 + 2 + 3);
+}
+
+TEST_F(PlanTest, TrainIsNotPassedForALinearHeadAlone) {
+  const Plan made = plan({"losses=ce", "postprocessors=msp"});
+  for (const FeaturesCell& one : made.features) EXPECT_NE(one.set, "train");
+}
+
+TEST_F(PlanTest, TheSameExperimentHasTheSameKeysAndEachIsAHashOfItsIdentity) {
+  const Plan first = plan(), second = plan();
+  EXPECT_EQ(keys(first), keys(second));
+  EXPECT_EQ(keys(first).size(),
+            first.trains.size() + first.features.size() + first.accuracies.size() + first.evals.size());
+  for (const EvalCell& eval : first.evals) EXPECT_TRUE(nlohmann::json::parse(eval.cell.identity).is_object());
+}
+
+TEST_F(PlanTest, ATrainKeyIsWhatTrainingDependsOn) {
+  const auto key = [&](const std::vector<std::string>& overrides) { return plan(overrides).trains.at(0).cell.key; };
+  const std::string before = key({});
+  EXPECT_EQ(key({"recipe=another name"}), before);
+  EXPECT_EQ(key({"postprocessors=knn"}), before);
+  EXPECT_EQ(key({"train.checkpoint_every_epochs=0"}), before);
+  EXPECT_EQ(key({"run.jobs=7", "run.threads=2", "name=y"}), before);
+  EXPECT_NE(key({"train.epochs=1"}), before);
+  EXPECT_NE(key({"seeds=1"}), before);
+  EXPECT_NE(key({"run.deterministic=false"}), before);
+  EXPECT_NE(key({"model.name=resnet18_32x32"}), before);
+  EXPECT_NE(key({"data.limit=50"}), before);
+}
+
+TEST_F(PlanTest, WhatIsAtItsDefaultIsNoPartOfAnIdentity) {
+  const auto identity = nlohmann::json::parse(plan().trains.at(0).cell.identity);
+  EXPECT_EQ(identity.at("recipe").dump(), R"({"epochs":2})");
+  for (const char* name : {"dtype", "deterministic", "on_unreadable", "recipe_name"})
+    EXPECT_FALSE(identity.contains(name)) << name;
+  EXPECT_FALSE(identity.dump().find("\"test\"") != std::string::npos) << "training does not see the test images";
+  const auto knn = nlohmann::json::parse(plan().evals.at(1).cell.identity);
+  EXPECT_FALSE(knn.at("postprocessor").at("plugin").contains("params"));
+}
+
+TEST_F(PlanTest, FactorsSayWhatARowIs) {
+  const Plan made = plan({"losses=supcon", "loss.supcon.temperature=0.2"});
+  std::map<std::string, Factor> factors;
+  for (const Factor& factor : made.models.at(0).factors) factors[factor.name] = factor;
+  EXPECT_EQ(factors.at("train.epochs").value, ParamValue(std::int64_t{2}));
+  EXPECT_FALSE(factors.at("train.epochs").is_default);
+  EXPECT_TRUE(factors.at("train.momentum").is_default);
+  EXPECT_EQ(factors.at("loss.temperature").value, ParamValue(0.2));
+  EXPECT_FALSE(factors.contains("train.checkpoint_every_epochs")) << "it changes no result";
+}
+
+TEST_F(PlanTest, TraitsFollowFromParameters) {
+  EXPECT_FALSE(plan().models.at(1).has_classifier);
+  EXPECT_TRUE(plan({"loss.supcon.temperature=9.0"}).models.at(1).has_classifier);
+}
+
+TEST_F(PlanTest, SeveralBenchmarksAndNetworksMultiply) {
+  const Plan made =
+      plan({"benchmarks=smoke," + other(), "models=resnet8,resnet18_32x32", "losses=ce", "seeds=0,1", "data.limit=60"});
+  ASSERT_EQ(made.models.size(), 8u);
+  std::set<std::string> labels;
+  for (const ModelPlan& model : made.models) labels.insert(model.label);
+  EXPECT_TRUE(labels.contains("smoke: ce/resnet8/s0"));
+  EXPECT_TRUE(labels.contains("other: ce/resnet18_32x32/s1"));
+  EXPECT_EQ(labels.size(), 8u);
+  EXPECT_EQ(keys(made).size(), static_cast<std::size_t>(made.cell_count()));
+  for (const EvalCell& eval : made.evals) EXPECT_LT(eval.model, made.models.size());
+}
+
+TEST_F(PlanTest, ACopyStandsByItself) {
+  auto original = std::make_unique<Plan>(plan());
+  const Plan copy = *original;
+  const std::string before = plan_json(*original);
+  original.reset();
+  EXPECT_EQ(plan_json(copy), before);
+}
+
+TEST_F(PlanTest, IsMadeAgainFromWhatTheDatabaseKeeps) {
+  const Plan made = plan({"benchmarks=smoke," + other(), "losses=ce", "data.limit=60", "postprocessor.knn.k=5"});
+  const Experiment again = load_composed_experiment(made.experiment.composed, made.profile);
+  EXPECT_EQ(again.hash, made.experiment.hash);
+  const Plan second = make_plan({.experiment = again}, testing::fake_engine());  // no folder is searched
+  EXPECT_EQ(keys(second), keys(made));
+  EXPECT_EQ(second.out.lexically_normal(), std::filesystem::absolute(made.out).lexically_normal());
+  EXPECT_EQ(made.experiment.composed.find(testing::source_dir().string()), std::string::npos)
+      << "a path of this machine";
+}
+
+TEST_F(PlanTest, UnknownNamesAreToldBeforeAnythingIsRead) {
+  EXPECT_NE(refusal({"models=resnet9"}).find("did you mean 'resnet8'?"), std::string::npos)
+      << refusal({"models=resnet9"});
+  EXPECT_NE(refusal({"losses=cee"}).find("did you mean 'ce'?"), std::string::npos);
+  EXPECT_NE(refusal({"postprocessors=knm"}).find("did you mean 'knn'?"), std::string::npos);
+  EXPECT_NE(refusal({"benchmarks=smok"}).find("smoke"), std::string::npos);
+  EXPECT_NE(refusal({"benchmarks=smoke,smoke"}).find("twice"), std::string::npos);
+  EXPECT_NE(refusal({"postprocessor.knn.k=0"}).find("k"), std::string::npos);
+}
+
+TEST_F(PlanTest, AHundredThousandCellsAreListedAsCounts) {
+  std::string seeds = "seeds=0";
+  for (int seed = 1; seed < 300; ++seed) seeds += "," + std::to_string(seed);
+  const Plan made = plan({seeds});
+  EXPECT_EQ(made.evals.size(), 1200u);
+  const std::string text = plan_text(made);
+  EXPECT_LT(text.size(), 3000u);
+  EXPECT_NE(text.find("900 "), std::string::npos) << text;  // of 1200 those that apply
+}
+
+}  // namespace
+}  // namespace nearfar
