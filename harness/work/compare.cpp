@@ -75,11 +75,20 @@ std::optional<fs::path> features_root_of(const StoredCell& stored, const fs::pat
 class Comparison {
  public:
   Comparison(Plan& plan, const PlanStore* store) : plan_(plan), places_(plan.models.size()) {
-    const auto ask = [&](auto& cells) {
+    // What does not apply is not asked for: of a large matrix that is often half of it.
+    const auto ask = [&](const auto& cells) {
       std::vector<std::string> keys;
-      keys.reserve(cells.size());
-      for (const auto& cell : cells) keys.push_back(cell.cell.key);
-      return store != nullptr ? store->stored(keys) : std::vector<std::optional<StoredCell>>(keys.size());
+      std::vector<std::size_t> places;
+      for (std::size_t i = 0; i < cells.size(); ++i) {
+        if (cells[i].cell.state == "not-applicable") continue;
+        keys.push_back(cells[i].cell.key);
+        places.push_back(i);
+      }
+      std::vector<std::optional<StoredCell>> all(cells.size());
+      if (store == nullptr) return all;
+      std::vector<std::optional<StoredCell>> found = store->stored(keys);
+      for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = std::move(found[i]);
+      return all;
     };
     trains_ = ask(plan.trains);
     features_ = ask(plan.features);
