@@ -1,5 +1,5 @@
 #pragma once
-/// The seam to the world: engine processes, time, and who we are. Tests put fakes here (tests/work/fakes.h); child.h
+/// The seam to the world: engine processes, time, and who we are. Tests put fakes here (fakes.h beside them); child.h
 /// has the real engine.
 #include <cstdint>
 #include <filesystem>
