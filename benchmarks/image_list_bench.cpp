@@ -58,8 +58,8 @@ void sizes(benchmark::State& state) {
   const nearfar::BeneathFolder beneath(folder.path());
   for (auto _ : state) {
     std::int64_t total = 0;
-    nearfar::FileSizes all(beneath);
-    for (const std::string& name : names) total += all.size(name);
+    nearfar::FileStats all(beneath);
+    for (const std::string& name : names) total += all.stat(name).size;
     if (total != state.range(0)) std::abort();
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -1,5 +1,6 @@
 #pragma once
 /// SHA-256 for identity (cell keys, files), XXH3 for speed (image contents). Hex in lower case. Safe from any thread.
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,5 +33,13 @@ class Sha256 {
 
 /// 64-bit XXH3.
 std::uint64_t xxh3(std::span<const std::byte> bytes, std::uint64_t seed = 0);
+
+struct Hash128 {
+  std::uint64_t low = 0, high = 0;
+  auto operator<=>(const Hash128&) const = default;
+};
+
+/// 128-bit XXH3: wide enough that no two of a billion files share one by chance.
+Hash128 xxh3_128(std::span<const std::byte> bytes);
 
 }  // namespace nearfar

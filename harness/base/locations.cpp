@@ -1,6 +1,7 @@
 #include "base/locations.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <fmt/format.h>
 
@@ -31,6 +32,25 @@ fs::path installed_plugins() { return prefix() / "lib/nearfar/plugins"; }
 fs::path share() {
   const char* given = std::getenv("NEARFAR_SHARE");
   return given != nullptr && *given != '\0' ? fs::path(given) : prefix() / "share/nearfar";
+}
+
+fs::path experiment_file(const std::string& word) {
+  std::error_code ignored;
+  if (word.find('/') != std::string::npos || word.find('.') != std::string::npos || fs::exists(word, ignored))
+    return word;
+  std::vector<std::string> names;
+  for (const fs::path& folder : {fs::path("configs/experiments"), share() / "configs/experiments"}) {
+    if (const fs::path file = folder / (word + ".toml"); fs::is_regular_file(file, ignored)) return file;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  throw Error(ErrorKind::config,
+              fmt::format("{}: there is no such file and no such shipped experiment{}; an experiment is "
+                          "a .toml file, or one of: {}",
+                          word, suggestion(word, names), join(names, ", ")));
 }
 
 std::vector<fs::path> benchmark_folders(const std::vector<fs::path>& experiment_files) {

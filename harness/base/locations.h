@@ -3,6 +3,7 @@
 /// both: PREFIX/bin/nearfar, PREFIX/libexec/nearfar/nearfar-engine, PREFIX/lib/nearfar/plugins,
 /// PREFIX/share/nearfar/{configs,reports}.
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace nearfar {
@@ -14,6 +15,11 @@ std::filesystem::path engine_program();
 std::filesystem::path installed_plugins();
 /// configs/ and reports/ of the installation; $NEARFAR_SHARE moves it.
 std::filesystem::path share();
+
+/// The experiment file that a person means by `word`: the file itself; or, for a name without folder and suffix that is
+/// no file here, configs/experiments/NAME.toml under the working folder or installed. Error(config) for such a name
+/// that is nowhere, with the names there are.
+std::filesystem::path experiment_file(const std::string& word);
 
 /// Folders in which benchmarks are looked for by name: configs/benchmarks beside the experiment files, under the
 /// working folder, installed.

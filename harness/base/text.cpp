@@ -93,6 +93,49 @@ std::string plugin_key(std::string_view name) {
   return key;
 }
 
+bool natural_less(std::string_view a, std::string_view b) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  // The run of digits at the beginning, without leading zeros.
+  const auto number = [&](std::string_view text) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const std::string_view run(text.begin(), end);
+    return std::pair(run.substr(std::min(run.find_first_not_of('0'), run.size())), run.size());
+  };
+  std::string_view x = a, y = b;
+  while (!x.empty() && !y.empty()) {
+    if (is_digit(x.front()) && is_digit(y.front())) {
+      const auto [p, p_size] = number(x);
+      const auto [q, q_size] = number(y);
+      if (p != q) return p.size() != q.size() ? p.size() < q.size() : p < q;
+      x.remove_prefix(p_size);
+      y.remove_prefix(q_size);
+      continue;
+    }
+    if (x.front() != y.front()) return static_cast<unsigned char>(x.front()) < static_cast<unsigned char>(y.front());
+    x.remove_prefix(1);
+    y.remove_prefix(1);
+  }
+  if (x.empty() != y.empty()) return x.empty();
+  return a < b;  // "01" and "1"
+}
+
+std::string without_seed(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text.substr(i, 2) == "/s") {
+      std::size_t end = i + 2;
+      while (end < text.size() && is_digit(text[end])) ++end;
+      if (end > i + 2 && (end == text.size() || text[end] == ' ' || text[end] == '/')) {
+        i = end;
+        continue;
+      }
+    }
+    result += text[i++];
+  }
+  return result;
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned) {
   std::vector<std::size_t> widths(right_aligned.size(), 0);
   for (const auto& row : rows) {

@@ -24,6 +24,12 @@ std::string number_text(double value);
 /// OpenOOD's `temp_scaling` and our `temp-scaling` are the same plugin: underscores become hyphens.
 std::string plugin_key(std::string_view name);
 
+/// "a2" before "a10": runs of digits by their value, everything else by its bytes. A strict total order.
+bool natural_less(std::string_view a, std::string_view b);
+
+/// "ce/resnet8/s0 msp" → "ce/resnet8 msp": a label, or a sentence with labels, without the seeds.
+std::string without_seed(std::string_view text);
+
 /// Columns padded to equal width (UTF-8 aware), two blanks between; first row is the header. Numbers are right-aligned
 /// by the caller's choice.
 std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned);

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/error.h"
+#include "base/locations.h"
 #include "base/log.h"
 #include "cli/verbs.h"
 
@@ -71,7 +72,7 @@ struct RunOptionsText {
       if (override_)
         arguments.overrides.push_back(word);
       else
-        arguments.files.emplace_back(word);
+        arguments.files.push_back(experiment_file(word));
     }
     if (!device.empty()) arguments.overrides.push_back("device=" + device);
     if (limit >= 0) arguments.overrides.push_back(fmt::format("data.limit={}", limit));
@@ -81,7 +82,9 @@ struct RunOptionsText {
 
 std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
   auto text = std::make_shared<RunOptionsText>();
-  verb.add_option("config", text->words, "experiment files and overrides: CONFIG.toml… key=value…")->required();
+  verb.add_option("config", text->words,
+                  "experiment files (or the name of a shipped one) and overrides: CONFIG.toml… key=value…")
+      ->required();
   verb.add_option("--out", text->arguments.out, "output folder (default out/NAME)");
   verb.add_option("--db", text->arguments.database, "database file (default OUT/results.sqlite)");
   verb.add_option("--device", text->device, "cpu or cuda");

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/signals.h"
+#include "base/stopwatch.h"
 #include "cli/verbs.h"
 #include "plan/plan.h"
 #include "plan/plan_text.h"
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <memory>
 #include <optional>
 
 namespace nearfar {
@@ -32,18 +34,67 @@ void check_device(const std::string& device) {
                   device, cuda.usable ? "there is a GPU, but no code for it yet" : cuda.reason));
 }
 
+/// What `data check` would say of the classes, too.
+void tell_of_data(const BenchmarkPlan& benchmark) {
+  const std::string& name = benchmark.benchmark.name;
+  if (!benchmark.manifest.class_order.empty()) log_info(fmt::format("{}: {}", name, benchmark.manifest.class_order));
+  for (const std::string& missing : benchmark.manifest.missing_classes)
+    log_warn(fmt::format("{}: {}; every result will say so (missing-class)", name, missing));
+}
+
+/// A bar while image files are read for the first time, which may take an hour; Ctrl-C ends it, and the next call goes
+/// on there.
+class ReadingBar {
+  static constexpr double kSilentSeconds = 1;  // what takes no longer is not worth a word
+
+ public:
+  explicit ReadingBar(bool quiet) : quiet_(quiet) {}
+  bool operator()(std::string_view set, std::int64_t done, std::int64_t total) {
+    if (!signals_) signals_.emplace();
+    if (set != set_) {
+      set_ = set;
+      bar_.reset();
+      watch_.restart();
+    }
+    if (watch_.seconds() < kSilentSeconds) return signals_->count() == 0;
+    if (!bar_) {
+      bar_.emplace(total, "files", quiet_ ? Progress::Mode::quiet : Progress::Mode::automatic);
+      if (!quiet_) log_info(fmt::format("{}: reading {} files for the first time, to know them again", set, total));
+    }
+    bar_->update(static_cast<double>(done), set_);
+    return signals_->count() == 0;
+  }
+
+ private:
+  bool quiet_;
+  std::optional<StopSignals> signals_;  // only now: before, Ctrl-C ends the process as ever
+  std::optional<Progress> bar_;
+  std::string set_;
+  Stopwatch watch_;
+};
+
 Plan planned(const RunArguments& arguments) {
   if (arguments.files.empty()) {
     throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
   }
   Experiment experiment = load_experiment(arguments.files, arguments.overrides);
   check_device(experiment.device);
-  return make_plan({.experiment = std::move(experiment),
-                    .benchmark_folders = benchmark_folders(arguments.files),
-                    .plugin_dirs = arguments.plugin_dirs,
-                    .out = arguments.out,
-                    .database = arguments.database},
-                   engine_asker());
+  const auto bar = std::make_shared<ReadingBar>(arguments.quiet);
+  Plan plan = make_plan({.experiment = std::move(experiment),
+                         .benchmark_folders = benchmark_folders(arguments.files),
+                         .plugin_dirs = arguments.plugin_dirs,
+                         .out = arguments.out,
+                         .database = arguments.database,
+                         .reading = [bar](std::string_view set, std::int64_t done,
+                                          std::int64_t total) { return (*bar)(set, done, total); }},
+                        engine_asker());
+  for (const BenchmarkPlan& benchmark : plan.benchmarks) tell_of_data(benchmark);
+  return plan;
+}
+
+/// Cells that are still to be done, by the next run or by another process.
+std::int64_t left_of(const Plan& plan, const WorkSummary& summary) {
+  return plan.cells_to_run() - summary.ran - summary.failed - summary.skipped - summary.done_elsewhere;
 }
 
 nlohmann::json summary_json(const Plan& plan, const WorkSummary& summary, std::int64_t done_before) {
@@ -62,6 +113,8 @@ nlohmann::json summary_json(const Plan& plan, const WorkSummary& summary, std::i
           {"failed", summary.failed},
           {"skipped", summary.skipped},
           {"elsewhere", summary.elsewhere},
+          {"done_elsewhere", summary.done_elsewhere},
+          {"left", left_of(plan, summary)},
           {"handed_back", summary.handed_back},
           {"done_before", done_before},
           {"interrupted", summary.interrupted},
@@ -73,8 +126,10 @@ std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int6
   std::string text = fmt::format("{} cells ran in {}, {} failed, {} were done before", summary.ran,
                                  duration_text(summary.seconds), summary.failed, done_before);
   if (summary.skipped > 0) text += fmt::format(", {} were skipped", summary.skipped);
-  if (summary.elsewhere > 0) text += fmt::format(", {} were left to other processes", summary.elsewhere);
-  if (summary.handed_back > 0) text += fmt::format(", {} are planned again", summary.handed_back);
+  if (summary.done_elsewhere > 0) text += fmt::format(", {} were done by other processes", summary.done_elsewhere);
+  if (const std::int64_t left = left_of(plan, summary); left > 0) {
+    text += fmt::format(", {} are left{}", left, summary.elsewhere > 0 ? " to other processes" : "");
+  }
   return text + fmt::format("; results in {}\n", plan.out.string());
 }
 

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "host/params.h"
+#include "store/process.h"
 #include "store/session.h"
 
 #include <fmt/format.h>
@@ -67,7 +68,9 @@ std::string cells_text(const std::vector<CellStatus>& cells) {
 
 std::string counts_text(const std::vector<CellCount>& counts) {
   std::map<std::string_view, std::int64_t> by_state;
-  for (const CellCount& count : counts) by_state[state_name(count.state)] += count.count;
+  for (const CellCount& count : counts) {
+    if (count.count > 0) by_state[state_name(count.state)] += count.count;
+  }
   std::string totals;
   for (const auto& [state, count] : by_state)
     totals += fmt::format("{}{} {}", totals.empty() ? "" : ", ", count, state);
@@ -240,6 +243,36 @@ namespace {
 
 constexpr std::int64_t kMostCells = 500;
 
+/// A cell whose process is gone (killed, or a disk that was full) is not running, whatever it last wrote.
+bool is_left(const CellStatus& cell) {
+  return cell.state == CellState::running && owner_state(cell.owner) == OwnerState::dead;
+}
+
+std::vector<CellStatus> cells_now(const ResultStore& results, const std::optional<std::string>& experiment,
+                                  const std::vector<CellState>& states = {}) {
+  std::vector<CellStatus> cells = results.cells(experiment, states);
+  for (CellStatus& cell : cells) {
+    if (!is_left(cell)) continue;
+    cell.state = CellState::planned;
+    cell.message = "its process is gone; the next run does it";
+  }
+  return cells;
+}
+
+std::vector<CellCount> counts_now(const ResultStore& results, const std::optional<std::string>& experiment) {
+  std::vector<CellCount> counts = results.counts(experiment);
+  const auto running = [](const CellCount& count) { return count.state == CellState::running && count.count > 0; };
+  if (std::none_of(counts.begin(), counts.end(), running)) return counts;
+  for (const CellStatus& cell : results.cells(experiment, {CellState::running})) {
+    if (!is_left(cell)) continue;
+    for (CellCount& count : counts) {
+      if (count.kind == cell.kind && count.state == CellState::running) --count.count;
+    }
+    counts.push_back({cell.kind, CellState::planned, 1});
+  }
+  return counts;
+}
+
 bool open_cells(const std::vector<CellCount>& counts) {
   return std::any_of(counts.begin(), counts.end(), [](const CellCount& count) {
     return count.count > 0 && (count.state == CellState::planned || count.state == CellState::running);
@@ -252,18 +285,20 @@ void print_status(const ResultStore& results, const std::optional<std::string>& 
   std::int64_t total = 0;
   for (const CellCount& count : counts) total += count.count;
   if (all || total <= kMostCells) {
-    fmt::print("{}\n{}\n", cells_text(results.cells(experiment)), counts_text(counts));
+    fmt::print("{}\n{}\n", cells_text(cells_now(results, experiment)), counts_text(counts));
     return;
   }
-  const auto some = results.cells(experiment, {CellState::running, CellState::failed, CellState::crashed,
-                                               CellState::timeout, CellState::nan, CellState::invalid});
+  const auto some = cells_now(results, experiment,
+                              {CellState::running, CellState::failed, CellState::crashed, CellState::timeout,
+                               CellState::nan, CellState::invalid});
   if (!some.empty()) fmt::print("{}\n", cells_text(some));
   fmt::print("{} cells: {}; --all lists them\n", total, counts_text(counts));
 }
 
 void print_status_json(const Session& session, const std::optional<std::string>& experiment, bool watch) {
   json document{{"database", session.file().string()}, {"cells", json::array()}};
-  for (const CellStatus& cell : session.results().cells(experiment)) document["cells"].push_back(status_json(cell));
+  for (const CellStatus& cell : cells_now(session.results(), experiment))
+    document["cells"].push_back(status_json(cell));
   fmt::print("{}\n", document.dump(watch ? -1 : 2));
 }
 
@@ -274,7 +309,7 @@ int status_verb(const StatusArguments& arguments) {
   const ResultStore& results = session.results();
   const auto experiment = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
   while (true) {
-    const std::vector<CellCount> counts = results.counts(experiment);
+    const std::vector<CellCount> counts = counts_now(results, experiment);
     if (counts.empty()) {
       throw Error(ErrorKind::nothing,
                   fmt::format("{}: no cells of experiment '{}'; there are: {}", session.file().string(),

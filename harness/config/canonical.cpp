@@ -77,7 +77,8 @@ std::string canonical_text(const Experiment& experiment) {
                          {"data",
                           {{"allow_count_mismatch", experiment.allow_count_mismatch},
                            {"limit", experiment.limit},
-                           {"on_unreadable", experiment.on_unreadable}}},
+                           {"on_unreadable", experiment.on_unreadable},
+                           {"identity", experiment.identity}}},
                          {"dtype", experiment.dtype},
                          {"deterministic", experiment.deterministic}};
   return document.dump();

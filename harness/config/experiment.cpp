@@ -227,6 +227,7 @@ void read_sections(Section& top, Experiment& experiment) {
   data.read("limit", experiment.limit, 0);
   data.read("on_unreadable", experiment.on_unreadable, {"fail", "skip"});
   data.read("follow_links", experiment.follow_links);
+  data.read("identity", experiment.identity, {"contents", "stat"});
   data.read("packed", experiment.packed);
   data.finish();
   read_models(top, experiment);

@@ -11,12 +11,11 @@
 ///   "supcon"]                # names with - or _ postprocessors = ["msp", "knn"] seeds = [0, 1] # short for
 ///   [sweep.replicates] seed = [0, 1] device = "cpu"                           # cpu, cuda dtype = "float32" out =
 ///   "out/quickstart" tune = "openood"                         # or "none": whether postprocessors search their
-///   parameters on the validation sets [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, packed
-///   [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]: several
-///   [train]  the keys of TrainRecipe
-///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
-///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, timeout_seconds, deterministic
+///   parameters on the validation sets [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links,
+///   identity, packed [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]:
+///   several [train]  the keys of TrainRecipe [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what
+///   differs from [train] for this loss [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k
+///   = [5, 50] } [run]    jobs, threads, timeout_seconds, deterministic
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
 #include "config/recipe.h"
@@ -96,6 +95,7 @@ struct Experiment {
   bool allow_count_mismatch = false;   ///< key `data.allow_count_mismatch`
   std::string on_unreadable = "fail";  ///< key `data.on_unreadable`: "fail" or "skip"
   bool follow_links = false;           ///< key `data.follow_links`
+  std::string identity = "contents";   ///< key `data.identity`: "contents" or "stat" (data/image_set.h)
   std::filesystem::path packed;        ///< key `data.packed`
   std::int64_t limit = 0;      ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
   std::string device = "cpu";  ///< "cpu" or "cuda"

@@ -84,6 +84,7 @@ struct Benchmark {
   std::filesystem::path file;
   std::filesystem::path base;        ///< the folder above `configs`, else the file's own folder
   std::vector<std::string> classes;  ///< names of the ID classes, C of them ("0" … where only class_count is given)
+  bool classes_named = true;         ///< false: only class_count is given
   std::int64_t channels = 1, height = 0, width = 0;
   std::vector<double> mean, std;  ///< per channel, of pixels scaled to [0, 1]
   std::vector<DataRoot> roots;

@@ -271,6 +271,7 @@ void read_classes(Section& top, Benchmark& benchmark) {
   const bool named = top.read("classes", benchmark.classes);
   if (!top.read("class_count", count, 1, kMostClasses)) return;
   if (named) fail_at(top.where("class_count"), "a benchmark has either 'classes' or 'class_count'");
+  benchmark.classes_named = false;
   for (std::int64_t i = 0; i < count; ++i) benchmark.classes.push_back(std::to_string(i));
 }
 

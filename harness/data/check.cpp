@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/set_name.h"
+#include "data/class_check.h"
 #include "data/content_index.h"
 #include "data/decode_pool.h"
 #include "data/listed_set.h"
@@ -41,6 +42,7 @@ class Checker {
     lenient_ = options;
     lenient_.on_unreadable = OnUnreadable::skip;
     lenient_.allow_count_mismatch = true;
+    lenient_.identity = DataIdentity::stat;  // every file is read anyway
   }
 
   DataCheck run() {
@@ -92,6 +94,7 @@ class Checker {
         entry.listed = set.info.available;
         entry.checked = set.info.count;
         opened_[i].labels = set.info.labels;
+        if (!set.info.folders.empty()) orders_.push_back({spec.name, set.info.folders});
         total_ += set.info.count;
         opened_[i].listed = std::move(set);
       } catch (const Error& error) {
@@ -239,11 +242,16 @@ class Checker {
   /// A bad file is named before anything else: it is what a person can look at.
   void judge() {
     std::vector<std::string> files, others;
+    try {
+      result_.class_order = class_order_text(benchmark_, orders_);
+    } catch (const Error& error) {
+      others.emplace_back(error.what());
+    }
     for (std::size_t i = 0; i < opened_.size(); ++i) {
       const SetCheck& entry = result_.sets[i];
       if (!entry.first_bad.empty()) files.push_back(entry.first_bad.front());
       if (!entry.error.empty()) {
-        others.push_back(entry.error);
+        files.push_back(entry.error);
         continue;
       }
       if (entry.expected > 0 && entry.listed != entry.expected && !options_.allow_count_mismatch) {
@@ -252,29 +260,16 @@ class Checker {
             "data.allow_count_mismatch=true, which every result will then say",
             entry.name, entry.listed, entry.expected, benchmark_.sets[i].where));
       }
-      if (const std::string missing = missing_classes(i); !missing.empty()) others.push_back(missing);
+      if (options_.limit > 0) continue;  // a limit may well leave classes out
+      const std::string missing = missing_classes_text(benchmark_, entry.name, opened_[i].labels);
+      if (!missing.empty()) others.push_back(missing);
     }
     const std::size_t problems = files.size() + others.size();
     if (problems == 0) return;
     result_.ok = false;
+    result_.problems = others;
     result_.first_problem = files.empty() ? others.front() : files.front();
     if (problems > 1) result_.first_problem += fmt::format(" ({} more faults are in the table)", problems - 1);
-  }
-
-  std::string missing_classes(std::size_t i) const {
-    const SetCheck& entry = result_.sets[i];
-    if ((entry.name != sets::kTrain && entry.name != sets::kTest) || options_.limit > 0 ||
-        entry.classes_present >= result_.classes)
-      return "";
-    const std::set<std::int64_t> present = classes_in(i);
-    std::string names;
-    for (std::size_t label = 0, shown = 0; label < benchmark_.classes.size() && shown < kMostExamples; ++label) {
-      if (present.contains(static_cast<std::int64_t>(label))) continue;
-      names += fmt::format("{}{} ({})", shown++ ? ", " : "", benchmark_.classes[label], label);
-    }
-    return fmt::format("set '{}' has images of {} of {} classes; none of {}{}", entry.name, entry.classes_present,
-                       result_.classes, names,
-                       result_.classes - entry.classes_present > static_cast<std::int64_t>(kMostExamples) ? ", …" : "");
   }
 
   const Benchmark& benchmark_;
@@ -282,6 +277,7 @@ class Checker {
   LoadOptions lenient_;
   const std::function<void(std::int64_t, std::int64_t)>& progress_;
   std::vector<Opened> opened_;  // as the benchmark's sets
+  std::vector<FolderOrder> orders_;
   ContentIndex contents_;
   DataCheck result_;
   std::int64_t done_ = 0, total_ = 0;

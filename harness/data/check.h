@@ -45,7 +45,9 @@ struct DataCheck {
   std::vector<Overlap> overlaps;
   bool ok =
       true;  ///< no missing, unreadable, stale or (unless allowed) wrongly counted image, every class in train and test
-  std::string first_problem;  ///< the message for exit code 6: the first bad file, else the first other fault
+  std::string class_order;  ///< class_order_text(); "" = classes have names, or nothing comes from class folders
+  std::vector<std::string> problems;  ///< other than bad files and sets that cannot be read
+  std::string first_problem;          ///< the message for exit code 6: the first bad file, else the first other fault
 };
 
 /// Errors of single sets are entries, not exceptions; data.on_unreadable is not looked at. With a limit the classes are

@@ -46,12 +46,13 @@ std::string check_text(const DataCheck& check) {
         set.missing + set.unreadable + set.stale - static_cast<std::int64_t>(set.first_bad.size());
     if (more > 0) text += fmt::format("{}: and {} more\n", set.name, more);
   }
+  for (const std::string& problem : check.problems) text += problem + "\n";
+  if (!check.class_order.empty()) text += fmt::format("note: {}\n", check.class_order);
   for (const Overlap& overlap : check.overlaps) {
     text += fmt::format("{}: {} images of {} are in {} too, e.g. {}\n", overlap.leak ? "warning" : "note",
                         overlap.images, overlap.second, overlap.first, overlap.example);
   }
-  return text + (check.ok ? "everything is there and can be read\n"
-                          : "not as the benchmark says: " + check.first_problem + "\n");
+  return text + (check.ok ? "everything is there and can be read\n" : "not as the benchmark says\n");
 }
 
 std::string check_json(const DataCheck& check) {
@@ -81,6 +82,8 @@ std::string check_json(const DataCheck& check) {
                                    {"data_root", check.data_root},
                                    {"classes", check.classes},
                                    {"ok", check.ok},
+                                   {"problems", check.problems},
+                                   {"class_order", check.class_order},
                                    {"first_problem", check.first_problem},
                                    {"sets", sets},
                                    {"overlaps", overlaps}};

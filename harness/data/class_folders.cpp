@@ -1,6 +1,7 @@
 #include "data/class_folders.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "data/printable.h"
 
 #include <fmt/format.h>
@@ -32,6 +33,11 @@ bool has(const std::array<std::string_view, N>& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
+void require_folder(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) fail(folder, "there is no such folder; one folder of images a class expected");
+}
+
 struct Entries {
   std::vector<std::string> files, folders;  ///< names, sorted
 };
@@ -53,7 +59,7 @@ Entries read_folder(const fs::path& folder) {
   }
   if (error) fail(folder, fmt::format("cannot be listed: {}", error.message()));
   std::sort(entries.files.begin(), entries.files.end());
-  std::sort(entries.folders.begin(), entries.folders.end());
+  std::sort(entries.folders.begin(), entries.folders.end(), natural_less);
   return entries;
 }
 
@@ -93,18 +99,26 @@ class Lister {
 
 }  // namespace
 
-ImageList list_class_folders(const fs::path& folder, const std::vector<std::string>& classes, bool follow_links) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) fail(folder, "there is no such folder; one folder of images a class expected");
+std::vector<std::string> class_folder_names(const fs::path& folder) {
+  require_folder(folder);
+  return read_folder(folder).folders;
+}
+
+std::string image_beside(const fs::path& folder) {
+  const Entries entries = read_folder(folder);
+  return entries.files.empty() ? "" : entries.files.front();
+}
+
+ImageList list_class_folders(const fs::path& folder, const std::vector<ClassFolder>& classes, bool follow_links) {
+  require_folder(folder);
   Lister lister(folder, follow_links);
-  std::vector<std::string> names = classes;
+  for (const ClassFolder& one : classes) lister.add_class(one.name, one.label);
   if (classes.empty()) {
     const Entries entries = read_folder(folder);
     lister.add_files("", entries, -1);
-    names = entries.folders;
+    std::int32_t label = 0;
+    for (const std::string& name : entries.folders) lister.add_class(name, label++);
   }
-  std::int32_t label = 0;
-  for (const std::string& name : names) lister.add_class(name, label++);
   if (lister.list.count() == 0)
     fail(folder, "has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
   return std::move(lister.list);

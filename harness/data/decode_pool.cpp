@@ -22,6 +22,7 @@ struct Slot {
   std::int64_t slab = -1;    // which slab of the set it holds or will hold
   std::int64_t pending = 0;  // images that are not done yet
   std::vector<std::uint8_t> pixels;
+  std::vector<Hash128> contents;
   std::vector<DecodeFailure> failures;
   std::int64_t broken_at = 0;  // image of `broken`
   std::exception_ptr broken;
@@ -34,7 +35,7 @@ struct Block {
 
 bool is_missing(const ListedSet& set, std::int64_t index) {
   try {
-    return set.folder.size(set.path(index)) < 0;
+    return set.folder.stat(set.path(index)).size < 0;
   } catch (const Error&) {
     return false;  // the name is refused, so nobody knows
   }
@@ -75,6 +76,7 @@ struct DecodePool::State {
       slot.slab = slab;
       slot.pending = slab_end(slab) - slab_first(slab);
       slot.pixels.resize(static_cast<std::size_t>(slot.pending) * image_bytes);
+      slot.contents.assign(static_cast<std::size_t>(slot.pending), Hash128{});
       slot.failures.clear();
     }
     const Block taken{next_image, std::min(next_image + block, slab_end(slab))};
@@ -110,6 +112,9 @@ struct DecodePool::State {
     try {
       set.folder.read(set.path(image), bytes);
       was_read = true;
+      const Hash128 content = xxh3_128(std::as_bytes(std::span(bytes)));
+      slot.contents[static_cast<std::size_t>(image - slab_first(slab))] = content;
+      if (is_other(image, content)) return fail(slot, image, std::make_exception_ptr(changed(image)));
       pipeline.run(bytes, out);
     } catch (const Error& error) {
       std::fill(out.begin(), out.end(), std::uint8_t{0});
@@ -120,6 +125,18 @@ struct DecodePool::State {
     } catch (...) {
       fail(slot, image, std::current_exception());
     }
+  }
+
+  /// Not what the set's hash says; one that could not be read then has no hash.
+  bool is_other(std::int64_t image, const Hash128& content) const {
+    if (set.contents.empty()) return false;
+    const Hash128& planned = set.contents[static_cast<std::size_t>(image)];
+    return planned != Hash128{} && planned != content;
+  }
+  Error changed(std::int64_t image) const {
+    return Error(ErrorKind::data,
+                 fmt::format("{}: {} was changed while the set was in use; run the same command again",
+                             set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000)));
   }
 
   void fail(Slot& slot, std::int64_t image, const Error& error, bool was_read) {
@@ -189,6 +206,7 @@ bool DecodePool::next(DecodedSlab& slab) {
   slab.first = s.slab_first(s.released);
   slab.count = s.slab_end(s.released) - slab.first;
   slab.pixels = std::span(slot.pixels).first(static_cast<std::size_t>(slab.count) * s.image_bytes);
+  slab.contents = std::span(slot.contents).first(static_cast<std::size_t>(slab.count));
   slab.failures = slot.failures;
   return true;
 }

@@ -22,7 +22,8 @@ struct DecodeFailure {
 struct DecodedSlab {
   std::int64_t first = 0, count = 0;
   std::span<const std::uint8_t>
-      pixels;  ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
+      pixels;                         ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
+  std::span<const Hash128> contents;  ///< [count] of the files' bytes; 0 where a file could not be read
   std::span<const DecodeFailure> failures;  ///< ascending; valid as long as `pixels`
 };
 
@@ -36,8 +37,9 @@ class DecodePool {
   DecodePool(const DecodePool&) = delete;
   DecodePool& operator=(const DecodePool&) = delete;
 
-  /// False at the end. Images that cannot be used are entries; any other exception of a worker (out of memory) is
-  /// thrown here, that of the first image in list order.
+  /// False at the end. Images that cannot be used are entries; any other exception of a worker (out of memory; a file
+  /// whose contents are not those of ListedSet::contents: Error(data)) is thrown here, that of the first image in list
+  /// order.
   bool next(DecodedSlab& slab);
 
  private:

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/set_name.h"
+#include "data/class_check.h"
 #include "data/image_stream.h"
 #include "data/listed_set.h"
 #include "data/readers.h"
@@ -181,7 +182,9 @@ ImageSet load_listed(const Benchmark& benchmark, const std::string& set_name, co
 }
 
 SetInfo describe_listed(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options) {
-  return std::move(open_listed_set(benchmark, set_name, options).info);
+  ListedSet set = open_listed_set(benchmark, set_name, options);
+  check_packed(benchmark, set, options);
+  return std::move(set.info);
 }
 
 /// SHA-256 of a set's list file; "" where there is none to read.
@@ -255,10 +258,14 @@ SetInfo describe_set(const Benchmark& benchmark, const std::string& set_name, co
 Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string>& set_names,
                        const LoadOptions& options) {
   Manifest manifest;
+  std::vector<FolderOrder> orders;
   manifest.sets.resize(set_names.size());
   const auto enter = [&](std::size_t position, const SetInfo& info) {
     manifest.sets[position] = {info.name,     info.group,   info.count, info.available,
                                info.expected, info.missing, info.hash};
+    const std::string lacks = options.limit > 0 ? "" : missing_classes_text(benchmark, info.name, info.labels);
+    if (!lacks.empty()) manifest.missing_classes.push_back(lacks);
+    if (!info.folders.empty()) orders.push_back({info.name, info.folders});
     if (info.expected != 0 && info.available != info.expected) manifest.count_mismatch = true;
     manifest.missing += info.missing;
   };
@@ -275,6 +282,7 @@ Manifest read_manifest(const Benchmark& benchmark, const std::vector<std::string
     enter(i, describe_listed(benchmark, set_names[i], options));
     hashes[set_names[i]] = manifest.sets[i].hash;
   }
+  manifest.class_order = class_order_text(benchmark, orders);
   manifest.hash = sha256(identity(benchmark, options, hashes).dump());
   return manifest;
 }

@@ -79,6 +79,9 @@ class DecodingStream final : public ImageStream {
       : set_(std::move(set)), policy_(policy), pool_(set_, 0, slab_images, threads) {}
 
   const SetInfo& info() const override { return set_.info; }
+  std::string where(std::int64_t image) const override {
+    return fmt::format("{} {}", set_.where(image), printable(set_.path(image)));
+  }
 
   bool next(Slab& slab) override {
     if (!refusal_.empty()) throw Error(ErrorKind::data, refusal_);
@@ -122,31 +125,6 @@ SetInfo info_of(const Benchmark& benchmark, const ImageSet& set, const LoadOptio
   return info;
 }
 
-/// A packed copy is found by its list: files that were changed or come from elsewhere since would go unnoticed. So some
-/// are looked at, where they are still there; `nearfar data check` looks at all.
-void check_fresh(const Benchmark& benchmark, const ListedSet& set, const PackedSet& packed,
-                 const LoadOptions& options) {
-  constexpr std::int64_t kLooks = 64;
-  const SourceSpec& source = benchmark.source(benchmark.set(set.info.name).source);
-  const std::filesystem::path originals = find_root(benchmark, source.root, options) / source.folder;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(originals, ignored)) return;
-  const BeneathFolder folder(originals, options.follow_links);
-  const std::int64_t step = std::max<std::int64_t>(1, set.info.count / kLooks);
-  for (std::int64_t image = 0; image < set.info.count; image += step) {
-    const std::int64_t size = folder.size(set.path(image)),
-                       packed_size = packed.file_sizes()[static_cast<std::size_t>(image)];
-    if (size < 0 || size == packed_size) continue;
-    throw Error(
-        ErrorKind::data,
-        fmt::format("{}: {} has {} bytes, and had {} when set '{}' was packed, so {} is of other files: remove it and "
-                    "pack again "
-                    "(nearfar data pack), or set data.packed to another folder",
-                    set.where(image), printable((originals / set.path(image)).string(), 1000), size, packed_size,
-                    set.info.name, (packed_folder(benchmark, options) / packed_name(set.list_hash)).string()));
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<ImageStream> open_stream(const Benchmark& benchmark, const std::string& set_name,
@@ -164,7 +142,7 @@ std::unique_ptr<ImageStream> open_stream(const Benchmark& benchmark, const std::
     if (!packed || packed->count() != set.info.count)
       throw Error(ErrorKind::data,
                   fmt::format("the packed copy of set '{}' went away while it was opened; start again", set_name));
-    check_fresh(benchmark, set, *packed, options);
+    check_packed(benchmark, set, options);
     return std::make_unique<PackedStream>(std::move(set.info), std::move(*packed), slab_images);
   }
   return std::make_unique<DecodingStream>(std::move(set), options.on_unreadable, slab_images, options.threads);

@@ -27,6 +27,8 @@ class ImageStream {
   /// False at the end. Error(data) naming list, line, file and reason of the first image in list order that cannot be
   /// used (with OnUnreadable::fail). The same bytes for any number of threads.
   virtual bool next(Slab& slab) = 0;
+  /// Where an image of the set comes from, for a person: "LIST:LINE FILE"; "" where only its number tells.
+  virtual std::string where([[maybe_unused]] std::int64_t image) const { return ""; }
 };
 
 /// `slab_images` images a slab (the last may be smaller), at most `options.threads` decoding threads.

@@ -2,7 +2,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/set_name.h"
+#include "base/text.h"
 #include "data/class_folders.h"
+#include "data/file_contents.h"
 #include "data/pack.h"
 #include "data/printable.h"
 #include "data/selection.h"
@@ -28,6 +31,14 @@ const DataRoot& root_named(const Benchmark& benchmark, const std::string& name) 
   if (found == benchmark.roots.end())
     throw Error(ErrorKind::internal, fmt::format("the root '{}' passed validation and is not there", name));
   return *found;
+}
+
+/// The first ten names.
+std::string shown(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 10;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i > 0 ? ", " : "") + printable(names[i]);
+  return text + (names.size() > kMost ? fmt::format(", … {} in all", names.size()) : "");
 }
 
 /// 32 hex digits of what is added. SHA-256: lists come from strangers, and who can choose paths must not find two lists
@@ -60,30 +71,100 @@ class ListHash {
   std::string buffer_;
 };
 
-/// docs/decisions/0005: classes and sizes on top of what names the packed copy.
+/// docs/decisions/0011: classes, and contents or sizes, on top of what names the packed copy.
 std::string hash_of_set(const ListedSet& set) {
   ListHash hash(set.list_hash);
-  for (std::size_t i = 0; i < set.sizes.size(); ++i) {
+  if (!set.contents.empty()) hash.text("contents");
+  for (std::size_t i = 0; i < set.files.size(); ++i) {
     hash.number(set.info.labels[i]);
-    hash.number(set.sizes[i]);
+    if (set.contents.empty()) {
+      hash.number(set.files[i].size);
+    } else {
+      hash.number(static_cast<std::int64_t>(set.contents[i].low));
+      hash.number(static_cast<std::int64_t>(set.contents[i].high));
+    }
   }
   return hash.hex();
 }
 
-ImageList read_list(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
-                    const fs::path& list_file, const LoadOptions& options) {
-  if (!is_there(list_file)) {
-    const std::string& fix = root_named(benchmark, source.root).fix;
+/// Folder names that are the benchmark's class names are numbered by it, those of a benchmark without names by their
+/// order. Empty: all of them, in natural order.
+std::vector<ClassFolder> class_folders(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
+                                       const fs::path& folder, SetInfo& info) {
+  std::vector<ClassFolder> classes;
+  const auto add = [&](const std::string& name, std::size_t label) {
+    classes.push_back({name, static_cast<std::int32_t>(label)});
+  };
+  for (std::size_t i = 0; i < source.folders.size(); ++i) add(source.folders[i], i);
+  if (!classes.empty() || !is_labelled_group(spec.group) || !spec.classes.empty()) return classes;
+  if (const std::string beside = image_beside(folder); !beside.empty()) {
     throw Error(ErrorKind::data,
-                fmt::format("{}: there is no such {}; set '{}' of benchmark '{}' needs it ({}){}{}", list_file.string(),
-                            source.type == SourceType::list ? "image list" : "folder", spec.name, benchmark.name,
-                            spec.where, fix.empty() ? "" : "; ", fix));
+                fmt::format("{}: '{}' lies beside the class folders; in set '{}' every image needs a class",
+                            folder.string(), printable(beside), spec.name));
   }
-  if (source.type == SourceType::list) return read_image_list(list_file);
-  return list_class_folders(list_file, source.folders, options.follow_links);
+  const std::vector<std::string> found = class_folder_names(folder);
+  if (!benchmark.classes_named) {
+    if (found.size() == benchmark.classes.size()) {
+      info.folders = found;
+      return {};
+    }
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: has {} class folders ({}), benchmark '{}' has {} classes without names, so nobody knows "
+                    "which folder is which class; name them in 'classes' instead of class_count, or in 'folders' "
+                    "of [source.{}]",
+                    folder.string(), found.size(), shown(found), benchmark.name, benchmark.classes.size(),
+                    source.name));
+  }
+  std::vector<std::string> unknown;
+  for (const std::string& name : found) {
+    if (std::find(benchmark.classes.begin(), benchmark.classes.end(), name) == benchmark.classes.end())
+      unknown.push_back(name);
+  }
+  if (!unknown.empty() || found.empty()) {
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: its class folders ({}) are not named as the classes of benchmark '{}' ({}): {}; rename "
+                    "them, or name the folder of each class in 'folders' of [source.{}], in the order of "
+                    "'classes'",
+                    folder.string(), shown(found), benchmark.name, shown(benchmark.classes),
+                    found.empty() ? std::string("there is none") : fmt::format("no class is named {}", shown(unknown)),
+                    source.name));
+  }
+  for (std::size_t label = 0; label < benchmark.classes.size(); ++label) {
+    if (std::find(found.begin(), found.end(), benchmark.classes[label]) != found.end())
+      add(benchmark.classes[label], label);
+  }
+  return classes;
 }
 
-/// The folder of the images, and how large each file is; with OnUnreadable::fail all must be there.
+[[noreturn]] void fail_absent(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
+                              const fs::path& list_file) {
+  const std::string& fix = root_named(benchmark, source.root).fix;
+  throw Error(ErrorKind::data,
+              fmt::format("{}: there is no such {}; set '{}' of benchmark '{}' needs it ({}){}{}", list_file.string(),
+                          source.type == SourceType::list ? "image list" : "folder", spec.name, benchmark.name,
+                          spec.where, fix.empty() ? "" : "; ", fix));
+}
+
+/// The list, or the folder of class folders.
+fs::path list_place(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
+                    const LoadOptions& options) {
+  const fs::path root = find_root(benchmark, source.root, options);
+  const fs::path place = source.type == SourceType::list ? root / source.list_file
+                         : source.folder.empty()         ? root
+                                                         : root / source.folder;
+  if (!is_there(place)) fail_absent(benchmark, spec, source, place);
+  return place;
+}
+
+ImageList read_list(const Benchmark& benchmark, const SetSpec& spec, const SourceSpec& source,
+                    const fs::path& list_file, const LoadOptions& options, SetInfo& info) {
+  if (source.type == SourceType::list) return read_image_list(list_file);
+  return list_class_folders(list_file, class_folders(benchmark, spec, source, list_file, info), options.follow_links);
+}
+
+/// The folder of the images, and what the file system says of each file; with OnUnreadable::fail all must be there.
 void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::path& folder,
                 const LoadOptions& options, ListedSet& set) {
   if (!is_there(folder)) {
@@ -93,16 +174,16 @@ void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::
                             folder.string(), set.info.name, benchmark.name, fix.empty() ? "" : "; ", fix));
   }
   set.folder = BeneathFolder(folder, options.follow_links);
-  set.sizes.reserve(set.picks.size());
+  set.files.reserve(set.picks.size());
   std::int64_t first_missing = -1;
-  FileSizes sizes(set.folder);
+  FileStats stats(set.folder);
   for (std::int64_t i = 0; i < set.info.count; ++i) {
     try {
-      set.sizes.push_back(sizes.size(set.path(i)));
+      set.files.push_back(stats.stat(set.path(i)));
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("{}: {}", set.where(i), error.what()));
     }
-    if (set.sizes.back() >= 0) continue;
+    if (set.files.back().size >= 0) continue;
     if (set.info.missing++ == 0) first_missing = i;
   }
   if (first_missing < 0 || options.on_unreadable == OnUnreadable::skip) return;
@@ -138,14 +219,33 @@ bool take_packed(const Benchmark& benchmark, const LoadOptions& options, ListedS
   const std::optional<PackedSet> packed =
       PackedSet::find(packed_folder(benchmark, options), set.list_hash, preprocess_id(set.preprocess));
   if (!packed) return false;
-  const auto sizes = packed->file_sizes();
-  if (static_cast<std::int64_t>(sizes.size()) != set.info.count) {
+  const auto files = packed->files();
+  if (static_cast<std::int64_t>(files.size()) != set.info.count) {
     throw Error(ErrorKind::data,
                 fmt::format("the packed copy of set '{}' (in {}) has {} images, its list {}; remove it and pack again",
-                            set.info.name, packed_folder(benchmark, options).string(), sizes.size(), set.info.count));
+                            set.info.name, packed_folder(benchmark, options).string(), files.size(), set.info.count));
   }
-  set.sizes.assign(sizes.begin(), sizes.end());
+  for (const PackedFile& one : files) {
+    set.files.push_back({.size = one.size, .modified = one.modified});
+    if (options.identity == DataIdentity::contents) set.contents.push_back(one.content);
+  }
   return true;
+}
+
+std::vector<Hash128> read_contents(const ListedSet& set, const BeneathFolder& folder, std::span<const FileStat> files,
+                                   const LoadOptions& options) {
+  const auto progress = [&](std::int64_t done, std::int64_t total) {
+    return !options.reading || options.reading(set.info.name, done, total);
+  };
+  const auto failed = [&](std::int64_t index, const std::string& why) {
+    if (options.on_unreadable == OnUnreadable::fail)
+      throw Error(ErrorKind::data, fmt::format("{}: {}", set.where(index), why));
+  };
+  return contents_of(folder, {.name = [&](std::int64_t index) { return set.path(index); },
+                              .files = files,
+                              .threads = options.threads,
+                              .progress = progress,
+                              .failed = failed});
 }
 
 }  // namespace
@@ -188,6 +288,18 @@ fs::path find_root(const Benchmark& benchmark, const std::string& root_name, con
                                            root.fix.empty() ? "" : ", or ", meant));
 }
 
+std::string absence_of(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options) {
+  const SetSpec& spec = benchmark.set(set_name);
+  const SourceSpec& source = benchmark.source(spec.source);
+  if (!is_listed(source)) return "";
+  try {
+    list_place(benchmark, spec, source, options);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_name, const LoadOptions& options) {
   const SetSpec& spec = benchmark.set(set_name);
   const SourceSpec& source = benchmark.source(spec.source);
@@ -196,9 +308,9 @@ ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_nam
   const fs::path folder = source.folder.empty() ? root : root / source.folder;
   ListedSet set;
   set.lines = source.type == SourceType::list;
-  set.list_file = set.lines ? root / source.list_file : folder;
+  set.list_file = list_place(benchmark, spec, source, options);
   set.preprocess = spec.preprocess;
-  set.list = read_list(benchmark, spec, source, set.list_file, options);
+  set.list = read_list(benchmark, spec, source, set.list_file, options, set.info);
 
   const auto label = [&](std::int64_t line) { return set.list.label(line); };
   Selection selection = select_images(benchmark, spec, set.list.count(), label, options);
@@ -213,15 +325,49 @@ ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_nam
               .expected = spec.count,
               .missing = 0,
               .labels = {},
+              .folders = std::move(set.info.folders),
               .hash = {}};
   set.info.labels = classes_of(benchmark, spec, set.picks, label, [&](std::int64_t line, std::int64_t value) {
     fail_label(benchmark, set, source, line, value);
   });
   set.list_hash = hash_of_list(set.preprocess, set.list, set.picks);
   set.packed = take_packed(benchmark, options, set);
-  if (!set.packed) stat_files(benchmark, source, folder, options, set);
+  if (!set.packed) {
+    stat_files(benchmark, source, folder, options, set);
+    if (options.identity == DataIdentity::contents) set.contents = read_contents(set, set.folder, set.files, options);
+  }
   set.info.hash = hash_of_set(set);
   return set;
+}
+
+void check_packed(const Benchmark& benchmark, const ListedSet& set, const LoadOptions& options) {
+  if (!set.packed) return;
+  const SourceSpec& source = benchmark.source(benchmark.set(set.info.name).source);
+  const fs::path root = find_root(benchmark, source.root, options);
+  const fs::path originals = source.folder.empty() ? root : root / source.folder;
+  std::error_code ignored;
+  if (!fs::is_directory(originals, ignored)) return;
+  const BeneathFolder folder(originals, options.follow_links);
+  FileStats stats(folder);
+  std::vector<FileStat> suspects(set.files.size());
+  const auto is_new = [&](std::size_t i) { return suspects[i].size >= 0; };
+  for (std::size_t i = 0; i < suspects.size(); ++i) {
+    const FileStat now = stats.stat(set.path(static_cast<std::int64_t>(i)));
+    if (now.size != set.files[i].size || now.modified != set.files[i].modified) suspects[i] = now;
+  }
+  std::vector<Hash128> contents;
+  if (options.identity == DataIdentity::contents) contents = read_contents(set, folder, suspects, options);
+  for (std::size_t i = 0; i < suspects.size(); ++i) {
+    const bool same = contents.empty() ? suspects[i].size == set.files[i].size : contents[i] == set.contents[i];
+    if (!is_new(i) || same) continue;
+    const auto image = static_cast<std::int64_t>(i);
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: {} is not the file that was packed, so the packed copy {} of set '{}' has other images: "
+                    "remove it and pack again (nearfar data pack), or set data.packed to another folder",
+                    set.where(image), printable((originals / set.path(image)).string(), 1000),
+                    (packed_folder(benchmark, options) / packed_name(set.list_hash)).string(), set.info.name));
+  }
 }
 
 }  // namespace nearfar

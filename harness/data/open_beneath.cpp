@@ -115,6 +115,14 @@ std::string open_problem(int reason) {
   return fmt::format("cannot be opened: {}", std::strerror(reason));
 }
 
+FileStat stat_of(const struct stat& status) {
+  if (!S_ISREG(status.st_mode)) return {};
+  const auto nanoseconds = [](const timespec& time) {
+    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+  };
+  return {status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim), status.st_ino};
+}
+
 /// Reads what fstat promises; a file that shrinks meanwhile gives less.
 template <class Bytes>
 void read_whole(int fd, const fs::path& file, std::uint64_t most, Bytes& bytes) {
@@ -187,19 +195,18 @@ void BeneathFolder::read(std::string_view name, std::vector<std::uint8_t>& bytes
   read_whole(file.get(), folder_ / name, kLargestImageFile, bytes);
 }
 
-std::int64_t BeneathFolder::size(std::string_view name) const {
+FileStat BeneathFolder::stat(std::string_view name) const {
   const Descriptor file(open(std::string(name), O_PATH));
   if (!file) {
-    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG || errno == EACCES) return -1;
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG || errno == EACCES) return {};
     fail(folder_ / name, open_problem(errno));
   }
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return -1;
-  return status.st_size;
+  return ::fstat(file.get(), &status) == 0 ? stat_of(status) : FileStat{};
 }
 
 /// A descriptor, or -1 where there is none to be had.
-int FileSizes::open_folder(std::string_view name) {
+int FileStats::open_folder(std::string_view name) {
   if (!open_.empty() && name == last_name_) {
     ++hits_;
     return last_;
@@ -222,23 +229,22 @@ int FileSizes::open_folder(std::string_view name) {
   return last_ = found->second.get();
 }
 
-void FileSizes::close_all() {
+void FileStats::close_all() {
   open_.clear();
   hits_ = misses_ = 0;
 }
 
-std::int64_t FileSizes::size(std::string_view name) {
+FileStat FileStats::stat(std::string_view name) {
   const std::size_t slash = name.rfind('/');
   if (slash == std::string_view::npos || slash + 1 == name.size() || !name_problem(name).empty())
-    return folder_.size(name);
+    return folder_.stat(name);
   const int parent = open_folder(name.substr(0, slash));
-  if (parent < 0) return folder_.size(name);  // which says why
+  if (parent < 0) return folder_.stat(name);  // which says why
   struct stat status {};
   const std::string base(name.substr(slash + 1));
   if (::fstatat(parent, base.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT ? -1 : folder_.size(name);
-  if (S_ISLNK(status.st_mode)) return folder_.size(name);
-  return S_ISREG(status.st_mode) ? status.st_size : -1;
+    return errno == ENOENT ? FileStat{} : folder_.stat(name);
+  return S_ISLNK(status.st_mode) ? folder_.stat(name) : stat_of(status);
 }
 
 std::string read_regular_file(const fs::path& path, std::uint64_t most_bytes) {

@@ -15,6 +15,15 @@ namespace nearfar {
 /// nothing is.
 std::string_view name_problem(std::string_view name);
 
+/// What tells a file from what it was before without reading it. Times in nanoseconds since 1970.
+struct FileStat {
+  std::int64_t size = -1;  ///< bytes; -1 = no such regular file, and then the rest is 0
+  std::int64_t modified = 0, changed = 0;
+  std::uint64_t inode = 0;
+
+  bool operator==(const FileStat&) const = default;
+};
+
 /// A folder that names are resolved in. Absolute names, "..", NUL and symbolic links that leave the folder are refused;
 /// with `follow_links` links may lead anywhere (data folders are often put together from links). The folder itself may
 /// be a link. The kernel decides (openat2 with RESOLVE_BENEATH); where it cannot, names are walked component by
@@ -30,23 +39,23 @@ class BeneathFolder {
   /// Error(data) naming the file and the reason: not there, not a regular file, leaves the folder (and then how to
   /// allow links). The memory of `bytes` is used again. Files above 1 GiB are refused. Never blocks on a FIFO.
   void read(std::string_view name, std::vector<std::uint8_t>& bytes) const;
-  /// Size in bytes, or -1 if there is no such regular file. Error(data) for a name that is refused.
-  std::int64_t size(std::string_view name) const;
+  /// Of the file itself, also where `name` is a link. Error(data) for a name that is refused.
+  FileStat stat(std::string_view name) const;
 
  private:
-  friend class FileSizes;
+  friend class FileStats;
   int open(const std::string& name, int flags) const;
   std::filesystem::path folder_;
   Descriptor descriptor_;
   bool follow_links_ = false;
 };
 
-/// BeneathFolder::size for very many names: the folders they lie in stay open (at most 256 of them). For one thread;
+/// BeneathFolder::stat for very many names: the folders they lie in stay open (at most 256 of them). For one thread;
 /// `folder` must outlive it.
-class FileSizes {
+class FileStats {
  public:
-  explicit FileSizes(const BeneathFolder& folder) : folder_(folder) {}
-  std::int64_t size(std::string_view name);
+  explicit FileStats(const BeneathFolder& folder) : folder_(folder) {}
+  FileStat stat(std::string_view name);
 
  private:
   int open_folder(std::string_view name);

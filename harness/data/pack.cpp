@@ -47,6 +47,7 @@ ListedSet open_to_pack(const Benchmark& benchmark, const std::string& set_name, 
   }
   LoadOptions strict = options;
   strict.on_unreadable = OnUnreadable::fail;
+  strict.identity = DataIdentity::stat;  // every file is read once, to be packed: its hash comes with it
   return open_listed_set(benchmark, set_name, strict);
 }
 
@@ -73,7 +74,7 @@ PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, con
                     "another",
                     folder.string(), code.message()));
   }
-  PackWriter writer(report.file, header, set.sizes);
+  PackWriter writer(report.file, header, set.files);
   // Another process may have finished it between our look and our lock.
   if (PackedSet::find(folder, set.list_hash, preprocess)) {
     report.already_there = true;
@@ -89,7 +90,7 @@ PackReport pack_set(const Benchmark& benchmark, const std::string& set_name, con
                                        "; a packed copy is always complete: get the file again, or go on without "
                                        "a packed copy and with data.on_unreadable=skip");
     }
-    writer.add(slab.pixels);
+    writer.add(slab.pixels, slab.contents);
     if (packing.progress) packing.progress(writer.done(), set.info.count);
     if (packing.should_stop && writer.done() < set.info.count && packing.should_stop()) {
       throw Error(ErrorKind::interrupted,

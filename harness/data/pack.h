@@ -3,6 +3,7 @@
 /// One file per (list, preprocessing); resumable: a broken-off packing goes on after its last finished chunk.
 /// Torch-free. docs/data.md has the layout of the file.
 #include "data/image_set.h"
+#include "data/pack_format.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -35,7 +36,8 @@ class PackedSet {
   ~PackedSet();
 
   std::int64_t count() const;
-  std::span<const std::int64_t> file_sizes() const;  ///< of the originals when they were packed; part of the set's hash
+  std::span<const PackedFile> files()
+      const;  ///< the originals when they were packed; their contents are what is packed
   /// Pixels of images first … last-1. Error(data) if the checksum of a chunk does not fit; each chunk is compared once.
   std::span<const std::uint8_t> rows(std::int64_t first, std::int64_t last) const;
   /// The pixels of images first … last-1 are not needed for now: their pages leave the process, not the system's cache.

@@ -71,23 +71,23 @@ void set_size(int descriptor, const fs::path& file, std::int64_t size) {
   if (::ftruncate(descriptor, size) != 0) fail(file, "its size cannot be set", errno);
 }
 
-/// A record of the journal: a chunk's checksum, the sizes of its files, and a checksum of both.
-std::vector<std::byte> record_of(std::uint64_t sum, std::span<const std::int64_t> sizes) {
-  std::vector<std::byte> record(sizes.size_bytes() + 16);
+/// A record of the journal: a chunk's checksum, its files, and a checksum of both.
+std::vector<std::byte> record_of(std::uint64_t sum, std::span<const PackedFile> files) {
+  std::vector<std::byte> record(files.size_bytes() + 16);
   std::memcpy(record.data(), &sum, 8);
-  std::memcpy(record.data() + 8, sizes.data(), sizes.size_bytes());
+  std::memcpy(record.data() + 8, files.data(), files.size_bytes());
   const std::uint64_t check = xxh3(std::span(record).first(record.size() - 8));
   std::memcpy(record.data() + record.size() - 8, &check, 8);
   return record;
 }
 
-std::size_t record_bytes(std::size_t images) { return 8 * images + 16; }
-
 }  // namespace
 
-PackWriter::PackWriter(fs::path file, const PackHeader& header, std::span<const std::int64_t> sizes)
-    : file_(std::move(file)), part_file_(file_), journal_file_(file_), header_(header), sizes_(sizes) {
-  NEARFAR_ASSERT(static_cast<std::int64_t>(sizes.size()) == header.count);
+PackWriter::PackWriter(fs::path file, const PackHeader& header, std::span<const FileStat> files)
+    : file_(std::move(file)), part_file_(file_), journal_file_(file_), header_(header) {
+  NEARFAR_ASSERT(static_cast<std::int64_t>(files.size()) == header.count);
+  files_.reserve(files.size());
+  for (const FileStat& one : files) files_.push_back({one.size, one.modified, {}});
   layout_ = pack_layout(header).value();
   part_file_ += ".part";
   journal_file_ += ".journal";
@@ -116,9 +116,9 @@ void PackWriter::lock() {
   }
 }
 
-std::span<const std::int64_t> PackWriter::chunk_sizes(std::int64_t chunk) const {
+std::span<PackedFile> PackWriter::chunk_files(std::int64_t chunk) {
   const std::int64_t first = chunk * header_.chunk_images, last = std::min(first + header_.chunk_images, header_.count);
-  return sizes_.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+  return std::span(files_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
 }
 
 /// Reads the journal as far as it makes sense and belongs to the files as they are now.
@@ -131,7 +131,7 @@ void PackWriter::resume() {
   std::int64_t at = sizeof found;
   std::vector<std::byte> record;
   while (done_ < header_.count) {
-    record.resize(record_bytes(chunk_sizes(static_cast<std::int64_t>(sums_.size())).size()));
+    record.resize(chunk_files(static_cast<std::int64_t>(sums_.size())).size_bytes() + 16);
     if (read_at(journal_.get(), journal_file_, record, at) < record.size() || !accept_record(record)) break;
     at += static_cast<std::int64_t>(record.size());
   }
@@ -140,21 +140,27 @@ void PackWriter::resume() {
 }
 
 bool PackWriter::accept_record(std::span<const std::byte> record) {
-  const std::span<const std::int64_t> sizes = chunk_sizes(static_cast<std::int64_t>(sums_.size()));
-  std::uint64_t sum = 0;
+  const std::span<PackedFile> now = chunk_files(static_cast<std::int64_t>(sums_.size()));
+  std::uint64_t sum = 0, check = 0;
+  std::vector<PackedFile> packed(now.size());
   std::memcpy(&sum, record.data(), 8);
-  // Equal to what we would write now: then the files have the sizes they had.
-  const std::vector<std::byte> expected = record_of(sum, sizes);
-  if (!std::equal(record.begin(), record.end(), expected.begin(), expected.end())) return false;
+  std::memcpy(packed.data(), record.data() + 8, now.size_bytes());
+  std::memcpy(&check, record.data() + record.size() - 8, 8);
+  if (check != xxh3(record.first(record.size() - 8))) return false;
+  const bool same = std::equal(now.begin(), now.end(), packed.begin(), [](const PackedFile& a, const PackedFile& b) {
+    return a.size == b.size && a.modified == b.modified;
+  });
+  if (!same) return false;
+  std::copy(packed.begin(), packed.end(), now.begin());
   sums_.push_back(sum);
-  done_ += static_cast<std::int64_t>(sizes.size());
+  done_ += static_cast<std::int64_t>(now.size());
   return true;
 }
 
 /// Pixels are synced before their record is written, so the last one stands for all.
-bool PackWriter::last_chunk_fits() const {
+bool PackWriter::last_chunk_fits() {
   const auto chunk = static_cast<std::int64_t>(sums_.size()) - 1;
-  std::vector<std::byte> pixels(chunk_sizes(chunk).size() * static_cast<std::size_t>(layout_.image_bytes));
+  std::vector<std::byte> pixels(chunk_files(chunk).size() * static_cast<std::size_t>(layout_.image_bytes));
   const std::int64_t offset = layout_.pixels_at + chunk * header_.chunk_images * layout_.image_bytes;
   return read_at(part_.get(), part_file_, pixels, offset) == pixels.size() && xxh3(pixels) == sums_.back();
 }
@@ -179,24 +185,26 @@ void PackWriter::start_over() {
   sync(journal_.get(), journal_file_);
 }
 
-void PackWriter::add(std::span<const std::uint8_t> pixels) {
-  const std::span<const std::int64_t> sizes = chunk_sizes(static_cast<std::int64_t>(sums_.size()));
-  NEARFAR_ASSERT(pixels.size() == sizes.size() * static_cast<std::size_t>(layout_.image_bytes));
+void PackWriter::add(std::span<const std::uint8_t> pixels, std::span<const Hash128> contents) {
+  const std::span<PackedFile> files = chunk_files(static_cast<std::int64_t>(sums_.size()));
+  NEARFAR_ASSERT(contents.size() == files.size() &&
+                 pixels.size() == files.size() * static_cast<std::size_t>(layout_.image_bytes));
+  for (std::size_t i = 0; i < files.size(); ++i) files[i].content = contents[i];
   const std::span<const std::byte> bytes = std::as_bytes(pixels);
   write_at(part_.get(), part_file_, bytes, layout_.pixels_at + done_ * layout_.image_bytes);
   sync(part_.get(), part_file_);
   const std::uint64_t sum = xxh3(bytes);
-  write_at(journal_.get(), journal_file_, record_of(sum, sizes), size_of(journal_.get(), journal_file_));
+  write_at(journal_.get(), journal_file_, record_of(sum, files), size_of(journal_.get(), journal_file_));
   sync(journal_.get(), journal_file_);
   sums_.push_back(sum);
-  done_ += static_cast<std::int64_t>(sizes.size());
+  done_ += static_cast<std::int64_t>(files.size());
 }
 
 void PackWriter::finish() {
   NEARFAR_ASSERT(done_ == header_.count);
-  header_.checksum = pack_checksum(header_, sizes_, sums_);
+  header_.checksum = pack_checksum(header_, files_, sums_);
   write_at(part_.get(), part_file_, std::as_bytes(std::span(&header_, 1)), 0);
-  write_at(part_.get(), part_file_, std::as_bytes(sizes_), sizeof header_);
+  write_at(part_.get(), part_file_, std::as_bytes(std::span(files_)), sizeof header_);
   write_at(part_.get(), part_file_, std::as_bytes(std::span(sums_)), layout_.sums_at);
   sync(part_.get(), part_file_);
   if (::rename(part_file_.c_str(), file_.c_str()) != 0) fail(file_, "renaming failed", errno);

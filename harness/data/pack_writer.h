@@ -3,6 +3,7 @@
 /// finished to FILE.journal, each synced before the next chunk; finish() writes the tables and renames. The journal's
 /// lock keeps a second process out. One thread, one owner. Torch-free.
 #include "base/descriptor.h"
+#include "data/open_beneath.h"
 #include "data/pack_format.h"
 
 #include <cstdint>
@@ -16,14 +17,15 @@ namespace nearfar {
 class PackWriter {
  public:
   /// Takes the lock (Error(data) if another process has it) and takes up what an earlier writer with the same header
-  /// and the same file sizes has finished. `sizes` of the original files, must outlive the writer.
-  PackWriter(std::filesystem::path file, const PackHeader& header, std::span<const std::int64_t> sizes);
+  /// and the same files, by size and time of change, has finished.
+  PackWriter(std::filesystem::path file, const PackHeader& header, std::span<const FileStat> files);
   PackWriter(const PackWriter&) = delete;
   PackWriter& operator=(const PackWriter&) = delete;
 
   std::int64_t done() const { return done_; }  ///< images that are safely on the disk
-  /// The next chunk: header.chunk_images images, the last one fewer. Error(data) if the disk is full or fails.
-  void add(std::span<const std::uint8_t> pixels);
+  /// The next chunk: header.chunk_images images, the last one fewer, and the hashes of their files. Error(data) if the
+  /// disk is full or fails.
+  void add(std::span<const std::uint8_t> pixels, std::span<const Hash128> contents);
   /// After the last chunk.
   void finish();
   /// Removes the working files: the packed file is there already.
@@ -33,14 +35,14 @@ class PackWriter {
   void lock();
   void resume();
   bool accept_record(std::span<const std::byte> record);
-  bool last_chunk_fits() const;
+  bool last_chunk_fits();
   void start_over();
-  std::span<const std::int64_t> chunk_sizes(std::int64_t chunk) const;
+  std::span<PackedFile> chunk_files(std::int64_t chunk);
 
   std::filesystem::path file_, part_file_, journal_file_;
   PackHeader header_;
   PackLayout layout_;
-  std::span<const std::int64_t> sizes_;
+  std::vector<PackedFile> files_;    // contents of the finished chunks
   std::vector<std::uint64_t> sums_;  // of the finished chunks
   std::int64_t done_ = 0;
   Descriptor part_, journal_;

@@ -35,7 +35,7 @@ struct PackedSet::State {
     if (bytes.size() < sizeof header) damaged(file, fmt::format("it has {} bytes, less than a header", bytes.size()));
     std::memcpy(&header, bytes.data(), sizeof header);
     if (std::memcmp(header.magic, PackHeader{}.magic, sizeof header.magic) != 0)
-      damaged(file, "it does not begin as a packed file does");
+      damaged(file, "it does not begin as packed files of this version do");
     const std::optional<PackLayout> found = pack_layout(header);
     if (!found) {
       damaged(file, fmt::format("its header speaks of {} images of {} x {} x {} in chunks of {}", header.count,
@@ -44,9 +44,9 @@ struct PackedSet::State {
     layout = *found;
     if (header.file_bytes != layout.file_bytes || static_cast<std::int64_t>(bytes.size()) != layout.file_bytes)
       damaged(file, fmt::format("it has {} bytes, {} expected", bytes.size(), layout.file_bytes));
-    sizes = {reinterpret_cast<const std::int64_t*>(at(sizeof header)), static_cast<std::size_t>(header.count)};
+    files = {reinterpret_cast<const PackedFile*>(at(sizeof header)), static_cast<std::size_t>(header.count)};
     sums = {reinterpret_cast<const std::uint64_t*>(at(layout.sums_at)), static_cast<std::size_t>(layout.chunks)};
-    if (pack_checksum(header, sizes, sums) != header.checksum)
+    if (pack_checksum(header, files, sums) != header.checksum)
       damaged(file, "the checksum of its header and tables does not fit");
     compared = std::vector<std::atomic<bool>>(sums.size());
   }
@@ -66,7 +66,7 @@ struct PackedSet::State {
   MappedFile map;
   PackHeader header;
   PackLayout layout;
-  std::span<const std::int64_t> sizes;  // [count]
+  std::span<const PackedFile> files;    // [count]
   std::span<const std::uint64_t> sums;  // [chunks]
   mutable std::vector<std::atomic<bool>> compared;
 };
@@ -104,7 +104,7 @@ PackedSet& PackedSet::operator=(PackedSet&&) noexcept = default;
 PackedSet::~PackedSet() = default;
 
 std::int64_t PackedSet::count() const { return state_->header.count; }
-std::span<const std::int64_t> PackedSet::file_sizes() const { return state_->sizes; }
+std::span<const PackedFile> PackedSet::files() const { return state_->files; }
 
 std::span<const std::uint8_t> PackedSet::rows(std::int64_t first, std::int64_t last) const {
   const State& s = *state_;

@@ -273,7 +273,10 @@ class Maker {
 
   std::string in_class_folder(const SetSpec& set, const SourceSpec& source, std::int64_t label,
                               std::int64_t number) const {
-    const std::string folder = !source.folders.empty() ? source.folders[static_cast<std::size_t>(label)]
+    const bool by_name = benchmark_.classes_named && is_labelled_group(set.group) && set.classes.empty();
+    const auto index = static_cast<std::size_t>(label);
+    const std::string folder = !source.folders.empty() ? source.folders[index]
+                               : by_name               ? benchmark_.classes[index]
                                                        : fmt::format("{:04}_{}", label, class_name(set, label, 0));
     return fmt::format("{}/{:05}.{}", folder, number, number % 2 ? "jpg" : "png");
   }

@@ -45,6 +45,7 @@ class EvalGroup {
   void run() {
     observation_.emplace(features_, job_.fit_sets, job_.score_sets, cells_, calls());
     observation_->run();
+    folder_.reset();  // more sets are there now
     if (job_.accuracy) accuracy(*job_.accuracy);
     for (GroupCell& cell : cells_) {
       if (cell.ended) continue;
@@ -115,12 +116,17 @@ class EvalGroup {
       return send(wire::Skipped{cell.cell, fmt::format("the features of '{}' failed", set)});
     }
     guarded(cell.cell, [&] {
-      wire::Measured measured =
-          measure_classifier(FeatureFolder(features_.folder()), job_.protocols, out_, cell.folder);
+      wire::Measured measured = measure_classifier(folder(), job_.protocols, out_, cell.folder);
       measured.cell = cell.cell;
       measured.unreadable = unreadable();
       send(measured);
     });
+  }
+
+  /// One for all cells: what it has looked at it remembers.
+  const FeatureFolder& folder() {
+    if (!folder_) folder_.emplace(features_.folder());
+    return *folder_;
   }
 
   PointColumns columns_of(const GroupCell& cell) {
@@ -129,8 +135,7 @@ class EvalGroup {
   }
 
   void search(GroupCell& cell) {
-    const FeatureFolder features(features_.folder());
-    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, features, columns_of(cell));
+    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, folder(), columns_of(cell));
     wire::Tuned tuned{
         .chosen = canonical_params(result.chosen), .points = {}, .ties = static_cast<std::int64_t>(result.ties)};
     for (const SearchPoint& point : result.trace) {
@@ -148,7 +153,7 @@ class EvalGroup {
 
   wire::Scored scored(GroupCell& cell) {
     wire::Scored message{.cell = cell.job.cell};
-    const FeatureFolder features(features_.folder());
+    const FeatureFolder& features = folder();
     std::optional<Observation::Fitted> fitted = observation_->take_fitted(cell);
     const Stopwatch whole;
     if (!cell.chosen) search(cell);
@@ -189,6 +194,7 @@ class EvalGroup {
   ModelFeatures features_;
   std::vector<GroupCell> cells_;
   std::optional<Observation> observation_;
+  std::optional<FeatureFolder> folder_;
 };
 
 }  // namespace

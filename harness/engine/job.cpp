@@ -51,7 +51,8 @@ JobImages::JobImages(const wire::Images& images, int threads) : benchmark_(load_
               .on_unreadable = images.on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
               .follow_links = images.follow_links,
               .packed = images.packed,
-              .threads = threads};
+              .threads = threads,
+              .identity = images.data_identity == "stat" ? DataIdentity::stat : DataIdentity::contents};
   if (benchmark_identity(benchmark_) != images.identity) {
     throw Error(
         ErrorKind::data,

@@ -61,6 +61,6 @@ int main(int argc, char** argv) {
   } catch (const nearfar::Error& error) {
     return report(verb, error.kind(), error.what(), "failed");
   } catch (const std::exception& error) {
-    return report(verb, ErrorKind::internal, error.what(), "failed");
+    return report(verb, ErrorKind::internal, nearfar::message_of(error), "failed");
   }
 }

@@ -1,8 +1,10 @@
 #include "engine/messages.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/stopwatch.h"
 
+#include <c10/util/Exception.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -41,6 +43,13 @@ void send_progress(double done, double total, std::string_view note) {
   send(wire::Progress{done, total, std::string(note)});
 }
 
+std::string message_of(const std::exception& error) {
+  const auto* torch = dynamic_cast<const c10::Error*>(&error);
+  if (torch == nullptr) return error.what();
+  log_debug(torch->what());
+  return torch->what_without_backtrace();
+}
+
 void send_failed(const std::string& cell, const std::exception_ptr& why) {
   wire::Failed failed{.cell = cell, .state = "failed", .kind = "internal", .message = {}};
   try {
@@ -49,7 +58,7 @@ void send_failed(const std::string& cell, const std::exception_ptr& why) {
     failed.kind = kind_name(error.kind());
     failed.message = error.what();
   } catch (const std::exception& error) {
-    failed.message = error.what();
+    failed.message = message_of(error);
   }
   send(failed);
 }

@@ -14,6 +14,9 @@ template <class Facts>
 void send_result(const Facts& facts) {
   send(wire::Result{wire::to_json(facts)});
 }
+/// What a person is told. LibTorch's backtraces go to the debug log.
+std::string message_of(const std::exception& error);
+
 /// Why a cell failed, told of an exception.
 void send_failed(const std::string& cell, const std::exception_ptr& why);
 /// Is there a parent that reads them?

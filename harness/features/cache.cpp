@@ -32,7 +32,7 @@ std::vector<const Observer*> missing_columns(const fs::path& folder, const Featu
 PassCounts make(const fs::path& fresh, bool whole, const SetRequest& request, const NetworkSource& network,
                 const std::vector<const Observer*>& observers, const std::function<void(std::int64_t)>& progress) {
   const std::unique_ptr<ImageStream> stream = request.open();
-  SetPass pass(fresh, whole, network(), request.normalization, stream->info(), observers);
+  SetPass pass(fresh, whole, network(), request.normalization, *stream, observers);
   Slab slab;
   while (stream->next(slab)) {
     pass.add(slab);

@@ -33,12 +33,17 @@ at::Tensor ColumnWriter::look(NetworkBatch& batch) {
     width_ = rows.size(1);
     return rows;
   } catch (const std::exception&) {
-    failed_ = true;
-    writer_.reset();
-    fs::remove(file_);
-    observer_.failed(std::current_exception());
+    fail(std::current_exception());
     return {};
   }
+}
+
+void ColumnWriter::fail(const std::exception_ptr& why) {
+  if (failed_) return;
+  failed_ = true;
+  writer_.reset();
+  fs::remove(file_);
+  observer_.failed(why);
 }
 
 void ColumnWriter::append(const at::Tensor& rows) {

@@ -35,6 +35,8 @@ class ColumnWriter {
 
   /// What the observer makes of a batch; undefined once it has failed.
   at::Tensor look(NetworkBatch& batch);
+  /// The observer is told why, and not asked any more.
+  void fail(const std::exception_ptr& why);
   /// Some rows of that, in order.
   void append(const at::Tensor& rows);
   /// False, and no file, if the observer failed.

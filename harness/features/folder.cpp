@@ -6,14 +6,18 @@
 #include "base/text.h"
 #include "data/feature_sets.h"
 #include "features/accuracy.h"
+#include "features/manifest.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace nearfar {
 namespace fs = std::filesystem;
@@ -73,7 +77,12 @@ at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
       const_cast<std::byte*>(array->bytes().data()), array->shape(), [array](void*) {}, at::TensorOptions(type));
 }
 
-FeatureFolder::FeatureFolder(fs::path folder) : folder_(std::move(folder)) {
+struct FeatureFolder::Looks {
+  std::mutex mutex;
+  std::map<std::string, NonFinite> found;  ///< by "SET/TENSOR"
+};
+
+FeatureFolder::FeatureFolder(fs::path folder) : folder_(std::move(folder)), looks_(std::make_shared<Looks>()) {
   if (!fs::is_directory(folder_))
     throw Error(ErrorKind::data, folder_.string() + ": no such folder; expected a feature folder");
   sets_ = feature_folder_sets(folder_);
@@ -116,13 +125,15 @@ FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
     same_rows(batch.labels, "labels.npy");
   }
   if (has_head()) {
-    const HeadWeights weights = head();
+    const HeadWeights weights = map_head();
     if (batch.features.defined())
       check_same(folder, "the width of features.npy", batch.features.size(1), "head/weight.npy",
                  weights.weight.size(1));
     if (batch.logits.defined())
       check_same(folder, "the width of logits.npy", batch.logits.size(1), "head/weight.npy", weights.weight.size(0));
   }
+  if (batch.features.defined()) check_finite(std::string(name), "features", batch.features);
+  if (batch.logits.defined()) check_finite(std::string(name), "logits", batch.logits);
   if (needs & kNormalizedFeatures) batch.normalized = normalized_rows(batch.features);
   if (!(needs & kFeatures)) batch.features = at::Tensor();
   return batch;
@@ -130,7 +141,46 @@ FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
 
 bool FeatureFolder::has_head() const { return fs::is_regular_file(folder_ / "head" / "weight.npy"); }
 
+NonFinite FeatureFolder::nonfinite(const std::string& set, const char* tensor, const at::Tensor& values,
+                                   std::string& cause) const {
+  const bool features = std::string_view(tensor) == "features";
+  if (fs::is_regular_file(folder_ / set / "manifest.json")) {
+    const FeatureFacts facts = read_facts(folder_ / set);
+    if (facts.check) {
+      cause = facts.check->cause;
+      return features ? facts.check->features : facts.check->logits;
+    }
+  }
+  cause = fmt::format("{}.npy holds such values; look at how it was made", (folder_ / set / tensor).string());
+  const std::string key = set + "/" + tensor;
+  const std::lock_guard lock(looks_->mutex);
+  const auto known = looks_->found.find(key);
+  return known != looks_->found.end() ? known->second
+                                      : looks_->found.emplace(key, find_nonfinite(values)).first->second;
+}
+
+void FeatureFolder::check_finite(const std::string& set, const char* tensor, const at::Tensor& values) const {
+  std::string cause;
+  const NonFinite found = nonfinite(set, tensor, values, cause);
+  if (found.rows > 0) throw Error(ErrorKind::data, nonfinite_text(set, tensor, found, values.size(0), cause));
+}
+
 HeadWeights FeatureFolder::head() const {
+  HeadWeights head = map_head();
+  for (const auto& [tensor, name] : {std::pair(&head.weight, "weight"), std::pair(&head.bias, "bias")}) {
+    const NonFinite found = find_nonfinite(tensor->reshape({tensor->size(0), -1}));
+    if (found.rows == 0) continue;
+    throw Error(
+        ErrorKind::data,
+        fmt::format("{}: the head's {} of class {} is not finite ({}), {} of {} classes in all; get or train the "
+                    "weights again",
+                    (folder_ / "head" / name).string() + ".npy", name, found.first, found.value, found.rows,
+                    tensor->size(0)));
+  }
+  return head;
+}
+
+HeadWeights FeatureFolder::map_head() const {
   HeadWeights head{map_typed(folder_ / "head" / "weight.npy", 2, at::kFloat, "float32"),
                    map_typed(folder_ / "head" / "bias.npy", 1, at::kFloat, "float32")};
   check_same(folder_ / "head", "the length of bias.npy", head.bias.size(0), "weight.npy", head.weight.size(0));
@@ -138,9 +188,10 @@ HeadWeights FeatureFolder::head() const {
 }
 
 std::int64_t FeatureFolder::classes() const {
-  if (has_head()) return head().weight.size(0);
+  if (has_head()) return map_head().weight.size(0);
   for (const std::string& name : sets_) {
-    if (fs::is_regular_file(folder_ / name / "logits.npy")) return set(name, kLogits).logits.size(1);
+    const fs::path file = folder_ / name / "logits.npy";
+    if (fs::is_regular_file(file)) return map_typed(file, 2, at::kFloat, "float32").size(1);
   }
   if (const fs::path file = folder_ / sets::kTrain / "labels.npy"; fs::is_regular_file(file)) {
     const at::Tensor labels = map_typed(file, 1, at::kLong, "int64");

@@ -4,9 +4,12 @@
 ///   float32, SET/labels.npy [N] int64, with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME,
 ///   control/NAME.
 /// Tensors map the files: read-only memory (writing into one ends the process), kept mapped as long as a tensor lives.
+#include "features/finite.h"
+
 #include <nearfar/features.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +33,12 @@ class FeatureFolder {
 
   /// What `needs` asks for of kLogits, kFeatures and kNormalizedFeatures (computed here), and labels where there are
   /// any; the rest is undefined. Error(data) naming the file: missing, another type or number of axes, or numbers of
-  /// rows that differ within the set, or widths that differ from the head's.
+  /// rows that differ within the set, or widths that differ from the head's; or values that are asked for and not
+  /// finite (looked at once for each set, or when it was made), whoever asks.
   FeatureBatch set(std::string_view name, Needs needs) const;
 
   bool has_head() const;
-  /// Error(data) if missing or of shapes that do not fit each other.
+  /// Error(data) if missing, of shapes that do not fit each other, or not finite.
   HeadWeights head() const;
   /// From the head, else the columns of a set's logits, else the largest train label + 1. Error(data) if none of these
   /// is there.
@@ -42,7 +46,14 @@ class FeatureFolder {
 
  private:
   std::filesystem::path folder_;
+  /// Of a set, from its manifest or, where it has none, by looking at the tensor.
+  NonFinite nonfinite(const std::string& set, const char* tensor, const at::Tensor& values, std::string& cause) const;
+  void check_finite(const std::string& set, const char* tensor, const at::Tensor& values) const;
+  HeadWeights map_head() const;
+
+  struct Looks;
   std::vector<std::string> sets_;
+  std::shared_ptr<Looks> looks_;  ///< what was looked at; guarded by its own lock
 };
 
 }  // namespace nearfar

@@ -40,6 +40,23 @@ bool file_matches(const fs::path& file, const nlohmann::json& expected, bool ful
   return !full || fmt::format("{:016x}", xxh3(array.bytes())) == expected.at("xxh3").get<std::string>();
 }
 
+nlohmann::ordered_json nonfinite_json(const NonFinite& found) {
+  return {{"rows", found.rows}, {"first", found.first}, {"value", found.value}, {"image", found.image}};
+}
+
+NonFinite nonfinite_from(const nlohmann::json& json) {
+  return {json.at("rows"), json.at("first"), json.at("value"), json.at("image")};
+}
+
+/// {} where all is well.
+nlohmann::ordered_json check_json(const FeatureFacts::Check& check) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  if (check.features.rows > 0) json["features"] = nonfinite_json(check.features);
+  if (check.logits.rows > 0) json["logits"] = nonfinite_json(check.logits);
+  if (!check.cause.empty()) json["cause"] = check.cause;
+  return json;
+}
+
 fs::path columns_manifest(const fs::path& folder, const std::string& columns) {
   return columns_file(folder, columns).replace_extension(".json");
 }
@@ -62,7 +79,15 @@ bool features_cached(const fs::path& folder, const FeatureKey& key, bool full) {
 
 FeatureFacts read_facts(const fs::path& folder) try {
   const nlohmann::json manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
-  return {manifest.at("images"), manifest.at("unreadable").get<std::vector<std::int64_t>>(), manifest.at("pixels")};
+  FeatureFacts facts{manifest.at("images"), manifest.at("unreadable").get<std::vector<std::int64_t>>(),
+                     manifest.at("pixels")};
+  if (const auto check = manifest.find("not_finite"); check != manifest.end()) {
+    facts.check.emplace();
+    if (check->contains("features")) facts.check->features = nonfinite_from(check->at("features"));
+    if (check->contains("logits")) facts.check->logits = nonfinite_from(check->at("logits"));
+    facts.check->cause = check->value("cause", "");
+  }
+  return facts;
 } catch (const nlohmann::json::exception& error) {
   throw Error(ErrorKind::data, fmt::format("{}: damaged manifest: {}", folder.string(), error.what()));
 }
@@ -72,11 +97,12 @@ void write_manifest(const fs::path& folder, const FeatureKey& key, const Feature
   for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
     if (fs::exists(folder / name)) files[name] = file_json(folder / name);
   }
-  const nlohmann::ordered_json manifest{{"key", key_json(key)},
-                                        {"images", facts.images},
-                                        {"unreadable", facts.unreadable},
-                                        {"pixels", facts.pixels},
-                                        {"files", files}};
+  nlohmann::ordered_json manifest{{"key", key_json(key)},
+                                  {"images", facts.images},
+                                  {"unreadable", facts.unreadable},
+                                  {"pixels", facts.pixels},
+                                  {"files", files}};
+  if (facts.check) manifest["not_finite"] = check_json(*facts.check);
   write_file_atomic(folder / "manifest.json", manifest.dump(2) + "\n");
 }
 

@@ -3,8 +3,11 @@
 ///   features.npy [N,D] float32, logits.npy [N,C] float32 (with a linear head), labels.npy [N] int64, manifest.json
 ///   observed/HASH.npy [N,K] float32 with HASH.json     the columns of one observer (features/columns.h)
 /// A manifest is written last: without one there is no set, and no column. Safe from any thread.
+#include "features/finite.h"
+
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,12 @@ struct FeatureFacts {
   std::vector<std::int64_t>
       unreadable;      ///< positions in the set that were left out, ascending (data.on_unreadable = "skip")
   std::string pixels;  ///< hash of all pixels that the network saw
+  /// Rows that are no numbers, and why. Absent in sets made by version 0.1: nobody has looked.
+  struct Check {
+    NonFinite features = {}, logits = {};
+    std::string cause = {};
+  };
+  std::optional<Check> check = {};
 };
 
 /// True if `folder` holds a complete feature set of this key: manifest, files, sizes and shapes agree. `full` compares

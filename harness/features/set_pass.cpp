@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <span>
 
@@ -48,8 +49,12 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
 }
 
 SetPass::SetPass(const fs::path& folder, bool whole, Network& network, const Normalization& normalization,
-                 const SetInfo& info, const std::vector<const Observer*>& observers)
-    : normalization_(normalization), info_(info), pass_(network, needs_of(observers), normalization.std) {
+                 const ImageStream& stream, const std::vector<const Observer*>& observers)
+    : normalization_(normalization),
+      stream_(stream),
+      info_(stream.info()),
+      network_(network),
+      pass_(network, needs_of(observers), normalization.std) {
   if (whole) {
     features_.emplace(folder / "features.npy", NpyType::float32, std::vector<std::int64_t>{network.feature_dim()});
     labels_.emplace(folder / "labels.npy", NpyType::int64, std::vector<std::int64_t>{});
@@ -83,6 +88,7 @@ void SetPass::add(const Slab& slab) {
 
 void SetPass::add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab) {
   const std::unique_ptr<NetworkBatch> batch = pass_.run(test_batch(view, begin, end));
+  check(*batch, slab.first + begin, slab);
   std::vector<at::Tensor> looks;
   for (ColumnWriter& column : columns_) looks.push_back(column.look(*batch));
   const auto labels = view.labels.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
@@ -91,6 +97,37 @@ void SetPass::add_batch(const ImageView& view, std::int64_t begin, std::int64_t 
     if (std::binary_search(slab.unreadable.begin(), slab.unreadable.end(), slab.first + i)) continue;
     keep(*batch, looks, labels.subspan(static_cast<std::size_t>(i - begin), 1), i - begin);
   }
+}
+
+/// Images from position `first` of the set. Observers that would compute with what is not finite fail here, with the
+/// reason, and not somewhere inside.
+void SetPass::check(const NetworkBatch& batch, std::int64_t first, const Slab& slab) {
+  const auto look = [&](const at::Tensor& rows, const char* name, NonFinite& all, Needs users) {
+    if (!rows.defined()) return;
+    at::Tensor floats = rows.to(at::kFloat).contiguous();
+    for (const std::int64_t image : slab.unreadable) {  // these are no images
+      if (image < first || image >= first + rows.size(0)) continue;
+      if (floats.is_alias_of(rows)) floats = floats.clone();
+      floats[image - first].zero_();
+    }
+    NonFinite found = find_nonfinite(floats);
+    if (found.rows == 0) return;
+    if (all.rows == 0) {
+      all = found;
+      all.first += first;
+      all.image = stream_.where(all.first);
+      all.rows = 0;
+      if (check_.cause.empty()) check_.cause = nonfinite_cause(network_);
+    }
+    all.rows += found.rows;
+    for (ColumnWriter& column : columns_) {
+      if ((column.observer().needs & users) == 0) continue;
+      column.fail(std::make_exception_ptr(
+          Error(ErrorKind::data, nonfinite_text(info_.name, name, all, info_.count, check_.cause))));
+    }
+  };
+  look(batch.features(), "features", check_.features, ~Needs{0});
+  look(batch.logits(), "logits", check_.logits, kLogits | kInputGradients);
 }
 
 /// As many rows as there are labels, from `row` of the batch.
@@ -109,7 +146,7 @@ FeatureFacts SetPass::finish() {
   if (!features_) return {};
   features_->finish();
   if (logits_) logits_->finish();
-  return {labels_->finish(), unreadable_, fmt::format("{:016x}", pixels_)};
+  return {labels_->finish(), unreadable_, fmt::format("{:016x}", pixels_), check_};
 }
 
 std::vector<const Observer*> SetPass::finish_columns() {

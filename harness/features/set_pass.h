@@ -30,12 +30,13 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
                          const std::function<void(std::int64_t)>& progress = {});
 
 /// A pass over a stream into files, slab by slab: memory does not grow with the set. Everything it is given must
-/// outlive it. Error(data) if a file cannot be written.
+/// outlive it. Features and logits that are not finite are counted, and told to observers that would use them.
+/// Error(data) if a file cannot be written.
 class SetPass {
  public:
   /// `whole`: features, logits and labels too, not columns alone. `folder` must be there and hold none of the files.
   SetPass(const std::filesystem::path& folder, bool whole, Network& network, const Normalization& normalization,
-          const SetInfo& info, const std::vector<const Observer*>& observers);
+          const ImageStream& stream, const std::vector<const Observer*>& observers);
 
   /// The next images of the set. Unreadable ones are left out.
   void add(const Slab& slab);
@@ -47,11 +48,15 @@ class SetPass {
 
  private:
   void add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab);
+  void check(const NetworkBatch& batch, std::int64_t first, const Slab& slab);
   void keep(const NetworkBatch& batch, const std::vector<at::Tensor>& looks, std::span<const std::int64_t> labels,
             std::int64_t row);
 
   const Normalization& normalization_;
+  const ImageStream& stream_;
   const SetInfo& info_;
+  Network& network_;
+  FeatureFacts::Check check_;
   std::optional<NpyWriter> features_, labels_, logits_;
   std::deque<ColumnWriter> columns_;  // a deque: writers do not move
   NetworkPass pass_;

@@ -63,6 +63,13 @@ std::vector<ParamGrid::Axis> converted(const ParamSchema& schema, std::vector<Pa
     }
     if (axis.values.empty())
       throw Error(ErrorKind::config, fmt::format("{}: the grid has no value for '{}'", where, axis.name));
+    const auto searched = std::ranges::find(schema, axis.name, &ParamSpec::name);
+    if (searched != schema.end() && searched->type == ParamType::file) {  // identity has contents, a grid only texts
+      throw Error(ErrorKind::config,
+                  fmt::format("{}: '{}' is a file and cannot be searched; give one file, or run once "
+                              "for each",
+                              where, axis.name));
+    }
     std::vector<ParamValue> values;
     for (const ParamValue& value : axis.values) {
       const ParamValue checked = validate(schema, {{axis.name, value}}, where).values().at(axis.name);

@@ -3,8 +3,9 @@
 /// training stood. One safetensors file holds it all (tensors by name; the rest as JSON in its metadata) and alone
 /// decides; a .json of the same stem is written beside it for people. Network tensors have their own names, so other
 /// programs can load the file; the optimiser's are "optimizer.SLOT.NAME", moving averages of the weights "ema.NAME",
-/// loss state "loss.NAME". The same training gives the same bytes: no times are stored. Format 2. Files of format 1
-/// (version 0.1: imported weights, finished trainings) are read too, but not continued.
+/// loss state "loss.NAME". A hash of the tensors stands in the metadata and is checked where it is there. The same
+/// training gives the same bytes: no times are stored. Format 2. Files of format 1 (version 0.1: imported weights,
+/// finished trainings) are read too, but not continued.
 #include "models/network.h"
 
 #include <filesystem>

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -22,7 +23,9 @@ LoadOptions load_options(const Experiment& experiment) {
           .on_unreadable = experiment.on_unreadable == "skip" ? OnUnreadable::skip : OnUnreadable::fail,
           .follow_links = experiment.follow_links,
           .packed = experiment.packed,
-          .threads = static_cast<int>(experiment.threads)};
+          // Files are read for the first time by as many as a disk or a file server likes.
+          .threads = static_cast<int>(std::max(8U, std::thread::hardware_concurrency())),
+          .identity = experiment.identity == "stat" ? DataIdentity::stat : DataIdentity::contents};
 }
 
 bool has_set(const Benchmark& benchmark, std::string_view name) {
@@ -30,7 +33,7 @@ bool has_set(const Benchmark& benchmark, std::string_view name) {
                      [&](const SetSpec& set) { return set.name == name; });
 }
 
-/// Sets whose files must be there: what is trained on, scored, fitted or searched on.
+/// Sets whose files must be there: what is trained on and scored.
 class NeededSets {
  public:
   NeededSets(const Benchmark& benchmark, const std::string& where) : benchmark_(benchmark), where_(where) {}
@@ -67,13 +70,25 @@ std::vector<std::string> needed_sets(const Plan& plan, std::size_t index, const 
   for (const ModelPlan& model : plan.models) {
     if (model.benchmark == index && !model.has_classifier) needed.need("train", "accuracy by nearest class mean");
   }
+  return needed.names();
+}
+
+/// Sets that postprocessors are fitted or searched on. One that is not there costs the cells of those that need it, not
+/// the run: many have no validation set, or not the gigabytes of ImageNet's train set.
+void add_fit_sets(const Plan& plan, BenchmarkPlan& into, std::vector<std::string>& names) {
   for (const PostprocessorPlan& postprocessor : plan.postprocessors) {
-    const PluginDescription& plugin = plan.plugin_of(postprocessor);
-    for (const std::string& set : fit_sets(plugin, postprocessor.grid)) {
-      needed.need(set, fmt::format("postprocessor '{}'", plugin.name));
+    for (const std::string& set : fit_sets(plan.plugin_of(postprocessor), postprocessor.grid)) {
+      if (std::find(names.begin(), names.end(), set) != names.end() || into.absent.contains(set)) continue;
+      const std::string why = has_set(into.benchmark, set)
+                                  ? absence_of(into.benchmark, set, into.options)
+                                  : fmt::format("benchmark '{}' has no such set", into.benchmark.name);
+      if (why.empty()) {
+        names.push_back(set);
+      } else {
+        into.absent.emplace(set, why);
+      }
     }
   }
-  return needed.names();
 }
 
 std::vector<std::string> scored_sets(const BenchmarkPlan& of) {
@@ -126,8 +141,12 @@ std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request) {
   return plans;
 }
 
-void read_images(const Plan& plan, std::size_t benchmark, BenchmarkPlan& into) {
-  use_manifest(plan.experiment, read_manifest(into.benchmark, needed_sets(plan, benchmark, into), into.options), into);
+void read_images(const Plan& plan, std::size_t benchmark, const ReadingProgress& reading, BenchmarkPlan& into) {
+  std::vector<std::string> names = needed_sets(plan, benchmark, into);
+  add_fit_sets(plan, into, names);
+  LoadOptions options = into.options;
+  options.reading = reading;
+  use_manifest(plan.experiment, read_manifest(into.benchmark, names, options), into);
 }
 
 void use_manifest(const Experiment& experiment, Manifest manifest, BenchmarkPlan& into) {
@@ -138,7 +157,9 @@ void use_manifest(const Experiment& experiment, Manifest manifest, BenchmarkPlan
   into.scored_sets = scored_sets(into);
   std::vector<std::string> flags;
   if (into.manifest.count_mismatch) flags.emplace_back("count-mismatch");
+  if (!into.manifest.missing_classes.empty()) flags.emplace_back("missing-class");
   if (experiment.limit > 0) flags.emplace_back("partial");
+  if (experiment.identity == "stat") flags.emplace_back("stat-identity");
   into.flags = join(flags, ";");
 }
 

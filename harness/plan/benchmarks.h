@@ -10,8 +10,8 @@ namespace nearfar {
 std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request);
 
 /// Fills in manifest, scored sets and flags from the images, for the sets that the plan's models and postprocessors
-/// need.
-void read_images(const Plan& plan, std::size_t benchmark, BenchmarkPlan& into);
+/// need. `reading` as LoadOptions::reading; may be empty.
+void read_images(const Plan& plan, std::size_t benchmark, const ReadingProgress& reading, BenchmarkPlan& into);
 
 /// The same from a manifest that is there already (feature folders).
 void use_manifest(const Experiment& experiment, Manifest manifest, BenchmarkPlan& into);

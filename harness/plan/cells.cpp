@@ -93,14 +93,22 @@ void add_trained_model(Plan& plan, const LossPlan& loss, std::size_t benchmark, 
 }
 
 /// Why a postprocessor cannot score a model; "" where it can.
-std::string refusal(const Plan& plan, const ModelPlan& model, const PluginDescription& plugin) {
+std::string refusal(const Plan& plan, const ModelPlan& model, const PostprocessorPlan& with) {
+  const PluginDescription& plugin = plan.plugin_of(with);
+  const BenchmarkPlan& benchmark = plan.benchmark_of(model);
+  for (const std::string& set : fit_sets(plugin, with.grid)) {
+    if (benchmark.has(set)) continue;
+    const auto why = benchmark.absent.find(set);
+    return fmt::format("needs the image set '{}': {}", set,
+                       why != benchmark.absent.end() ? why->second : "the feature folder has none");
+  }
   for (const std::string_view need : {"map-statistics", "input-gradients"}) {
     if (!plugin.needs_one(need)) continue;
     if (model.origin == ModelOrigin::features) {
       return fmt::format("needs {}; {} is features without a network", need, model.label);
     }
-    const auto& with = plan.catalog.with_maps;
-    if (need == "map-statistics" && std::find(with.begin(), with.end(), model.architecture) == with.end()) {
+    const auto& networks = plan.catalog.with_maps;
+    if (need == "map-statistics" && std::find(networks.begin(), networks.end(), model.architecture) == networks.end()) {
       return fmt::format("needs {}; {} has no feature maps to show", need, model.architecture);
     }
   }
@@ -120,8 +128,9 @@ std::vector<EvalParts> eval_parts(const Plan& plan, const BenchmarkPlan& benchma
   std::vector<EvalParts> parts;
   for (const PostprocessorPlan& postprocessor : plan.postprocessors) {
     std::vector<std::string> sets = benchmark.scored_sets;
-    const std::vector<std::string> more = fit_sets(plan.plugin_of(postprocessor), postprocessor.grid);
-    sets.insert(sets.end(), more.begin(), more.end());
+    for (const std::string& set : fit_sets(plan.plugin_of(postprocessor), postprocessor.grid)) {
+      if (benchmark.has(set)) sets.push_back(set);
+    }
     std::string images = images_part(benchmark, sets);
     parts.push_back({std::move(images), protocols_part(benchmark)});
   }
@@ -142,7 +151,7 @@ void add_eval(Plan& plan, std::size_t index, std::size_t postprocessor, const Ev
                              {"postprocessor", with.identity}});
   identify(eval.cell, json_object(std::move(parts)));
   eval.cell.label = model.label + " " + plugin.name;
-  if (std::string why = refusal(plan, model, plugin); !why.empty()) {
+  if (std::string why = refusal(plan, model, with); !why.empty()) {
     eval.applicable = false;
     eval.cell.state = "not-applicable";
     eval.cell.reason = std::move(why);

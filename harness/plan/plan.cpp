@@ -117,7 +117,7 @@ Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
     if (from_features(experiment)) {
       use_manifest(experiment, feature_manifest(experiment, benchmark.benchmark), benchmark);
     } else {
-      read_images(plan, i, benchmark);
+      read_images(plan, i, request.reading, benchmark);
     }
   }
   add_trained_models(plan);

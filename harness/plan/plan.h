@@ -47,6 +47,8 @@ struct BenchmarkPlan {
   std::string pixels = {};    ///< canonical JSON: shape, normalisation, number of classes; part of cells' identities
 
   std::string flags = {};  ///< "count-mismatch;partial" or less: of every cell on it
+  /// Sets that only some postprocessors need and that are not there: why. Those postprocessors are not applicable.
+  std::map<std::string, std::string> absent = {};
 
   bool has(std::string_view set) const;  ///< among the manifest's
   /// Error(data) where the manifest lacks it.
@@ -151,6 +153,7 @@ struct PlanRequest {
   std::vector<std::filesystem::path> plugin_dirs = {};
   std::filesystem::path out = {},
                         database = {};  ///< --out, --db; empty = out/NAME of the experiment, results.sqlite beneath it
+  ReadingProgress reading = {};         ///< as LoadOptions::reading
 };
 
 /// Error(config): unknown names or parameters, with file:line; Error(data): images missing or not as the benchmark

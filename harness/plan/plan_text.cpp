@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace nearfar {
@@ -78,6 +79,7 @@ std::vector<Row> cell_rows(const Plan& plan) {
   std::vector<Row> rows{{"cell", "kind", "label", "runs", "why"}};
   std::size_t models = 0;
   std::map<std::pair<std::string, std::string>, std::int64_t> pending;  // of a model: (runs, why) → features cells
+  std::set<std::pair<std::string, std::string>> told;
   const auto flush = [&](std::size_t model) {
     for (const auto& [why, count] : pending) {
       rows.push_back({"", "features", fmt::format("{} features of {} sets", plan.models[model].label, count), why.first,
@@ -96,6 +98,11 @@ std::vector<Row> cell_rows(const Plan& plan) {
       return;
     }
     if (kind != "train") flush(model);
+    if (cell.state == "not-applicable") {  // so it is for every seed: one line for all
+      const std::string label = without_seed(cell.label), why = without_seed(cell.reason);
+      if (told.emplace(label, why).second) rows.push_back({"", "eval", label, runs_text(cell), why});
+      return;
+    }
     rows.push_back({cell.key.substr(0, 12), std::string(kind), cell.label, runs_text(cell), cell.reason});
   });
   if (!plan.models.empty()) flush(plan.models.size() - 1);

@@ -220,6 +220,24 @@ class Provenance {
   std::set<std::string_view> engine_versions_, numerics_;
 };
 
+/// Where one benchmark was scored on several states of its data (images were replaced, or a run was limited), every row
+/// says on which: not all forms have room for a board's title.
+void tell_manifests_apart(std::vector<LeaderboardBoard>& boards) {
+  const auto is_other = [](const LeaderboardBoard& a, const LeaderboardBoard& b) {
+    return a.benchmark == b.benchmark && a.protocol == b.protocol && a.data_hash != b.data_hash;
+  };
+  for (LeaderboardBoard& board : boards) {
+    if (std::ranges::none_of(boards, [&](const LeaderboardBoard& other) { return is_other(board, other); })) continue;
+    for (LeaderboardRow& row : board.rows) {
+      std::vector<std::string> flags = split(row.flags, ';');
+      std::erase(flags, "");
+      flags.push_back("data=" + board.data_hash.substr(0, 12));
+      std::ranges::sort(flags);
+      row.flags = join(flags, ";");
+    }
+  }
+}
+
 std::vector<Gap> gaps_of(const std::vector<Gap>& gaps, const ReportFilter& filter) {
   std::vector<Gap> result;
   std::ranges::copy_if(gaps, std::back_inserter(result),
@@ -268,6 +286,7 @@ Leaderboard make_leaderboard(const Results& results) {
       for (const SelectedSeed& seed : row.seeds) provenance.add(*seed.subject);
     }
   }
+  tell_manifests_apart(leaderboard.boards);
   provenance.fill(leaderboard);
   return leaderboard;
 }

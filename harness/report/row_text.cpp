@@ -70,31 +70,14 @@ std::string seed_list(const std::vector<std::int64_t>& seeds) {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// "ce/resnet8/s0 msp" → "ce/resnet8 msp": what does not apply, does so for every seed.
-std::string without_seed(const std::string& label) {
-  std::string result;
-  for (std::size_t i = 0; i < label.size();) {
-    if (label.compare(i, 2, "/s") == 0) {
-      std::size_t end = i + 2;
-      while (end < label.size() && is_digit(label[end])) ++end;
-      if (end > i + 2 && (end == label.size() || label[end] == ' ' || label[end] == '/')) {
-        i = end;
-        continue;
-      }
-    }
-    result += label[i++];
-  }
-  return result;
-}
-
 /// One sentence per reason, naming its cells; where there are several benchmarks, with theirs.
 void add_gaps(std::vector<std::string>& notes, std::string_view title, const std::vector<Gap>& gaps, bool with_state,
               bool with_benchmark) {
   std::map<std::string, std::set<std::string>> labels_by_reason;
   for (const Gap& gap : gaps) {
-    const std::string reason = gap.reason.empty() ? "no reason given" : gap.reason;
+    // What does not apply, does so for every seed: one line for all.
+    const std::string given = with_state ? gap.reason : without_seed(gap.reason);
+    const std::string reason = given.empty() ? "no reason given" : given;
     std::string label = with_state ? gap.label : without_seed(gap.label);
     const std::string benchmark = gap.benchmark + ": ";  // plans of several benchmarks put it there themselves
     if (with_benchmark && !label.starts_with(benchmark)) label.insert(0, benchmark);

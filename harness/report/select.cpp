@@ -136,6 +136,14 @@ std::set<std::string> tell_apart(std::vector<Candidate>& candidates) {
   return told;
 }
 
+std::string_view newest_uid(const SelectedBoard& board) {
+  std::string_view newest;
+  for (const SelectedRow& row : board.rows) {
+    for (const SelectedSeed& seed : row.seeds) newest = std::max<std::string_view>(newest, seed.subject->run_uid);
+  }
+  return newest;
+}
+
 }  // namespace
 
 std::vector<SelectedBoard> select_boards(const ResultsFrame& frame, const ReportFilter& filter) {
@@ -153,6 +161,11 @@ std::vector<SelectedBoard> select_boards(const ResultsFrame& frame, const Report
     for (Candidate& candidate : candidates) board.rows.push_back(std::move(candidate.row));
     std::ranges::sort(board.rows, {}, &SelectedRow::name);
   }
+  std::ranges::stable_sort(boards, [](const SelectedBoard& a, const SelectedBoard& b) {
+    if (a.benchmark != b.benchmark || a.protocol != b.protocol)
+      return std::tie(a.benchmark, a.protocol) < std::tie(b.benchmark, b.protocol);
+    return newest_uid(a) > newest_uid(b);
+  });
   return boards;
 }
 

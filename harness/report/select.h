@@ -45,7 +45,8 @@ struct SelectedBoard {
   std::int64_t superseded_count = 0;           ///< rows of older versions left out
 };
 
-/// By benchmark, protocol, data manifest. Of the filter benchmark and protocol are used.
+/// By benchmark, protocol, data manifest, that of the newest result first. Of the filter benchmark and protocol are
+/// used.
 std::vector<SelectedBoard> select_boards(const ResultsFrame& frame, const ReportFilter& filter = {});
 
 }  // namespace nearfar

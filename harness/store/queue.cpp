@@ -170,19 +170,6 @@ class Queue final : public QueueStore {
     });
   }
 
-  std::vector<std::pair<std::string, std::string>> running_elsewhere(std::int64_t experiment_id,
-                                                                     std::string_view owner) const override {
-    return db_.guarded([&] {
-      return collect(db_.query("SELECT key, owner FROM cell JOIN experiment_cell ON cell_key = key"
-                               " WHERE state = 'running' AND experiment_id = ? AND owner <> ? ORDER BY place",
-                               experiment_id, owner),
-                     [](Row& row) {
-                       std::string key = row.text();
-                       return std::pair(std::move(key), row.text());
-                     });
-    });
-  }
-
   void event(std::string_view level, std::string_view cell_key, std::string_view message) override {
     db_.transaction([&] { add_event(db_, level, cell_key, message); });
   }

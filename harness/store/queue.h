@@ -63,9 +63,6 @@ class QueueStore {
   /// Cells left running by owners that are dead, or whose leases have expired and who cannot be seen to live, are
   /// planned again, each with an event. Returns how many.
   virtual int recover_stale() = 0;
-  /// Running cells of the experiment that are not `owner`'s: key and owner.
-  virtual std::vector<std::pair<std::string, std::string>> running_elsewhere(std::int64_t experiment_id,
-                                                                             std::string_view owner) const = 0;
   virtual void event(std::string_view level, std::string_view cell_key, std::string_view message) = 0;
 };
 

@@ -1,29 +1,19 @@
 #include "train/random.h"
 
 #include "base/error.h"
+#include "base/random.h"
 
 #include <numeric>
 #include <utility>
 
 namespace nearfar {
-namespace {
-
-/// One SplitMix64 step: adds the golden-ratio increment and mixes.
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
 
 std::uint64_t random_bits(std::uint64_t seed, RandomPurpose purpose, std::int64_t epoch, std::int64_t index,
                           std::int64_t view) {
-  std::uint64_t state = mix(seed);
+  std::uint64_t state = splitmix64(seed);
   for (const std::uint64_t word : {static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(epoch),
                                    static_cast<std::uint64_t>(view), static_cast<std::uint64_t>(index)}) {
-    state = mix(state ^ word);
+    state = splitmix64(state ^ word);
   }
   return state;
 }
@@ -45,6 +35,6 @@ std::vector<std::int64_t> permutation(std::uint64_t seed, std::int64_t epoch, st
   return order;
 }
 
-std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t stage) { return mix(mix(seed) ^ stage); }
+std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t stage) { return splitmix64(splitmix64(seed) ^ stage); }
 
 }  // namespace nearfar

@@ -1,7 +1,6 @@
 #pragma once
 /// Counter-based randomness: every number is a pure function of what it is for, so the number of workers, the order of
-/// work and a resume change nothing. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over a chain of
-/// counters. Torch-free, any thread.
+/// work and a resume change nothing. The mixer is base/random.h's over a chain of counters. Torch-free, any thread.
 #include <cstdint>
 #include <vector>
 

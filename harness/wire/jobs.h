@@ -24,6 +24,7 @@ struct Images {
   std::int64_t limit = 0;
   bool allow_count_mismatch = false, follow_links = false;
   std::string on_unreadable = "fail";
+  std::string data_identity = "contents";
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("benchmark", m.benchmark);
@@ -34,6 +35,7 @@ struct Images {
     visit("allow_count_mismatch", m.allow_count_mismatch);
     visit("follow_links", m.follow_links);
     visit("on_unreadable", m.on_unreadable);
+    visit("data_identity", m.data_identity);
   }
 };
 

@@ -27,7 +27,8 @@ wire::Images images_of(const BenchmarkPlan& benchmark) {
           .limit = options.limit,
           .allow_count_mismatch = options.allow_count_mismatch,
           .follow_links = options.follow_links,
-          .on_unreadable = options.on_unreadable == OnUnreadable::skip ? "skip" : "fail"};
+          .on_unreadable = options.on_unreadable == OnUnreadable::skip ? "skip" : "fail",
+          .data_identity = options.identity == DataIdentity::stat ? "stat" : "contents"};
 }
 
 wire::Compute compute_of(const Experiment& experiment) {

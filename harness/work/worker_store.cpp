@@ -13,9 +13,7 @@ void Worker::guarded(const std::string& key, const std::string& label, const std
   try {
     store();
   } catch (const LeaseLost& lost) {
-    held_.insert(key);
-    settled_.insert(key);
-    ++summary_.elsewhere;
+    held_.insert(key);  // count_leftovers() asks what became of it
     say(fmt::format("taken over by another process: {} ({})", label, lost.what()));
   }
 }
@@ -110,23 +108,31 @@ void Worker::tell_passes(const Running& running) {
   say(fmt::format("passes    {}  {}", model.label, text));
 }
 
-/// What was to run and is neither done, failed, skipped nor handed back: other processes have it, or it waits for
-/// theirs.
+/// What was to run and is neither done, failed, skipped nor handed back here: other processes have done it, have it
+/// now, or it waits for theirs.
 void Worker::count_leftovers() {
   if (summary_.interrupted || stopping()) return;
+  std::vector<std::string> keys;
   for (const auto& [key, place] : places_) {
     const bool applies = place.kind != CellKind::eval || plan_.evals[place.index].applicable;
-    if (!applies || !cell_at(place).will_run || settled_.contains(key)) continue;
+    if (applies && cell_at(place).will_run && !settled_.contains(key)) keys.push_back(key);
+  }
+  std::set<std::string> owners;
+  for (const std::optional<StoredCell>& stored : session_.planning().stored(keys)) {
+    if (stored && stored->state == CellState::ok) {
+      ++summary_.done_elsewhere;
+      continue;
+    }
+    if (stored && stored->state == CellState::running) owners.insert(stored->owner);
     // What waits for a cell that was handed back waits for the next run, too.
     ++(summary_.handed_back > 0 ? summary_.handed_back : summary_.elsewhere);
   }
+  if (summary_.done_elsewhere > 0)
+    say(fmt::format("{} cells were done by other processes meanwhile", summary_.done_elsewhere));
   if (summary_.elsewhere == 0) return;
-  std::set<std::string> owners;
-  for (const auto& [key, owner] : session_.queue().running_elsewhere(put_.experiment_id, world_.owner))
-    owners.insert(owner);
   const std::vector<std::string> names(owners.begin(), owners.end());
-  say(fmt::format("{} cells were left to other processes{}", summary_.elsewhere,
-                  names.empty() ? "" : " (" + join(names, ", ") + ")"));
+  say(fmt::format("{} cells were left to other processes{}; they are not done yet: see `nearfar status`",
+                  summary_.elsewhere, names.empty() ? "" : " (" + join(names, ", ") + ")"));
 }
 
 }  // namespace nearfar

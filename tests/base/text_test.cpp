@@ -32,6 +32,21 @@ TEST(Text, NumbersReadBackAndAreShort) {
 
 TEST(Text, PluginKeyAcceptsOpenOodsSpelling) { EXPECT_EQ(plugin_key("temp_scaling"), "temp-scaling"); }
 
+TEST(Text, NaturalOrderKnowsNumbers) {
+  std::vector<std::string> names{"a10", "b", "a2", "a02", "a", "10", "9", "a2b", "é", "00012", "12"};
+  std::sort(names.begin(), names.end(), natural_less);
+  EXPECT_EQ(names, (std::vector<std::string>{"9", "10", "00012", "12", "a", "a02", "a2", "a2b", "a10", "b", "é"}));
+  EXPECT_TRUE(natural_less("99999999999999999999998", "99999999999999999999999"));  // wider than any integer
+  EXPECT_FALSE(natural_less("x", "x"));
+}
+
+TEST(Text, SeedsAreLeftOutOfLabels) {
+  EXPECT_EQ(without_seed("ce/resnet8/s0 msp"), "ce/resnet8 msp");
+  EXPECT_EQ(without_seed("needs logits; supcon/resnet8/s12 has none"), "needs logits; supcon/resnet8 has none");
+  EXPECT_EQ(without_seed("a/s1"), "a");
+  for (const char* kept : {"a/s1b", "a/s", "/sets/x", ""}) EXPECT_EQ(without_seed(kept), kept);
+}
+
 TEST(Text, ClipsBetweenCharacters) {
   EXPECT_EQ(clipped("a±b", 3), "a±b");
   EXPECT_EQ(clipped("a±b", 2), "a±");

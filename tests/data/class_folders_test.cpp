@@ -16,7 +16,9 @@ class ClassFoldersTest : public testing::DataFiles {
     }
   }
   ImageList list(const std::vector<std::string>& classes = {}, bool follow_links = false) const {
-    return list_class_folders(folder_.path() / "top", classes, follow_links);
+    std::vector<ClassFolder> numbered;
+    for (const std::string& name : classes) numbered.push_back({name, static_cast<std::int32_t>(numbered.size())});
+    return list_class_folders(folder_.path() / "top", numbered, follow_links);
   }
   std::string refused(const std::vector<std::string>& classes = {}, bool follow_links = false) const {
     return refusal(ErrorKind::data, [&] { list(classes, follow_links); });
@@ -32,6 +34,17 @@ class ClassFoldersTest : public testing::DataFiles {
 TEST_F(ClassFoldersTest, AreSortedByNameAndNumbered) {
   EXPECT_EQ(lines(list()), (std::vector<std::string>{"ape/x.webp 0", "ape/y.Jpeg 0", "cat/1.JPEG 1", "cat/2.png 1",
                                                      "cat/more/3.jpg 1"}));
+}
+
+TEST_F(ClassFoldersTest, NaturalOrderCountsAsPeopleDo) {
+  for (const char* name : {"many/10/x.png", "many/9/x.png", "many/1/x.png"}) write(name, "x");
+  EXPECT_EQ(class_folder_names(folder_.path() / "many"), (std::vector<std::string>{"1", "9", "10"}));
+  EXPECT_EQ(lines(list_class_folders(folder_.path() / "many", {}, false)),
+            (std::vector<std::string>{"1/x.png 0", "9/x.png 1", "10/x.png 2"}));
+}
+
+TEST_F(ClassFoldersTest, LabelsMayLeaveClassesOut) {
+  EXPECT_EQ(lines(list_class_folders(folder_.path() / "top", {{"cat", 7}}, false)).front(), "cat/1.JPEG 7");
 }
 
 TEST_F(ClassFoldersTest, NamedClassesGiveTheOrder) {

@@ -142,8 +142,48 @@ TEST_F(ImageStreamTest, RefusesAPackedCopyOfOtherFiles) {
   pack_set(benchmark, "train", options_);
   write("images/train_made/0004.png", made_png(4) + "longer");
   const std::string text = refusal(ErrorKind::data, [&] { streamed(benchmark, "train", 1, 4); });
-  EXPECT_TRUE(text.starts_with("lists/train_made.txt:5: images/train_made/0004.png has ")) << text;
+  EXPECT_TRUE(text.starts_with("lists/train_made.txt:5: images/train_made/0004.png is not the file that was packed"))
+      << text;
   EXPECT_NE(text.find("remove it and pack again"), std::string::npos) << text;
+}
+
+TEST_F(ImageStreamTest, RefusesAPackedCopyOfAnExchangedFileOfTheSameSize) {
+  const Benchmark benchmark = made_benchmark(10, 2, 0, 0);
+  pack_set(benchmark, "train", options_);
+  const std::string before = describe_set(benchmark, "train", options_).hash;
+  std::string other = made_png(4);
+  other[other.size() / 2] = static_cast<char>(other[other.size() / 2] ^ 1);
+  write("images/train_made/0004.png", other);
+  EXPECT_NE(refusal(ErrorKind::data, [&] { describe_set(benchmark, "train", options_); })
+                .find("images/train_made/0004.png is not the file that was packed"),
+            std::string::npos);
+  write("images/train_made/0004.png", made_png(4));  // another time of change, the same contents
+  EXPECT_EQ(describe_set(benchmark, "train", options_).hash, before);
+  EXPECT_EQ(streamed(benchmark, "train", 1, 4).pixels, joined(0, 10));
+}
+
+TEST_F(ImageStreamTest, ThePackedCopyAndItsFilesAreTheSameSet) {
+  const Benchmark benchmark = made_benchmark(10, 2, 0, 0);
+  const std::string before = describe_set(benchmark, "train", options_).hash;
+  pack_set(benchmark, "train", options_);
+  EXPECT_EQ(describe_set(benchmark, "train", options_).hash, before);
+  std::filesystem::remove_all(folder_.path() / "images");
+  EXPECT_EQ(describe_set(benchmark, "train", options_).hash, before);
+}
+
+TEST_F(ImageStreamTest, AFileThatChangesWhileTheSetIsInUseEndsIt) {
+  const Benchmark benchmark = made_benchmark(10, 2, 0, 0);
+  options_.threads = 1;
+  options_.on_unreadable = OnUnreadable::skip;  // not an image to pass over: the set is another one now
+  const auto stream = open_stream(benchmark, "train", options_, 1);
+  write("images/train_made/0009.png", made_png(3));
+  Slab slab;
+  EXPECT_NE(refusal(ErrorKind::data,
+                    [&] {
+                      while (stream->next(slab)) continue;
+                    })
+                .find("0009.png was changed while the set was in use"),
+            std::string::npos);
 }
 
 TEST_F(ImageStreamTest, LendsTheSlabsOfGeneratedImages) {

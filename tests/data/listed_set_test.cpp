@@ -75,7 +75,12 @@ TEST_F(ListedSetTest, HasTheListsOrderLabelsAndSizes) {
   EXPECT_EQ(set.info.channels, 3);
   EXPECT_EQ(set.info.height, 4);
   EXPECT_EQ(set.info.labels, (std::vector<std::int64_t>{0, 1, 2, 0, 1, 0}));
-  EXPECT_EQ(set.sizes, (std::vector<std::int64_t>{10, 11, 12, 13, 14, 15}));
+  std::vector<std::int64_t> sizes;
+  for (const FileStat& file : set.files) sizes.push_back(file.size);
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{10, 11, 12, 13, 14, 15}));
+  ASSERT_EQ(set.contents.size(), 6U);
+  const std::string third(12, 'x');
+  EXPECT_EQ(set.contents[2], xxh3_128(std::as_bytes(std::span(third))));
   EXPECT_EQ(set.path(3), "a/3.png");
   EXPECT_TRUE(set.where(3).ends_with("data/lists/train.txt:4")) << set.where(3);
   EXPECT_EQ(set.info.hash.size(), 32U);
@@ -115,7 +120,7 @@ TEST_F(ListedSetTest, ALimitTakesTheClassesInEqualParts) {
   const ListedSet set = open("train", options);
   EXPECT_EQ(set.picks, (std::vector<std::int64_t>{0, 1, 2, 3}));
   EXPECT_EQ(set.info.available, 6);
-  EXPECT_EQ(set.sizes.size(), 4U);
+  EXPECT_EQ(set.files.size(), 4U);
 }
 
 TEST_F(ListedSetTest, AnotherCountIsRefusedUnlessAllowed) {
@@ -146,7 +151,7 @@ TEST_F(ListedSetTest, SkippedMissingFilesAreCountedAndChangeTheHash) {
   const ListedSet set = open("train", options);
   EXPECT_EQ(set.info.count, 6);
   EXPECT_EQ(set.info.missing, 1);
-  EXPECT_EQ(set.sizes[1], -1);
+  EXPECT_EQ(set.files[1].size, -1);
   EXPECT_NE(set.info.hash, before);
   const Manifest manifest = read_manifest(benchmark_, {"train", "test"}, options);
   EXPECT_EQ(manifest.missing, 1);
@@ -154,7 +159,38 @@ TEST_F(ListedSetTest, SkippedMissingFilesAreCountedAndChangeTheHash) {
   EXPECT_EQ(manifest.sets[1].missing, 0);
 }
 
-TEST_F(ListedSetTest, TheHashCoversPathsLabelsSizesAndPreprocessing) {
+TEST_F(ListedSetTest, AnExchangedFileOfTheSameSizeIsAnotherSet) {
+  LoadOptions by_size;
+  by_size.identity = DataIdentity::stat;
+  const std::string contents = open("train").info.hash, sizes = open("train", by_size).info.hash;
+  EXPECT_NE(contents, sizes);
+  EXPECT_TRUE(open("train", by_size).contents.empty());
+  const fs::path file = folder_.path() / "data/pictures/a/1.png";
+  const auto time = fs::last_write_time(file);
+  write("data/pictures/a/1.png", std::string(11, 'y'));
+  fs::last_write_time(file, time);
+  EXPECT_NE(open("train").info.hash, contents);
+  EXPECT_EQ(open("train", by_size).info.hash, sizes);  // what a person chooses who says data.identity=stat
+  write("data/pictures/a/1.png", std::string(11, 'x'));
+  EXPECT_EQ(open("train").info.hash, contents);
+}
+
+TEST_F(ListedSetTest, ReadingMayBeStoppedByTheCaller) {
+  LoadOptions options;
+  std::string told;
+  options.reading = [&](std::string_view set, std::int64_t, std::int64_t total) {
+    told = std::string(set) + " " + std::to_string(total);
+    return false;
+  };
+  for (int i = 0; i < 3000; ++i) write("data/pictures/many/" + std::to_string(i), std::string(30'000, 'x'));
+  std::string list;
+  for (int i = 0; i < 3000; ++i) list += "many/" + std::to_string(i) + " 0\n";
+  write("data/lists/test.txt", list);
+  EXPECT_NE(refusal(ErrorKind::interrupted, [&] { open("test", options); }).find("goes on there"), std::string::npos);
+  EXPECT_EQ(told, "test 3000");
+}
+
+TEST_F(ListedSetTest, TheHashCoversPathsLabelsContentsAndPreprocessing) {
   std::set<std::string> hashes = {open("train").info.hash}, lists = {open("train").list_hash};
   write("data/pictures/a/5.png", "longer than before");
   EXPECT_TRUE(hashes.insert(open("train").info.hash).second);
@@ -207,7 +243,7 @@ TEST_F(ListedSetTest, NamesTheLineOfALinkThatLeaves) {
       << message;
   LoadOptions options;
   options.follow_links = true;
-  EXPECT_EQ(open("test", options).sizes[1], 1);
+  EXPECT_EQ(open("test", options).files[1].size, 1);
 }
 
 TEST_F(ListedSetTest, FifosAndFoldersAreNotImages) {
@@ -224,18 +260,18 @@ TEST_F(ListedSetTest, ABrokenListIsRefusedWithItsLine) {
 }
 
 TEST_F(ListedSetTest, ClassFoldersGiveLabelsInOrder) {
-  for (const char* name : {"data/f/b/1.png", "data/f/a/2.png", "data/f/c/3.png", "data/f/c/4.png"})
+  for (const char* name : {"data/f/y/1.png", "data/f/x/2.png", "data/f/z/3.png", "data/f/z/4.png"})
     write(name, "12345");
   std::string text = kBenchmark;
   text += "[source.f]\ntype = 'folders'\nfolder = 'f'\n[[set]]\nname = 'val'\nsource = 'f'\n";
   benchmark_ = load_benchmark(write("b.toml", text).string(), {});
   const ListedSet set = open("val");
   EXPECT_EQ(set.info.labels, (std::vector<std::int64_t>{0, 1, 2, 2}));
-  EXPECT_EQ(set.path(1), "b/1.png");
+  EXPECT_EQ(set.path(1), "y/1.png");
   EXPECT_TRUE(set.where(1).ends_with("data/f"));
   write("data/f/d/5.png", "x");
-  EXPECT_EQ(refused("val"),
-            "data/f: has more class folders than the 3 classes of benchmark 'b'; name them in 'folders' of [source.f]");
+  EXPECT_NE(refused("val").find("data/f: its class folders (d, x, y, z) are not named as the classes"),
+            std::string::npos);
   fs::remove_all(folder_.path() / "data/f/d");
   write("data/f/0.png", "x");
   EXPECT_EQ(refused("val"), "data/f: '0.png' lies beside the class folders; in set 'val' every image needs a class");
@@ -263,6 +299,100 @@ TEST_F(ListedSetTest, ManifestHashesChangeWithTheListsThatAreNotRead) {
   const std::string before = read_manifest(benchmark_, {"test", "near/n"}, {}).hash;
   write("data/lists/csid.txt", "a/1.png 0\n");
   EXPECT_NE(read_manifest(benchmark_, {"test", "near/n"}, {}).hash, before);
+}
+
+/// A benchmark of class folders.
+class ClassesTest : public testing::DataFiles {
+ protected:
+  void SetUp() override {
+    for (const char* set : {"train", "test"}) {
+      for (const char* name : {"10", "2", "owl"}) write(std::string("data/") + set + "/" + name + "/x.png", name);
+    }
+  }
+  Benchmark benchmark(const std::string& classes, const std::string& more = "") const {
+    return load_benchmark(write("b.toml", classes + R"(
+[image]
+channels = 3
+height = 4
+width = 4
+resize = 4
+mean = [0.5, 0.5, 0.5]
+std = [0.2, 0.2, 0.2]
+[root.r]
+folder = "data"
+in_data_root = "."
+[source.train]
+type = "folders"
+folder = "train"
+[source.test]
+type = "folders"
+folder = "test"
+)" + more + R"([[set]]
+name = "train"
+source = "train"
+[[set]]
+name = "test"
+source = "test"
+)")
+                              .string(),
+                          {});
+  }
+  static std::vector<std::string> labelled(const ListedSet& set) {
+    std::vector<std::string> result;
+    for (std::int64_t i = 0; i < set.info.count; ++i)
+      result.push_back(std::string(set.path(i)) + " " + std::to_string(set.info.labels[static_cast<std::size_t>(i)]));
+    return result;
+  }
+};
+
+TEST_F(ClassesTest, DeclaredNamesDecide) {
+  EXPECT_EQ(labelled(open_listed_set(benchmark(R"(classes = ["owl", "10", "2"])"), "test", {})),
+            (std::vector<std::string>{"owl/x.png 0", "10/x.png 1", "2/x.png 2"}));
+}
+
+TEST_F(ClassesTest, AClassWithoutAFolderIsMissingAndShiftsNoOther) {
+  fs::remove_all(folder_.path() / "data/test/10");
+  const Benchmark three = benchmark(R"(classes = ["owl", "10", "2"])");
+  EXPECT_EQ(labelled(open_listed_set(three, "test", {})), (std::vector<std::string>{"owl/x.png 0", "2/x.png 2"}));
+  EXPECT_EQ(read_manifest(three, {}).missing_classes,
+            std::vector<std::string>{"set 'test' has images of 2 of 3 classes; none of 10 (1)"});
+}
+
+TEST_F(ClassesTest, NamesThatDisagreeAreRefusedWithBothLists) {
+  EXPECT_EQ(
+      refusal(ErrorKind::data, [&] { open_listed_set(benchmark(R"(classes = ["owl", "10", "Two"])"), "train", {}); }),
+      "data/train: its class folders (2, 10, owl) are not named as the classes of benchmark 'b' (owl, 10, Two): "
+      "no class is named 2; rename them, or name the folder of each class in 'folders' of [source.train], in the "
+      "order of 'classes'");
+}
+
+TEST_F(ClassesTest, FoldersOfTheSourceDecideBeforeNames) {
+  const std::string more =
+      "[source.extra]\ntype = \"folders\"\nfolder = \"test\"\nfolders = [\"2\", \"owl\", \"10\"]\n"
+      "[[set]]\nname = \"csid/c\"\nsource = \"extra\"\n";
+  EXPECT_EQ(labelled(open_listed_set(benchmark(R"(classes = ["x", "y", "z"])", more), "csid/c", {})),
+            (std::vector<std::string>{"2/x.png 0", "owl/x.png 1", "10/x.png 2"}));
+}
+
+TEST_F(ClassesTest, WithoutNamesTheNaturalOrderIsUsedAndSaid) {
+  const Benchmark unnamed = benchmark("class_count = 3");
+  EXPECT_EQ(labelled(open_listed_set(unnamed, "train", {})),
+            (std::vector<std::string>{"2/x.png 0", "10/x.png 1", "owl/x.png 2"}));
+  EXPECT_EQ(read_manifest(unnamed, {}).class_order,
+            "classes are numbered by folder name in natural order: 0 = 2, 1 = 10, 2 = owl; torchvision's ImageFolder "
+            "would have 0 = 10, 1 = 2, 2 = owl: a model that was trained with it needs 'folders' of the source in that "
+            "order");
+}
+
+TEST_F(ClassesTest, WithoutNamesEverySetMustHaveTheSameFolders) {
+  fs::rename(folder_.path() / "data/test/10", folder_.path() / "data/test/11");
+  EXPECT_EQ(refusal(ErrorKind::data, [&] { read_manifest(benchmark("class_count = 3"), {}); }),
+            "b.toml: class folders are numbered by their names, but those of 'train' (0 = 2, 1 = 10, 2 = owl) and of "
+            "'test' (0 = 2, 1 = 11, 2 = owl) are not the same; name the classes in 'classes' instead of class_count");
+  fs::remove_all(folder_.path() / "data/test/11");
+  EXPECT_NE(refusal(ErrorKind::data, [&] { read_manifest(benchmark("class_count = 3"), {}); })
+                .find("data/test: has 2 class folders (2, owl), benchmark 'b' has 3 classes without names"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class OpenBeneathTest : public testing::DataFiles, public ::testing::WithParamIn
   }
   std::string refused(const std::string& name, bool follow_links = false) const {
     const std::string size = refusal(ErrorKind::data, [&] {
-      if (BeneathFolder(top(), follow_links).size(name) < 0) throw Error(ErrorKind::data, "not there");
+      if (BeneathFolder(top(), follow_links).stat(name).size < 0) throw Error(ErrorKind::data, "not there");
     });
     EXPECT_NE(size, "");
     return refusal(ErrorKind::data, [&] { read(name, follow_links); });
@@ -43,10 +43,10 @@ TEST_P(OpenBeneathTest, ReadsFilesAndKnowsTheirSizes) {
   EXPECT_EQ(read("a.bin"), "hello");
   EXPECT_EQ(read("in/b.bin"), "inside");
   EXPECT_EQ(read("./in//b.bin"), "inside");
-  EXPECT_EQ(BeneathFolder(top()).size("in/b.bin"), 6);
-  EXPECT_EQ(BeneathFolder(top()).size("in/gone.bin"), -1);
-  EXPECT_EQ(BeneathFolder(top()).size("gone/b.bin"), -1);
-  EXPECT_EQ(BeneathFolder(top()).size("in"), -1);
+  EXPECT_EQ(BeneathFolder(top()).stat("in/b.bin").size, 6);
+  EXPECT_EQ(BeneathFolder(top()).stat("in/gone.bin").size, -1);
+  EXPECT_EQ(BeneathFolder(top()).stat("gone/b.bin").size, -1);
+  EXPECT_EQ(BeneathFolder(top()).stat("in").size, -1);
 }
 
 TEST_P(OpenBeneathTest, TheBufferIsUsedAgain) {
@@ -91,7 +91,7 @@ TEST_P(OpenBeneathTest, LinksThatStayAreFollowed) {
   EXPECT_EQ(read("link/b.bin"), "inside");
   EXPECT_EQ(read("round.bin"), "inside");
   EXPECT_EQ(read("absolute.bin"), "inside");
-  EXPECT_EQ(BeneathFolder(top()).size("link/b.bin"), 6);
+  EXPECT_EQ(BeneathFolder(top()).stat("link/b.bin").size, 6);
 }
 
 TEST_P(OpenBeneathTest, LinksThatLeaveAreRefusedUnlessAllowed) {
@@ -116,8 +116,8 @@ TEST_P(OpenBeneathTest, LinksThatLeaveAreRefusedUnlessAllowed) {
 TEST_P(OpenBeneathTest, LinksInACircleAndIntoNothingAreRefused) {
   link("loop.bin", "loop.bin");
   link("gone", "nothing.bin");
-  EXPECT_EQ(BeneathFolder(top()).size("loop.bin"), -1);
-  EXPECT_EQ(BeneathFolder(top()).size("nothing.bin"), -1);
+  EXPECT_EQ(BeneathFolder(top()).stat("loop.bin").size, -1);
+  EXPECT_EQ(BeneathFolder(top()).stat("nothing.bin").size, -1);
   refused("loop.bin");
   refused("nothing.bin");
 }
@@ -136,7 +136,7 @@ TEST_P(OpenBeneathTest, FilesAboveAGibibyteAreRefusedWithoutTakingMemory) {
   EXPECT_EQ(refusal(ErrorKind::data, [&] { BeneathFolder(top()).read("big.bin", bytes); }),
             "top/big.bin: has 1073741825 bytes; the most that is read is 1073741824");
   EXPECT_EQ(bytes.capacity(), 0U);
-  EXPECT_EQ(BeneathFolder(top()).size("big.bin"), (std::int64_t{1} << 30) + 1);
+  EXPECT_EQ(BeneathFolder(top()).stat("big.bin").size, (std::int64_t{1} << 30) + 1);
 }
 
 TEST_P(OpenBeneathTest, SizesOfManyAreTheSizesOfEach) {
@@ -149,18 +149,18 @@ TEST_P(OpenBeneathTest, SizesOfManyAreTheSizesOfEach) {
   for (int i = 0; i < 600; ++i)
     write("top/many/" + std::to_string(i) + "/x.bin", std::string(static_cast<std::size_t>(i), 'x'));
   const BeneathFolder folder(top());
-  FileSizes sizes(folder);
-  EXPECT_EQ(sizes.size("in/b.bin"), 6);
-  EXPECT_EQ(sizes.size("linked/b.bin"), 6);
-  EXPECT_EQ(sizes.size("link.bin"), 6);
-  EXPECT_EQ(sizes.size("a.bin"), 5);
+  FileStats stats(folder);
+  EXPECT_EQ(stats.stat("in/b.bin").size, 6);
+  EXPECT_EQ(stats.stat("linked/b.bin").size, 6);
+  EXPECT_EQ(stats.stat("link.bin").size, 6);
+  EXPECT_EQ(stats.stat("a.bin").size, 5);
   for (const char* name : {"in/link.bin", "in/fifo", "in/gone", "gone/b.bin", "in/", "a.bin/b"})
-    EXPECT_EQ(sizes.size(name), -1) << name;
+    EXPECT_EQ(stats.stat(name).size, -1) << name;
   for (int round = 0; round < 2; ++round) {
-    for (int i = 0; i < 600; ++i) ASSERT_EQ(sizes.size("many/" + std::to_string(i) + "/x.bin"), i);
+    for (int i = 0; i < 600; ++i) ASSERT_EQ(stats.stat("many/" + std::to_string(i) + "/x.bin").size, i);
   }
   for (const char* name : {"in/out.bin", "in/up/secret.bin", "in/../../secret.bin", "/etc/passwd"}) {
-    refusal(ErrorKind::data, [&] { sizes.size(name); });
+    refusal(ErrorKind::data, [&] { stats.stat(name); });
   }
 }
 

@@ -41,7 +41,7 @@ class PackTest : public MadeImages {
     for (int i = 0; i < count; ++i) {
       const auto row = packed->rows(i, i + 1);
       EXPECT_EQ(std::vector<std::uint8_t>(row.begin(), row.end()), made_pixels(i)) << "image " << i;
-      EXPECT_EQ(packed->file_sizes()[static_cast<std::size_t>(i)], static_cast<std::int64_t>(made_png(i).size()));
+      EXPECT_EQ(packed->files()[static_cast<std::size_t>(i)].size, static_cast<std::int64_t>(made_png(i).size()));
     }
   }
   /// Without the syncs of write_file_atomic.

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 namespace nearfar {
 namespace {
@@ -152,6 +153,60 @@ TEST_F(Cache, GoesOnWithoutAnObserverThatFails) {
   EXPECT_TRUE(columns_cached(set(), key_, "good"));
   EXPECT_FALSE(columns_cached(set(), key_, "bad"));
   EXPECT_THROW(map_columns(set(), "bad"), Error);
+}
+
+/// The message that asking for these of "test" gives.
+std::string refusal_of(const std::filesystem::path& root, Needs needs) {
+  try {
+    FeatureFolder(root).set("test", needs);
+    return "";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    return error.what();
+  }
+}
+
+TEST_F(Cache, LogitsThatAreNoNumbersCostOnlyWhoNeedsThem) {
+  for (const NamedTensor& named : network_->named_tensors()) {
+    if (named.name == "head.weight") named.tensor.detach()[0][0] = std::numeric_limits<float>::quiet_NaN();
+  }
+  std::string told;
+  std::int64_t seen = 0, maps = 0;
+  Observer gradients = first_logit("gradients", seen), statistics = first_logit("statistics", maps);
+  gradients.failed = [&](const std::exception_ptr& why) {
+    try {
+      std::rethrow_exception(why);
+    } catch (const Error& error) {
+      told = error.what();
+    }
+  };
+  statistics.needs = kMapStatistics;  // looks at no logit
+  EXPECT_EQ(look({gradients, statistics}).forward, 7);
+  EXPECT_EQ(seen, 0);
+  EXPECT_EQ(maps, 7);
+  const std::string cause = "of the weights, 'head.weight' holds NaN; get or train them again";
+  EXPECT_EQ(told, "'': logits of image 0 are not finite (nan), 3 of 7 images in all: " + cause);  // the first slab of 3
+  EXPECT_EQ(refusal_of(root(), kFeatures), "");
+  EXPECT_EQ(refusal_of(root(), kLogits),
+            "'test': logits of image 0 are not finite (nan), 7 of 7 images in all: " + cause);
+  EXPECT_FALSE(ensure(key_));  // the set itself is whole
+}
+
+TEST_F(Cache, FeaturesThatAreNoNumbersAreEverybodysError) {
+  std::string first;
+  for (const NamedTensor& named : network_->named_tensors()) {
+    if (!named.name.ends_with("running_var") || !first.empty()) continue;
+    named.tensor.detach()[0] = -1;
+    first = named.name;
+  }
+  ensure(key_, {0});
+  for (const Needs needs : {Needs{kFeatures}, Needs{kNormalizedFeatures}, Needs{kLogits}}) {
+    const std::string text = refusal_of(root(), needs);
+    EXPECT_NE(text.find("of image 1 are not finite (nan), 6 of 6 images in all: of the weights, '" + first +
+                        "' holds a negative variance"),
+              std::string::npos)
+        << text;
+  }
 }
 
 TEST_F(Cache, LeavesOutUnreadableImagesAndSaysWhich) {

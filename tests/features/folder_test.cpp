@@ -8,6 +8,8 @@
 #include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace nearfar {
 namespace {
 
@@ -99,6 +101,35 @@ TEST_F(Folder, RefusesWrongTypesAndShapes) {
   EXPECT_NE(refusal(kLogits).find("expected int64"), std::string::npos);
   put<float>(path() / "head/bias.npy", {4});
   EXPECT_THROW(FeatureFolder(path()).head(), Error);
+}
+
+TEST_F(Folder, RefusesWhatIsNoNumberWhoeverAsks) {
+  std::vector<float> values(24, 1);
+  values[4 * 3 + 1] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::int64_t> shape{6, 4};
+  write_npy<float>(path() / "train/features.npy", std::span<const std::int64_t>(shape), std::span<const float>(values));
+  const std::string message = "'train': features of image 3 are not finite (nan), 1 of 6 images in all: " +
+                              (path() / "train/features").string() + ".npy holds such values; look at how it was made";
+  EXPECT_EQ(refusal(kFeatures, "train"), message);
+  EXPECT_EQ(refusal(kNormalizedFeatures, "train"), message);
+  EXPECT_EQ(refusal(kLogits, "train"), "");
+}
+
+TEST_F(Folder, RefusesAHeadThatIsNoNumber) {
+  const std::vector<float> values{0, std::numeric_limits<float>::infinity(), 0};
+  const std::vector<std::int64_t> shape{3};
+  write_npy<float>(path() / "head/bias.npy", std::span<const std::int64_t>(shape), std::span<const float>(values));
+  const FeatureFolder folder(path());
+  EXPECT_EQ(folder.classes(), 3);
+  EXPECT_EQ(folder.set("test", kFeatures).features.size(0), 6);
+  try {
+    folder.head();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("bias.npy: the head's bias of class 1 is not finite (inf), 1 of 3"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 TEST_F(Folder, TellsTheClassesWithoutAHead) {

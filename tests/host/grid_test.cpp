@@ -55,6 +55,12 @@ TEST(ParamGrid, RefusesHalfAQuote) {
 
 TEST(ParamGrid, NoTextIsNoPoint) { EXPECT_EQ(grid_from_text(kSchema, "", "knn").size(), 0u); }
 
+TEST(ParamGrid, RefusesToSearchFiles) {
+  const ParamSchema schema = {{.name = "picks", .type = ParamType::file, .default_value = std::string()}};
+  EXPECT_ERROR(grid_from_text(schema, "picks=a.npy,b.npy", "cfood"), ErrorKind::config,
+               "'picks' is a file and cannot be searched");
+}
+
 TEST(ParamGrid, RefusesWhatCannotBeSearched) {
   EXPECT_ERROR(grid_from_text(kSchema, "q=1", "knn"), ErrorKind::config, "unknown parameter 'q'");
   EXPECT_ERROR(grid_from_text(kSchema, "k=0", "knn"), ErrorKind::config, "expected an integer from 1 to 1000");

@@ -293,14 +293,5 @@ TEST_F(Queue, LivingOwnerKeepsItsCellWhenItsLeaseHasExpired) {
   EXPECT_FALSE(queue_.claim(eval_.key, context()));
 }
 
-TEST_F(Queue, CellsRunningElsewhereAreNamed) {
-  ASSERT_TRUE(queue_.claim(eval_.key, far_away(120)));
-  (void)claim(train_);
-  using Pairs = std::vector<std::pair<std::string, std::string>>;
-  EXPECT_EQ(queue_.running_elsewhere(experiment_, owner_of_this_process()), (Pairs{{eval_.key, "another-host:1:1"}}));
-  const std::int64_t other = planning_.put_experiment(testing::sample_experiment("other", "c1"));
-  EXPECT_TRUE(queue_.running_elsewhere(other, "").empty());
-}
-
 }  // namespace
 }  // namespace nearfar

@@ -232,6 +232,13 @@ TEST_F(Resume, StartsOverFromATruncatedLast) {
   expect_again(kAllSteps, last_.string());
 }
 
+TEST_F(Resume, StartsOverFromALastWithOneByteFlipped) {
+  std::string bytes = read_file(last_);
+  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
+  write_file_atomic(last_, bytes);
+  expect_again(kAllSteps, "its tensors are not those that were written");
+}
+
 TEST_F(Resume, StartsOverWithoutItsLast) {
   std::filesystem::remove(last_);
   expect_again(kAllSteps, last_.string() + " is missing");

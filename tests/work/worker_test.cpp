@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "plan/fake_engine.h"
+#include "store/process.h"
 #include "support/golden.h"
 #include "work/fakes.h"
 
@@ -188,6 +189,55 @@ TEST_F(WorkerTest, ALostLeaseCostsItsOwnCell) {
   EXPECT_EQ(cells().at("ce/resnet8/s0 knn").state, CellState::ok);
   EXPECT_GE(summary.elsewhere, 1);
   EXPECT_EQ(summary.failed, 0);
+}
+
+TEST_F(WorkerTest, WhatAnotherProcessHasDoneMeanwhileIsNotLeft) {
+  // Two runs of one experiment at once: the last to end has seen every cell done.
+  FakeLauncher launcher;
+  Plan both = plan({"seeds=0,1"});
+  Session session = Session::open(both.database);
+  PutPlan put = put_plan(both, session);
+  class Other final : public Launcher {
+   public:
+    Other(FakeLauncher& inner, std::function<void()> run) : inner_(inner), run_(std::move(run)) {}
+    std::unique_ptr<Process> launch(const LaunchRequest& request) override {
+      auto process = inner_.launch(request);
+      if (request.verb == "train") run_();
+      return process;
+    }
+
+   private:
+    FakeLauncher& inner_;
+    std::function<void()> run_;
+  };
+  // While we train the model of seed 0, another run does all of seed 1.
+  WorkSummary theirs;
+  Other other(launcher, [&] {
+    if (theirs.ran == 0) theirs = run(launcher, {"seeds=1"});
+  });
+  WorkerWorld there = world(launcher);
+  Worker worker(both, std::move(put), session, {.launcher = other, .clock = clock_, .owner = "we", .say = there.say},
+                {.quiet = true});
+  const WorkSummary ours = worker.run();
+  EXPECT_EQ(theirs.ran, 9);
+  EXPECT_EQ(ours.ran, 9);
+  EXPECT_EQ(ours.done_elsewhere, 9);
+  EXPECT_EQ(ours.elsewhere, 0);
+  for (const auto& [label, cell] : cells()) EXPECT_EQ(cell.state, CellState::ok) << label;
+}
+
+TEST_F(WorkerTest, WhatAnotherProcessStillHasIsLeftAndNamed) {
+  FakeLauncher launcher;
+  Plan made = plan();
+  Session session = Session::open(made.database);
+  PutPlan put = put_plan(made, session);
+  ASSERT_TRUE(session.queue().claim(made.trains.at(0).cell.key, {.owner = owner_of_this_process()}));
+  WorkerWorld there = world(launcher);
+  const WorkSummary summary = Worker(made, std::move(put), session, std::move(there), {.quiet = true}).run();
+  EXPECT_EQ(summary.ran, 0);
+  EXPECT_EQ(summary.elsewhere, 9);
+  EXPECT_NE(said_.find("9 cells were left to other processes (" + owner_of_this_process() + ")"), std::string::npos)
+      << said_;
 }
 
 TEST_F(WorkerTest, AMachineWithoutAProcessToSpareIsTriedAgain) {
