@@ -97,15 +97,20 @@ std::span<const ContentsIndex::Entry> ContentsIndex::entries() const {
   return {reinterpret_cast<const Entry*>(rest.data()), rest.size() / sizeof(Entry)};
 }
 
-/// Sorted by hashes, which are spread evenly: a guess by the value lies a few entries off.
+/// Sorted by hashes, which are spread evenly: a guess by the value lies about the root of the number of entries off.
 const ContentsIndex::Entry* ContentsIndex::find(const Hash128& name) const {
   const std::span<const Entry> all = entries();
   if (all.empty()) return nullptr;
   __extension__ using Wide = unsigned __int128;
-  auto at = static_cast<std::size_t>((static_cast<Wide>(name.low) * all.size()) >> 64U);
-  while (at > 0 && name < all[at].name) --at;
-  while (at < all.size() && all[at].name < name) ++at;
-  return at < all.size() && all[at].name == name ? &all[at] : nullptr;
+  const auto guess = static_cast<std::size_t>((static_cast<Wide>(name.low) * all.size()) >> 64U);
+  // Steps that double until the name lies between `first` and `last`, then halves.
+  std::size_t first = guess, last = guess, step = 16;
+  for (; first > 0 && name < all[first].name; step *= 2) first -= std::min(first, step);
+  for (step = 16; last < all.size() && all[last].name < name; step *= 2) last += std::min(all.size() - last, step);
+  const auto at = std::lower_bound(all.begin() + static_cast<std::ptrdiff_t>(first),
+                                   all.begin() + static_cast<std::ptrdiff_t>(last), name,
+                                   [](const Entry& entry, const Hash128& wanted) { return entry.name < wanted; });
+  return at != all.end() && at->name == name ? &*at : nullptr;
 }
 
 std::optional<Hash128> ContentsIndex::find(std::string_view name, const FileStat& now) const {
