@@ -12,7 +12,7 @@
 ///   [sweep.replicates] seed = [0, 1] device = "cpu"                           # cpu, cuda dtype = "float32" out =
 ///   "out/quickstart" tune = "openood"                         # or "none": whether postprocessors search their
 ///   parameters on the validation sets [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, packed
-///   [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]: several
+///   [model]  name; a model made elsewhere: checkpoint or features, training, label, seed.  [[model]]: several
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
@@ -68,10 +68,13 @@ struct PostprocessorChoice {
 
 /// A model that somebody else made: weights, or features.
 struct ForeignModel {
-  std::filesystem::path checkpoint;  ///< a weights file, or a folder with s0/best.ckpt, s1/… (OpenOOD's seeds)
+  /// A weights file, a folder (perhaps with one for each seed: OpenOOD's s0, s1, …) or a pattern (runs/*/best.ckpt);
+  /// key `checkpoint`, of which a list is so many entries.
+  std::filesystem::path checkpoint;
   std::filesystem::path features;    ///< a feature folder; exactly one of the two
   std::string architecture;          ///< key `name`; "" = the one that the weights fit
-  std::string training = "unknown";  ///< as leaderboards show it
+  std::string training = "unknown";  ///< what leaderboards call it, if `label` is empty
+  std::string label;                 ///< what leaderboards call it; changes no result
   std::optional<std::int64_t> seed;  ///< default: the number of the s* folder, else 0
   std::string where;
 };
