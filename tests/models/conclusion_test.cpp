@@ -36,8 +36,9 @@ std::vector<NamedTensor> resnet(const std::vector<std::int64_t>& blocks, bool bo
     const std::int64_t width = 64 << layer, out = bottleneck ? 4 * width : width;
     for (std::int64_t b = 0; b < blocks[layer]; ++b) {
       const std::string name = fmt::format("layer{}.{}.", layer + 1, b);
-      const std::vector<Shape> kernels = bottleneck ? std::vector<Shape>{{width, in, 1, 1}, {width, width, 3, 3}, {out, width, 1, 1}}
-                                                    : std::vector<Shape>{{width, in, 3, 3}, {width, width, 3, 3}};
+      const std::vector<Shape> kernels =
+          bottleneck ? std::vector<Shape>{{width, in, 1, 1}, {width, width, 3, 3}, {out, width, 1, 1}}
+                     : std::vector<Shape>{{width, in, 3, 3}, {width, width, 3, 3}};
       for (std::size_t k = 0; k < kernels.size(); ++k) {
         tensors.push_back(shaped(fmt::format("{}conv{}.weight", name, k + 1), kernels[k]));
         add_norm(tensors, fmt::format("{}bn{}", name, k + 1), kernels[k][0]);
@@ -73,18 +74,16 @@ std::vector<NamedTensor> vit(std::int64_t blocks, std::int64_t width, std::int64
                                    shaped("patch_embed.proj.weight", {width, 3, patch, patch}),
                                    shaped("patch_embed.proj.bias", {width})};
   for (std::int64_t b = 0; b < blocks; ++b) {
-    const std::vector<std::pair<std::string, Shape>> layers{{"norm1", {width}},
-                                                            {"attn.qkv", {3 * width, width}},
-                                                            {"attn.proj", {width, width}},
-                                                            {"norm2", {width}},
-                                                            {"mlp.fc1", {4 * width, width}},
-                                                            {"mlp.fc2", {width, 4 * width}}};
+    const std::vector<std::pair<std::string, Shape>> layers{
+        {"norm1", {width}}, {"attn.qkv", {3 * width, width}}, {"attn.proj", {width, width}},
+        {"norm2", {width}}, {"mlp.fc1", {4 * width, width}},  {"mlp.fc2", {width, 4 * width}}};
     for (const auto& [name, shape] : layers) {
       tensors.push_back(shaped(fmt::format("blocks.{}.{}.weight", b, name), shape));
       tensors.push_back(shaped(fmt::format("blocks.{}.{}.bias", b, name), {shape[0]}));
     }
   }
-  for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{{"norm", {width}}, {"head", {5, width}}}) {
+  for (const auto& [name, shape] :
+       std::vector<std::pair<std::string, Shape>>{{"norm", {width}}, {"head", {5, width}}}) {
     tensors.push_back(shaped(name + ".weight", shape));
     tensors.push_back(shaped(name + ".bias", {shape[0]}));
   }
@@ -127,7 +126,8 @@ TEST(Families, TellDepthAndWidth) {
   for (int group = 1; group <= 3; ++group) {
     for (int block = 0; block < 2; ++block) {
       for (int k = 1; k <= 2; ++k)
-        wide.push_back(shaped(fmt::format("block{}.layer.{}.conv{}.weight", group, block, k), {64 << (group - 1), 64, 3, 3}));
+        wide.push_back(
+            shaped(fmt::format("block{}.layer.{}.conv{}.weight", group, block, k), {64 << (group - 1), 64, 3, 3}));
     }
   }
   expect_says(family_text(wide), {"a WRN-16-4"});
@@ -136,8 +136,8 @@ TEST(Families, TellDepthAndWidth) {
 
 TEST(Conclusion, NamesTheNetworkThatItIs) {
   expect_says(refusal(alexnet(10)),
-              {"w.pt: fits no known network", "This is torchvision's alexnet, which nearfar does not have", "model.file",
-               "Known: resnet8, resnet18_32x32"});
+              {"w.pt: fits no known network", "This is torchvision's alexnet, which nearfar does not have",
+               "model.file", "Known: resnet8, resnet18_32x32"});
   std::vector<NamedTensor> wrapped = resnet({3, 8, 36, 3}, true, 10);
   for (NamedTensor& named : wrapped) named.name = "module." + named.name;
   expect_says(refusal(wrapped), {"This is torchvision's resnet152 (names without 'module.')"});
@@ -150,7 +150,8 @@ TEST(Conclusion, AForeignTransformerIsNoSmallResNet) {
 }
 
 TEST(Conclusion, WhatIsLikeNothingIsShown) {
-  expect_says(refusal({shaped("a.weight", {2, 3}), shaped("b", {4})}), {"None is near: 2 tensors, a.weight Float [2,3], b Float [4]"});
+  expect_says(refusal({shaped("a.weight", {2, 3}), shaped("b", {4})}),
+              {"None is near: 2 tensors, a.weight Float [2,3], b Float [4]"});
 }
 
 TEST(Conclusion, SaysThatTheHeadIsMissing) {

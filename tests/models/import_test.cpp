@@ -92,8 +92,8 @@ std::vector<NamedTensor> prefixed(std::vector<NamedTensor> tensors, const std::s
 
 TEST_F(Import, TakesPrefixesOfToolsOffWhereTheRestFits) {
   const std::vector<NamedTensor> plain = foreign(spec_of("resnet18_32x32", 4), "", "fc.");
-  for (const char* prefix : {"model.", "net.", "network.", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.",
-                             "model.module.", "model.net.", "student."}) {
+  for (const char* prefix : {"model.", "net.", "network.", "module.", "_orig_mod.", "module._orig_mod.",
+                             "_orig_mod.module.", "model.module.", "model.net.", "student."}) {
     const Imported imported = import_tensors(prefixed(plain, prefix), "w.pt", options());
     EXPECT_EQ(imported.spec.classes, 4) << prefix;
     EXPECT_EQ(imported.taken, fmt::format("names without '{}'", prefix));
@@ -111,7 +111,8 @@ TEST_F(Import, LeavesNothingOutThatMayChangeWhatTheNetworkComputes) {
   std::vector<NamedTensor> robust = prefixed(plain, "model.");
   robust.push_back({"normalizer.new_mean", at::ones({3}), false});
   const std::string message = refusal(robust);
-  for (const char* part : {"under 'model.' is a resnet18_32x32 exactly", "1 other tensors (normalizer.new_mean)", "k[6:]"})
+  for (const char* part :
+       {"under 'model.' is a resnet18_32x32 exactly", "1 other tensors (normalizer.new_mean)", "k[6:]"})
     EXPECT_NE(message.find(part), std::string::npos) << "wanted '" << part << "' in '" << message << "'";
   std::vector<NamedTensor> two = prefixed(plain, "model.");
   for (const NamedTensor& named : prefixed(plain, "model_ema.")) two.push_back(named);
@@ -148,7 +149,8 @@ TEST_F(Import, ReadsTheNamesOfOtherCode) {
 }
 
 /// A torch file of dicts, each with the tensors' shapes of a network but one value for each dict.
-std::string wrapped_file(const std::vector<std::pair<std::string, float>>& dicts, const std::vector<NamedTensor>& tensors) {
+std::string wrapped_file(const std::vector<std::pair<std::string, float>>& dicts,
+                         const std::vector<NamedTensor>& tensors) {
   namespace pickle = testing::pickle;
   std::vector<std::pair<std::string, std::string>> items, storages;
   for (const auto& [place, value] : dicts) {
@@ -173,9 +175,10 @@ std::string wrapped_file(const std::vector<std::pair<std::string, float>>& dicts
 
 TEST_F(Import, PrefersTheMovingAverageAndSaysSo) {
   const std::vector<NamedTensor> small = foreign(spec_of("resnet8", 4), "", "fc.");
-  write_file_atomic(file("mappings/small.toml"),
-                    "architectures = ['resnet8']\n[[rename]]\nfrom = 'fc.*'\nto = 'head.*'\n[[rename]]\nfrom = '*'\nto = "
-                    "'backbone.*'\n[[head]]\ntensor = 'head.weight'\nkind = 'linear'\n");
+  write_file_atomic(
+      file("mappings/small.toml"),
+      "architectures = ['resnet8']\n[[rename]]\nfrom = 'fc.*'\nto = 'head.*'\n[[rename]]\nfrom = '*'\nto = "
+      "'backbone.*'\n[[head]]\ntensor = 'head.weight'\nkind = 'linear'\n");
   ImportOptions how = options();
   how.mappings = file("mappings");
   const auto read = [&](const std::vector<std::pair<std::string, float>>& dicts) {

@@ -124,9 +124,10 @@ TEST(TorchFile, WhatLiesBesideTheWeightsIsInert) {
   EXPECT_EQ(dicts[2].place, "");
   EXPECT_EQ(dicts[2].tensors.at(0).name, "best");
   const std::vector<std::string>& others = dicts[2].others;
-  for (const char* entry : {"'args' is an object of 'argparse.Namespace'", "'when' is an object of 'datetime.datetime'",
-                            "'spectrum' is an object of 'torch.ComplexFloatStorage'", "'dtype' is the name 'torch.complex64'",
-                            "'layer' is an object of 'torch.nn.modules.activation.ReLU'"}) {
+  for (const char* entry :
+       {"'args' is an object of 'argparse.Namespace'", "'when' is an object of 'datetime.datetime'",
+        "'spectrum' is an object of 'torch.ComplexFloatStorage'", "'dtype' is the name 'torch.complex64'",
+        "'layer' is an object of 'torch.nn.modules.activation.ReLU'"}) {
     EXPECT_NE(std::find(others.begin(), others.end(), entry), others.end()) << entry;
   }
 }
