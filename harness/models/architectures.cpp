@@ -91,7 +91,9 @@ class BackboneAndHead final : public Network {
   void require_maps() const {
     NEARFAR_ASSERT(!training_);
     if (stages() == 0)
-      throw Error(ErrorKind::config, fmt::format("{} has no feature maps to show; ResNets have", spec_.architecture));
+      throw Error(ErrorKind::config,
+                  fmt::format("{} has no feature maps to show; ResNets, WRNs, DenseNets and ConvNeXts have",
+                              spec_.architecture));
   }
 
   NetworkSpec spec_;

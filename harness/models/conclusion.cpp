@@ -66,21 +66,26 @@ std::string part_that_fits(const std::vector<NamedTensor>& tensors, const std::v
 
 bool is_head(const std::string& name) { return name.starts_with("head."); }
 
-std::string nearest_text(const Fit& best, const std::vector<NamedTensor>& tensors) {
+/// "" unless everything but the head is there.
+std::string headless_text(const Fit& best) {
   const Mismatch& mismatch = best.mismatch;
-  if (mismatch.unexpected.empty() && mismatch.wrong.empty() &&
-      std::all_of(mismatch.missing.begin(), mismatch.missing.end(), is_head)) {
-    return fmt::format(
-        "This is the backbone of {} without a classifier or projection head (by the mapping {}): methods have nothing "
-        "to work on but features. Save it with its head, or run it yourself and give model.features. ",
-        best.spec.architecture, best.mapping->name);
-  }
+  const bool headless = mismatch.unexpected.empty() && mismatch.wrong.empty() &&
+                        std::all_of(mismatch.missing.begin(), mismatch.missing.end(), is_head);
+  if (!headless) return "";
+  return fmt::format(
+      "This is the backbone of {} without a classifier or projection head (by the mapping {}). Save it with its head, "
+      "or "
+      "run it yourself and give what it computes as model.features. ",
+      best.spec.architecture, best.mapping->name);
+}
+
+std::string nearest_text(const Fit& best, const std::vector<NamedTensor>& tensors) {
   if (best.similarity() >= kNear) {
     return fmt::format(
         "The nearest is {} by the mapping {}{}: {} (names as nearfar has them; `missing` and `wrong shape`, and "
         "`unexpected` where a rule renamed them). ",
         best.spec.architecture, best.mapping->name,
-        best.prefix.empty() ? "" : fmt::format(", without '{}'", printable(best.prefix)), mismatch.text());
+        best.prefix.empty() ? "" : fmt::format(", without '{}'", printable(best.prefix)), best.mismatch.text());
   }
   std::vector<std::string> shown;
   for (const NamedTensor& one : tensors) {
@@ -93,11 +98,13 @@ std::string nearest_text(const Fit& best, const std::vector<NamedTensor>& tensor
 
 std::string conclusion(const std::vector<NamedTensor>& tensors, const Fit& best, const std::vector<Mapping>& mappings,
                        const FitOptions& options) {
-  std::string text = part_that_fits(tensors, mappings, options);
-  const std::string looks = text.empty() ? looks_like(tensors) : "";
-  text += looks;
-  // Where the whole network is known, what it lacks of another is of no use.
-  if (!looks.starts_with("This is")) text += nearest_text(best, tensors);
+  std::string text = headless_text(best);
+  if (text.empty()) text = part_that_fits(tensors, mappings, options);
+  if (text.empty()) {
+    text = looks_like(tensors);
+    // Where the whole network is known, what it lacks of another is of no use.
+    if (!text.starts_with("This is")) text += nearest_text(best, tensors);
+  }
   return fmt::format(
       "{}A network that is not known can be exported with its program and given as model.file (.pt2; docs/models.md). "
       "Known: {}",

@@ -14,6 +14,7 @@
 #include "models/zip_file.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,17 +66,25 @@ FitOptions fit_options(const ImportOptions& options) {
                                            conclusion(tensors, nearest.fit, mappings, fit_options(options))));
 }
 
-/// Under a name that says nothing, two that fit are one too many.
+bool same_values(const Fit& a, const Fit& b) {
+  if (a.spec != b.spec) return false;
+  const std::vector<NamedTensor> left = fitted_tensors(a), right = fitted_tensors(b);
+  return std::equal(left.begin(), left.end(), right.begin(),
+                    [](const NamedTensor& x, const NamedTensor& y) { return at::equal(x.tensor, y.tensor); });
+}
+
+/// Of two that are equally likely and not the same, neither is taken.
 void check_alone(const Choice& taken, const std::vector<Choice>& all, const std::string& source) {
-  if (taken.dict->rank != StateDict::Rank::elsewhere) return;
   std::vector<std::string> places;
   for (const Choice& one : all) {
-    if (one.fit.exact()) places.push_back("'" + one.dict->place + "'");
+    const bool rival = one.fit.exact() && one.dict != taken.dict && one.dict->rank == taken.dict->rank;
+    if (rival && !same_values(one.fit, taken.fit)) places.push_back("'" + one.dict->place + "'");
   }
-  if (places.size() < 2) return;
-  throw Error(ErrorKind::data, fmt::format("{}: holds several networks, under {}, and does not say which one counts; "
-                                           "keep one: torch.save(torch.load(OLD, weights_only=True)[KEY], NEW)",
-                                           source, join(places, ", ")));
+  if (places.empty()) return;
+  throw Error(ErrorKind::data,
+              fmt::format("{}: holds several networks, under '{}', {}, and does not say which one counts; "
+                          "keep one: torch.save(torch.load(OLD, weights_only=True)[KEY], NEW)",
+                          source, taken.dict->place, join(places, ", ")));
 }
 
 /// What of the file was taken, for people.
@@ -102,19 +111,20 @@ std::string taken_text(const Choice& taken, const std::vector<StateDict>& dicts)
 
 Imported imported_from(const Choice& taken, const ImportOptions& options);
 
-/// The first that fits counts: the likeliest come first.
+/// The likeliest come first: of the first rank that has one that fits, that one counts.
 Imported import_dicts(const std::vector<StateDict>& dicts, const std::string& source, const ImportOptions& options) {
   const std::vector<Mapping> mappings = read_mappings(options.mappings);
   std::vector<Choice> choices;
+  std::optional<StateDict::Rank> fitting;
   for (const StateDict& dict : dicts) {
+    if (fitting && dict.rank != *fitting) break;
     std::optional<Fit> fit = best_fit(mappings, dict.tensors, fit_options(options));
     if (!fit) {
       throw Error(ErrorKind::config, fmt::format("{}: no mapping in {} is for {}", source, options.mappings.string(),
                                                  options.architecture));
     }
+    if (fit->exact()) fitting = dict.rank;
     choices.push_back({&dict, std::move(*fit)});
-    // Of those under names that say nothing, all are looked at.
-    if (choices.back().fit.exact() && dict.rank != StateDict::Rank::elsewhere) break;
   }
   const auto taken = std::find_if(choices.begin(), choices.end(), [](const Choice& one) { return one.fit.exact(); });
   if (taken == choices.end()) {

@@ -29,7 +29,11 @@ constexpr Index kNoValue = std::numeric_limits<Index>::max();
 class Machine {
  public:
   Machine(std::span<const std::byte> bytes, const std::string& name) : reader_(bytes), file_(name) {
-    if (bytes.size() > kMaxBytes) fail(fmt::format("{} bytes, at most {} are allowed", bytes.size(), kMaxBytes));
+    if (bytes.size() > kMaxBytes)
+      fail(
+          fmt::format("{} bytes, at most {} are allowed; are there arrays of numpy in it? Weights are tensors, which "
+                      "lie beside the pickle",
+                      bytes.size(), kMaxBytes));
   }
 
   Pickle run() {

@@ -99,18 +99,17 @@ class Reader {
     std::size_t tensors;
   };
 
+  /// By its outermost name: an average that a callback keeps for itself is not what the file is about.
   static StateDict::Rank rank_of(std::string_view place) {
     if (place.empty()) return StateDict::Rank::top;
-    StateDict::Rank rank = StateDict::Rank::elsewhere;
-    for (const std::string& key : split(place, '.')) {
-      const std::vector<std::string> words = split(key, '_');
-      if (std::find(words.begin(), words.end(), "ema") != words.end()) return StateDict::Rank::average;
-      for (const std::string_view known : {"state_dict", "model_state_dict", "model_state", "model", "net", "network",
-                                           "net_state_dict", "weights", "params"}) {
-        if (key == known) rank = StateDict::Rank::weights;
-      }
+    const std::string key(place.substr(0, place.find('.')));
+    const std::vector<std::string> words = split(key, '_');
+    if (std::find(words.begin(), words.end(), "ema") != words.end()) return StateDict::Rank::average;
+    for (const std::string_view known : {"state_dict", "model_state_dict", "model_state", "model", "net", "network",
+                                         "net_state_dict", "weights", "params"}) {
+      if (key == known) return StateDict::Rank::weights;
     }
-    return rank;
+    return StateDict::Rank::elsewhere;
   }
 
   /// Every dict is looked at once, however often it is shared.

@@ -157,7 +157,7 @@ TEST(Conclusion, WhatIsLikeNothingIsShown) {
 TEST(Conclusion, SaysThatTheHeadIsMissing) {
   std::vector<NamedTensor> backbone = resnet({3, 4, 6, 3}, true, 10);
   std::erase_if(backbone, [](const NamedTensor& one) { return one.name.starts_with("fc."); });
-  expect_says(refusal(backbone), {"the backbone of resnet50 without a classifier"});
+  expect_says(refusal(backbone), {"fits no known network. This is the backbone of resnet50 without a classifier"});
 }
 
 }  // namespace

@@ -196,12 +196,17 @@ TEST_F(Import, PrefersTheMovingAverageAndSaysSo) {
   const Imported alone = read({{"teacher", 2}});
   EXPECT_EQ(value(alone), 2);
   EXPECT_EQ(alone.taken, "'teacher'");
-  try {
-    read({{"teacher", 1}, {"student", 2}});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("several networks, under 'teacher', 'student'"), std::string::npos)
-        << error.what();
+  EXPECT_EQ(value(read({{"model", 1}, {"net", 1}})), 1) << "the same twice";
+  for (const auto& [first, second] : std::vector<std::pair<std::string, std::string>>{
+           {"teacher", "student"}, {"model", "net"}, {"model_ema", "ema"}}) {
+    try {
+      read({{first, 1}, {second, 2}});
+      ADD_FAILURE() << first;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(fmt::format("several networks, under '{}', '{}'", first, second)),
+                std::string::npos)
+          << error.what();
+    }
   }
 }
 
