@@ -88,8 +88,8 @@ std::int64_t architecture_stages(const std::string& architecture);
 /// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. resnet8, OpenOOD's nets and
 /// projections have PyTorch's default distributions (kaiming_uniform with a = sqrt(5), so uniform within
 /// 1/sqrt(fan_in), for weights and biases; batch norm 1 and 0), the others those of
-/// their origin (He's normal by fan out for ResNets and WRNs, by fan in for DenseNets; Xavier, 0.02 normal and zeros for
-/// transformers and ConvNeXt). Error(config): unknown architecture or
+/// their origin (He's normal by fan out for ResNets and WRNs, by fan in for DenseNets; Xavier, 0.02 normal and zeros
+/// for transformers and ConvNeXt). Error(config): unknown architecture or
 /// projection (with a suggestion), a dimension that is not positive or beyond 2^20, or images of a size that the
 /// architecture does not take (vit_b_16: 224 only).
 std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed);
