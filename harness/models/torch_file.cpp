@@ -24,7 +24,7 @@ using Kind = PickleValue::Kind;
 constexpr std::uint64_t kMaxSharing = 4;
 constexpr std::size_t kMaxNameLength = 512;
 constexpr int kMaxLevel = 3;  // of dicts within dicts that may hold the weights
-constexpr std::size_t kMaxDicts = 8;
+constexpr std::size_t kMaxDicts = 8, kMaxOthers = 100;
 constexpr const char* kConvert =
     "convert it once with PyTorch: torch.save(torch.load(OLD, map_location='cpu', weights_only=True), NEW)";
 
@@ -157,7 +157,8 @@ class Reader {
       const std::string_view name = pickle.values[dict.items[i]].text;
       const PickleValue& value = pickle.values[dict.items[i + 1]];
       if (value.kind != Kind::tensor) {
-        if (value.kind != Kind::dict) result.others.push_back(entry_text(name, value));
+        if (value.kind != Kind::dict && result.others.size() < kMaxOthers)
+          result.others.push_back(entry_text(name, value));
         continue;
       }
       if (name.empty() || name.size() > kMaxNameLength)

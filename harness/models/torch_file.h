@@ -21,7 +21,7 @@ struct StateDict {
   std::string place;  ///< "" = the file itself, else "state_dict" or "outer.inner"
   Rank rank = Rank::top;
   std::vector<NamedTensor> tensors;  ///< in the file's order, owned, contiguous, on the CPU
-  std::vector<std::string> others;   ///< entries that are no tensors: "'epoch' is an integer"
+  std::vector<std::string> others;   ///< entries that are no tensors, 100 at most: "'epoch' is an integer"
 };
 
 /// Every dict, OrderedDict or defaultdict with a tensor or Parameter in it, down to three levels, the likeliest first;
