@@ -3,6 +3,8 @@
 
 usage: python3 tools/make_fuzz_seeds.py
 """
+import argparse
+import datetime
 import io
 import zipfile
 from collections import OrderedDict
@@ -30,6 +32,8 @@ def torch_files():
         "dict": {"w": weight.t(), "h": weight.half(), "f": weight.bfloat16(), "m": torch.tensor([True, False])},
         "nested": {"state_dict": OrderedDict(w=weight), "epoch": 3, "name": "x", "lr": 0.1},
         "parameter": OrderedDict(w=torch.nn.Parameter(weight)),
+        "surroundings": {"model_ema": OrderedDict(w=weight), "args": argparse.Namespace(lr=0.1, path=Path("x")), "best": np.float32(1),
+                         "when": datetime.date(2020, 1, 2), "z": torch.ones(1, dtype=torch.complex64), "layer": torch.nn.ReLU()},
         "module": torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1)).state_dict(),
     }
     for name, document in documents.items():

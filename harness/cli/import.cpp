@@ -27,8 +27,9 @@ int import_verb(const ImportArguments& arguments) {
   const std::string head = facts.head == "linear"
                                ? fmt::format("{} classes", facts.classes)
                                : fmt::format("{} head to {} values", facts.projection, facts.embedding_dim);
-  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed\n", output.string(), facts.architecture,
-             facts.tensors, facts.values, head, facts.ignored.size());
+  fmt::print("{}: {} ({} tensors, {} values), {}; {} names not needed{}{}\n", output.string(), facts.architecture,
+             facts.tensors, facts.values, head, facts.ignored.size(),
+             facts.taken.empty() ? "" : "; taken: ", facts.taken);
   return 0;
 }
 

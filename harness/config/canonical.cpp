@@ -66,21 +66,22 @@ std::string canonical_text(const Experiment& experiment) {
                       {"seed", model.seed ? Json(*model.seed) : Json()},
                       {"from", model.features.empty() ? "checkpoint" : "features"}});
   }
-  const Json document = {{"name", experiment.name},
-                         {"recipe", experiment.recipe},
-                         {"benchmarks", sorted(benchmarks)},
-                         {"protocols", sorted(experiment.protocols)},
-                         {"models", {{"trained", sorted(experiment.networks)}, {"from", models}}},
-                         {"losses", losses},
-                         {"postprocessors", postprocessors},
-                         {"seeds", sorted(experiment.seeds)},
-                         {"data",
-                          {{"allow_count_mismatch", experiment.allow_count_mismatch},
-                           {"limit", experiment.limit},
-                           {"on_unreadable", experiment.on_unreadable},
-                           {"identity", experiment.identity}}},
-                         {"dtype", experiment.dtype},
-                         {"deterministic", experiment.deterministic}};
+  Json document = {{"name", experiment.name},
+                   {"recipe", experiment.recipe},
+                   {"benchmarks", sorted(benchmarks)},
+                   {"protocols", sorted(experiment.protocols)},
+                   {"models", {{"trained", sorted(experiment.networks)}, {"from", models}}},
+                   {"losses", losses},
+                   {"postprocessors", postprocessors},
+                   {"seeds", sorted(experiment.seeds)},
+                   {"data",
+                    {{"allow_count_mismatch", experiment.allow_count_mismatch},
+                     {"limit", experiment.limit},
+                     {"on_unreadable", experiment.on_unreadable}}},
+                   {"dtype", experiment.dtype},
+                   {"deterministic", experiment.deterministic}};
+  // Later than the others: at its default it is left out, so that older experiments keep their hash.
+  if (experiment.identity != "contents") document["data"]["identity"] = experiment.identity;
   return document.dump();
 }
 

@@ -174,15 +174,39 @@ void read_protocols(Section& top, Experiment& experiment) {
   for (NamedAt& named : names) experiment.protocols.push_back(std::move(named.name));
 }
 
+/// `checkpoint` is one path or a list of them.
+std::vector<NamedAt> read_checkpoints(Section& section) {
+  const Value* value = section.find("checkpoint");
+  if (!value) return {};
+  if (!value->list()) {
+    std::filesystem::path path;
+    section.read("checkpoint", path);
+    if (path.empty()) return {};
+    return {{path.string(), value->where}};
+  }
+  std::vector<std::string> paths;
+  section.read("checkpoint", paths);
+  if (paths.empty()) fail_at(value->where, "'checkpoint' is an empty list; name at least one weights file");
+  std::vector<NamedAt> files;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const std::string& where = (*value->list())[i].where;
+    if (paths[i].empty()) fail_at(where, "a path in 'checkpoint' is empty");
+    files.push_back({paths[i], where});
+  }
+  return files;
+}
+
 /// `[model]` without weights or features says what is trained.
 void read_model(const Value& value, const std::string& title, Experiment& experiment) {
   Section section(&value, title);
   ForeignModel model;
   model.where = value.where;
-  section.read("checkpoint", model.checkpoint);
+  const std::vector<NamedAt> checkpoints = read_checkpoints(section);
+  if (!checkpoints.empty()) model.checkpoint = checkpoints.front().name;
   section.read("features", model.features);
   section.read("name", model.architecture);
   const bool has_training = section.read("training", model.training);
+  const bool has_label = section.read("label", model.label);
   std::int64_t seed = 0;
   if (section.read("seed", seed, 0)) model.seed = seed;
   section.finish();
@@ -190,7 +214,7 @@ void read_model(const Value& value, const std::string& title, Experiment& experi
     fail_at(section.where("features"), fmt::format("{} has both 'checkpoint' and 'features'; keep one", title));
   }
   if (model.checkpoint.empty() && model.features.empty()) {
-    if (has_training || model.seed || title == "[[model]]") {
+    if (has_training || has_label || model.seed || title == "[[model]]") {
       fail_at(value.where,
               fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
     }
@@ -200,7 +224,15 @@ void read_model(const Value& value, const std::string& title, Experiment& experi
   if (has_training) model.training = plugin_key(model.training);
   if (model.training.empty())
     fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");
-  experiment.foreign.push_back(std::move(model));
+  model.label = std::string(trim(model.label));
+  if (has_label && (model.label.empty() || model.label.find_first_of("\n\r\t") != std::string::npos))
+    fail_at(section.where("label"), "'label' is a name on one line, not empty; leave it out for the file's own name");
+  if (checkpoints.empty()) experiment.foreign.push_back(std::move(model));
+  for (const NamedAt& one : checkpoints) {
+    experiment.foreign.push_back(model);
+    experiment.foreign.back().checkpoint = one.name;
+    experiment.foreign.back().where = one.where;
+  }
 }
 
 void read_models(Section& top, Experiment& experiment) {

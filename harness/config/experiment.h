@@ -4,18 +4,27 @@
 ///
 /// The shape of a file (every key optional but `benchmark` or `benchmarks`):
 ///
-///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file; this file wins over what it extends,
-///   later over earlier name = "quickstart"                      # default: the file's stem recipe = "quickstart" # the
-///   name of the training recipe, as leaderboards show it benchmark = "fashion-mnist"              # a name or a path
-///   to a .toml protocols = ["ood"]                      # ood, fsood and what else the benchmark has losses = ["ce",
-///   "supcon"]                # names with - or _ postprocessors = ["msp", "knn"] seeds = [0, 1] # short for
-///   [sweep.replicates] seed = [0, 1] device = "cpu"                           # cpu, cuda dtype = "float32" out =
-///   "out/quickstart" tune = "openood"                         # or "none": whether postprocessors search their
-///   parameters on the validation sets [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links,
-///   identity, packed [model]  name; a model made elsewhere: checkpoint or features, training, seed.  [[model]]:
-///   several [train]  the keys of TrainRecipe [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what
-///   differs from [train] for this loss [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k
-///   = [5, 50] } [run]    jobs, threads, timeout_seconds, deterministic
+// clang-format off
+///   extends = "../recipes/quickstart.toml"   # or a list; relative to this file, which wins; later ones win over earlier
+///   name = "quickstart"                      # default: the file's stem
+///   recipe = "quickstart"                    # the name of the training recipe, as leaderboards show it
+///   benchmark = "fashion-mnist"              # a name or a path to a .toml; several: benchmarks = [...]
+///   models = ["resnet8"]                     # networks that are trained
+///   protocols = ["ood"]                      # ood, fsood and what else the benchmark has
+///   losses = ["ce", "supcon"]                # names with - or _
+///   postprocessors = ["msp", "knn"]
+///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
+///   device = "cpu"                           # cpu, cuda
+///   dtype = "float32"
+///   out = "out/quickstart"
+///   tune = "openood"                         # or "none": do postprocessors search their parameters on the validation sets
+///   [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, identity, packed
+///   [model]  name; a model made elsewhere: checkpoint or features, training, label, seed.  [[model]]: several
+///   [train]  the keys of TrainRecipe
+///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
+///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
+///   [run]    jobs, threads, timeout_seconds, deterministic
+// clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
 #include "config/recipe.h"
@@ -67,10 +76,13 @@ struct PostprocessorChoice {
 
 /// A model that somebody else made: weights, or features.
 struct ForeignModel {
-  std::filesystem::path checkpoint;  ///< a weights file, or a folder with s0/best.ckpt, s1/… (OpenOOD's seeds)
+  /// A weights file, a folder (perhaps with one for each seed: OpenOOD's s0, s1, …) or a pattern (runs/*/best.ckpt);
+  /// key `checkpoint`, of which a list is so many entries.
+  std::filesystem::path checkpoint;
   std::filesystem::path features;    ///< a feature folder; exactly one of the two
   std::string architecture;          ///< key `name`; "" = the one that the weights fit
-  std::string training = "unknown";  ///< as leaderboards show it
+  std::string training = "unknown";  ///< what leaderboards call it, if `label` is empty
+  std::string label;                 ///< what leaderboards call it; changes no result
   std::optional<std::int64_t> seed;  ///< default: the number of the s* folder, else 0
   std::string where;
 };

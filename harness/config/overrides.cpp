@@ -164,7 +164,9 @@ void apply_override(Value& document, std::string_view argument) {
   if (add && found != table.end()) {
     fail_at(where, fmt::format("'{}' is already set at {}; leave out the '+' to change it", key, found->second.where));
   }
-  const bool is_list = std::find(kListKeys.begin(), kListKeys.end(), join(path, ".")) != kListKeys.end();
+  // A checkpoint is one path, commas and all, unless it is written as a list.
+  const bool bracketed = join(path, ".") == "model.checkpoint" && text.starts_with('[') && text.ends_with(']');
+  const bool is_list = bracketed || std::find(kListKeys.begin(), kListKeys.end(), join(path, ".")) != kListKeys.end();
   Value value = is_list ? list_argument(text, where) : parse_argument(text, where);
   if (found != table.end() && found->second.table() && !value.table()) {
     fail_at(where, fmt::format("'{}' is a table; name one of its keys, like {}.KEY=value", key, key));

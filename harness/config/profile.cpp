@@ -65,13 +65,22 @@ void write_table(std::string& text, const Value& table, const std::string& name)
   }
 }
 
-/// Calls `visit` with the name and the text of everything in the document that may be a path, and whether it certainly
-/// is one.
+/// model.checkpoint may be a list of paths.
+bool is_path_list(const std::string& key, const Value& value) {
+  const Value::List* list = value.list();
+  return key == "checkpoint" && list != nullptr && std::all_of(list->begin(), list->end(), [](const Value& one) {
+           return std::holds_alternative<std::string>(one.data);
+         });
+}
+
+/// Calls `visit` with the name, table and key of everything in the document that may be a path, and whether it
+/// certainly is one.
 void visit_paths(Value& document,
                  const std::function<void(const std::string&, Value::Table&, const std::string&, bool)>& visit) {
   const auto at = [&](Value::Table& table, const std::string& prefix, const std::string& key, bool certain) {
     const auto found = table.find(key);
-    if (found != table.end() && std::holds_alternative<std::string>(found->second.data))
+    if (found != table.end() &&
+        (std::holds_alternative<std::string>(found->second.data) || is_path_list(key, found->second)))
       visit(prefix + key, table, key, certain);
   };
   Value::Table& top = *document.table();
@@ -136,7 +145,14 @@ Value take_paths(Value& document) {
   Value result;
   Value::Table& paths = *result.table()->emplace("paths", Value{}).first->second.table();
   visit_paths(document, [&](const std::string& name, Value::Table& table, const std::string& key, bool certain) {
-    const std::string path = std::get<std::string>(table.at(key).data);
+    Value& value = table.at(key);
+    if (auto* list = std::get_if<Value::List>(&value.data)) {
+      for (Value& one : *list) one = text_value(absolute(std::get<std::string>(one.data)));
+      paths.insert_or_assign(name, std::move(value));
+      table.erase(key);
+      return;
+    }
+    const std::string path = std::get<std::string>(value.data);
     if (path.empty() || (!certain && path.find('/') == std::string::npos)) return;
     paths.insert_or_assign(name, text_value(absolute(path)));
     table.erase(key);

@@ -26,6 +26,7 @@ wire::WeightsFacts facts(const Imported& imported) {
                            .tensors = static_cast<std::int64_t>(imported.tensors.size())};
   for (const NamedTensor& named : imported.tensors) facts.values += named.tensor.numel();
   facts.ignored = imported.ignored;
+  facts.taken = imported.taken;
   return facts;
 }
 

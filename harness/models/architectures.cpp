@@ -22,7 +22,13 @@ const Architecture kArchitectures[] = {
     {"resnet18_32x32", 32, 1, kAnySize, build_resnet18_small, std::nullopt},
     {"resnet18_64x64", 64, 64, 64, build_resnet18_small, std::nullopt},
     {"resnet18_224x224", 224, 1, kAnySize, build_resnet18, std::nullopt},
+    {"resnet34", 224, 1, kAnySize, build_resnet34, std::nullopt},
     {"resnet50", 224, 1, kAnySize, build_resnet50, std::nullopt},
+    {"resnet101", 224, 1, kAnySize, build_resnet101, std::nullopt},
+    {"wrn_40_2", 32, 1, kAnySize, build_wrn_40_2, Fill::layer_default(128)},
+    {"wrn_28_10", 32, 1, kAnySize, build_wrn_28_10, Fill::layer_default(640)},
+    {"densenet121", 224, 29, kAnySize, build_densenet121, Fill::layer_default(1024)},
+    {"convnext_tiny", 224, 32, kAnySize, build_convnext_tiny, Fill::normal(0.02)},
     {"vit_b_16", 224, 224, 224, build_vit_b_16, Fill::constant(0)},
     {"swin_t", 224, 4, kAnySize, build_swin_t, Fill::normal(0.02)},
 };
@@ -85,7 +91,9 @@ class BackboneAndHead final : public Network {
   void require_maps() const {
     NEARFAR_ASSERT(!training_);
     if (stages() == 0)
-      throw Error(ErrorKind::config, fmt::format("{} has no feature maps to show; ResNets have", spec_.architecture));
+      throw Error(ErrorKind::config,
+                  fmt::format("{} has no feature maps to show; ResNets, WRNs, DenseNets and ConvNeXts have",
+                              spec_.architecture));
   }
 
   NetworkSpec spec_;
@@ -137,13 +145,6 @@ std::unique_ptr<BackboneAndHead> build(const NetworkSpec& spec, at::Device devic
 }
 
 }  // namespace
-
-at::Tensor Backbone::run_stages(const at::Tensor&, std::int64_t, std::int64_t, Activations*) const {
-  throw Error(ErrorKind::internal, "a backbone without stages is asked for one");
-}
-at::Tensor Backbone::pool(const at::Tensor&) const {
-  throw Error(ErrorKind::internal, "a backbone without stages is asked to pool one");
-}
 
 std::span<const Architecture> architecture_table() { return kArchitectures; }
 

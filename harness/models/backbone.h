@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace nearfar {
 
@@ -27,6 +28,18 @@ class Backbone {
   virtual at::Tensor pool(const at::Tensor& map) const;
 };
 
+/// One that is a chain of stages, each a function of the map before it: forward passes of every kind follow from that.
+class StagedBackbone : public Backbone {
+ public:
+  at::Tensor forward(const at::Tensor& images, bool training) const final;
+  at::Tensor run_stages(const at::Tensor& in, std::int64_t first, std::int64_t last, Activations* seen) const final;
+
+ protected:
+  using Layers = std::vector<at::Tensor>;  ///< outputs of what are layers in the original: hooks see them
+  /// `seen` may be null: nothing is kept.
+  virtual at::Tensor run_stage(const at::Tensor& in, std::int64_t stage, bool training, Layers* seen) const = 0;
+};
+
 /// One row for each architecture.
 struct Architecture {
   const char* name;
@@ -46,7 +59,16 @@ const Architecture& find_architecture(const std::string& name);
 std::unique_ptr<Backbone> build_resnet8(const Scope& scope, std::int64_t in_channels);
 std::unique_ptr<Backbone> build_resnet18_small(const Scope& scope, std::int64_t in_channels);
 std::unique_ptr<Backbone> build_resnet18(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_resnet34(const Scope& scope, std::int64_t in_channels);
 std::unique_ptr<Backbone> build_resnet50(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_resnet101(const Scope& scope, std::int64_t in_channels);
+// wide_resnet.cpp
+std::unique_ptr<Backbone> build_wrn_40_2(const Scope& scope, std::int64_t in_channels);
+std::unique_ptr<Backbone> build_wrn_28_10(const Scope& scope, std::int64_t in_channels);
+// densenet.cpp
+std::unique_ptr<Backbone> build_densenet121(const Scope& scope, std::int64_t in_channels);
+// convnext.cpp
+std::unique_ptr<Backbone> build_convnext_tiny(const Scope& scope, std::int64_t in_channels);
 // vision_transformer.cpp
 std::unique_ptr<Backbone> build_vit_b_16(const Scope& scope, std::int64_t in_channels);
 // swin.cpp

@@ -4,173 +4,164 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "models/checkpoint.h"
+#include "models/conclusion.h"
+#include "models/fit.h"
 #include "models/mapping.h"
 #include "models/mismatch.h"
 #include "models/safetensors.h"
 #include "models/torch_file.h"
+#include "models/wrappers.h"
 #include "models/zip_file.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/equal.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace nearfar {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 512;
 
-/// One mapping applied to one file, for one architecture.
-struct Attempt {
-  const Mapping* mapping = nullptr;
-  NetworkSpec spec;
-  std::vector<NamedTensor> tensors;  ///< under our names, in the order of the file
-  std::vector<std::string> ignored;
-  Mismatch mismatch = {};
-  bool native_size = false;  ///< the images have the size the architecture was made for
+/// A state dict of a file and how it fits, if any mapping may be tried.
+struct Choice {
+  const StateDict* dict = nullptr;
+  Fit fit = {};
 };
 
-/// The names as the file has them, without prefixes that all of them share.
-std::vector<std::string> stripped(const std::vector<NamedTensor>& tensors, const std::vector<std::string>& prefixes) {
-  std::vector<std::string> names;
-  for (const NamedTensor& named : tensors) names.push_back(named.name);
-  for (bool again = true; again;) {
-    again = false;
-    for (const std::string& prefix : prefixes) {
-      if (prefix.empty() ||
-          !std::all_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); }))
-        continue;
-      for (std::string& name : names) name.erase(0, prefix.size());
-      again = !names.empty();
-    }
-  }
-  return names;
+FitOptions fit_options(const ImportOptions& options) {
+  return {.architecture = options.architecture,
+          .height = options.height,
+          .width = options.width,
+          .in_channels = options.in_channels};
 }
 
-/// What all attempts with one mapping have in common.
-struct Renamed {
-  std::vector<NamedTensor> tensors;
-  std::vector<std::string> ignored, unexpected;
-};
-
-Renamed apply(const Mapping& mapping, const std::vector<NamedTensor>& tensors) {
-  Renamed result;
-  const std::vector<std::string> names = stripped(tensors, mapping.strip);
-  std::set<std::string> taken;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (matches_any(mapping.ignore, names[i])) {
-      result.ignored.push_back(tensors[i].name);
-      continue;
-    }
-    const std::optional<std::string> ours = renamed(mapping, names[i]);
-    if (!ours || !taken.insert(*ours).second) {
-      result.unexpected.push_back(printable(tensors[i].name));
-    } else {
-      result.tensors.push_back({*ours, tensors[i].tensor, false});
+[[noreturn]] void refuse(const Choice& nearest, const std::vector<Mapping>& mappings, const std::string& source,
+                         const ImportOptions& options) {
+  const std::vector<NamedTensor>& tensors = nearest.dict->tensors;
+  for (const NamesView& view : names_views(tensors)) {
+    for (const Mapping& mapping : mappings) {
+      for (const Mapping::Refusal& refusal : mapping.refuse) {
+        const auto found = std::find_if(view.tensors.begin(), view.tensors.end(), [&](const NamedTensor& one) {
+          return match_pattern(refusal.name, one.name).has_value();
+        });
+        if (found != view.tensors.end())
+          throw Error(ErrorKind::data, fmt::format("{}: '{}': {}", source, printable(found->name), refusal.reason));
+      }
     }
   }
-  return result;
+  std::string where = nearest.dict->place.empty() ? "" : fmt::format(" (its '{}')", nearest.dict->place);
+  if (!nearest.dict->others.empty()) {
+    const std::span<const std::string> others(nearest.dict->others);
+    where +=
+        fmt::format("; entries that are no tensors: {}{}",
+                    join(others.first(std::min<std::size_t>(others.size(), 5)), ", "), others.size() > 5 ? ", …" : "");
+  }
+  throw Error(ErrorKind::data, fmt::format("{}: fits no known network{}. {}", source, where,
+                                           conclusion(tensors, nearest.fit, mappings, fit_options(options))));
 }
 
-/// Rows of the head's last layer: classes, or the width of the embedding. An absent head counts as one row and shows up
-/// as missing.
-NetworkSpec find_head(const Mapping& mapping, const std::vector<NamedTensor>& tensors) {
-  NetworkSpec spec;
-  const Mapping::Head* chosen = &mapping.head.front();
-  std::int64_t rows = 1;
-  for (const Mapping::Head& head : mapping.head) {
-    const auto found =
-        std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& one) { return one.name == head.tensor; });
-    if (found == tensors.end()) continue;
-    chosen = &head;
-    constexpr std::int64_t kMost = 1 << 20;
-    if (found->tensor.dim() > 0) rows = std::clamp<std::int64_t>(found->tensor.size(0), 1, kMost);
-    break;
+bool same_values(const Fit& a, const Fit& b) {
+  if (a.spec != b.spec) return false;
+  const std::vector<NamedTensor> left = fitted_tensors(a), right = fitted_tensors(b);
+  return std::equal(left.begin(), left.end(), right.begin(),
+                    [](const NamedTensor& x, const NamedTensor& y) { return at::equal(x.tensor, y.tensor); });
+}
+
+/// Of two that are equally likely and not the same, neither is taken.
+void check_alone(const Choice& taken, const std::vector<Choice>& all, const std::string& source) {
+  std::vector<std::string> places;
+  for (const Choice& one : all) {
+    const bool rival = one.fit.exact() && one.dict != taken.dict && one.dict->rank == taken.dict->rank;
+    if (rival && !same_values(one.fit, taken.fit)) places.push_back("'" + one.dict->place + "'");
   }
-  if (chosen->kind == "linear") {
-    spec.head = HeadKind::linear;
-    spec.classes = rows;
+  if (places.empty()) return;
+  throw Error(ErrorKind::data,
+              fmt::format("{}: holds several networks, under '{}', {}, and does not say which one counts; "
+                          "keep one: torch.save(torch.load(OLD, weights_only=True)[KEY], NEW)",
+                          source, taken.dict->place, join(places, ", ")));
+}
+
+/// What of the file was taken, for people.
+std::string taken_text(const Choice& taken, const std::vector<StateDict>& dicts) {
+  std::string text;
+  if (!taken.dict->place.empty()) text = fmt::format("'{}'", taken.dict->place);
+  if (taken.dict->rank == StateDict::Rank::average) {
+    text += ", a moving average";
+    for (const StateDict& other : dicts) {
+      if (other.rank == StateDict::Rank::weights) {
+        text += fmt::format(", rather than '{}'", other.place);
+        break;
+      }
+    }
   } else {
-    spec.head = HeadKind::embedding;
-    spec.classes = 0;
-    spec.projection = chosen->projection;
-    spec.embedding_dim = rows;
+    for (const StateDict& other : dicts) {
+      if (other.rank == StateDict::Rank::average) text += fmt::format("; '{}' fits no network", other.place);
+    }
   }
+  if (!taken.fit.prefix.empty())
+    text += fmt::format("{}names without '{}'", text.empty() ? "" : ", ", printable(taken.fit.prefix));
+  return text;
+}
+
+Imported imported_from(const Choice& taken, const ImportOptions& options);
+
+/// The likeliest come first: of the first rank that has one that fits, that one counts.
+Imported import_dicts(const std::vector<StateDict>& dicts, const std::string& source, const ImportOptions& options) {
+  const std::vector<Mapping> mappings = read_mappings(options.mappings);
+  std::vector<Choice> choices;
+  std::optional<StateDict::Rank> fitting;
+  for (const StateDict& dict : dicts) {
+    if (fitting && dict.rank != *fitting) break;
+    std::optional<Fit> fit = best_fit(mappings, dict.tensors, fit_options(options));
+    if (!fit) {
+      throw Error(ErrorKind::config, fmt::format("{}: no mapping in {} is for {}", source, options.mappings.string(),
+                                                 options.architecture));
+    }
+    if (fit->exact()) fitting = dict.rank;
+    choices.push_back({&dict, std::move(*fit)});
+  }
+  const auto taken = std::find_if(choices.begin(), choices.end(), [](const Choice& one) { return one.fit.exact(); });
+  if (taken == choices.end()) {
+    const auto most = std::max_element(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) {
+      return std::pair(a.fit.matched, a.dict->tensors.size()) < std::pair(b.fit.matched, b.dict->tensors.size());
+    });
+    refuse(*most, mappings, source, options);
+  }
+  check_alone(*taken, choices, source);
+  Imported imported = imported_from(*taken, options);
+  imported.taken = taken_text(*taken, dicts);
+  return imported;
+}
+
+/// The spec with the size of the images asked for.
+NetworkSpec sized(NetworkSpec spec, const ImportOptions& options) {
+  if (options.height > 0) spec.height = options.height;
+  if (options.width > 0) spec.width = options.width;
+  make_shape_network(spec);  // Error(config) for a size that the architecture does not take
   return spec;
 }
 
-/// Tensors that a file may lack, and numbers of another precision, as the network has them.
-void complete(Attempt& attempt, const std::vector<NamedTensor>& expected) {
-  std::map<std::string_view, std::size_t> given;
-  for (std::size_t i = 0; i < attempt.tensors.size(); ++i) given[attempt.tensors[i].name] = i;
-  std::vector<NamedTensor> added;
-  for (const NamedTensor& named : expected) {
-    const auto found = given.find(named.name);
-    if (found == given.end()) {
-      // Only counters may be absent: they start at 0.
-      if (named.tensor.dim() == 0 && matches_any(attempt.mapping->optional, named.name)) {
-        added.push_back({named.name, at::scalar_tensor(0, at::TensorOptions(named.tensor.scalar_type())), false});
-      }
-      continue;
-    }
-    NamedTensor& own = attempt.tensors[found->second];
-    const at::ScalarType have = own.tensor.scalar_type(), want = named.tensor.scalar_type();
-    const bool both_float = at::isFloatingType(have) && at::isFloatingType(want);
-    const bool both_integer = at::isIntegralType(have, false) && at::isIntegralType(want, false);
-    if (have != want && own.tensor.sizes() == named.tensor.sizes() && (both_float || both_integer))
-      own.tensor = own.tensor.to(want);
-  }
-  attempt.tensors.insert(attempt.tensors.end(), added.begin(), added.end());
-}
-
-std::vector<Attempt> attempts(const std::vector<Mapping>& mappings, const std::vector<NamedTensor>& tensors,
-                              const ImportOptions& options) {
-  std::vector<Attempt> all;
-  for (const Mapping& mapping : mappings) {
-    const Renamed renamed = apply(mapping, tensors);
-    for (const std::string& architecture : mapping.architectures) {
-      if (!options.architecture.empty() && architecture != options.architecture) continue;
-      const std::int64_t native = native_image_size(architecture);
-      Attempt attempt{.mapping = &mapping,
-                      .spec = find_head(mapping, renamed.tensors),
-                      .tensors = renamed.tensors,
-                      .ignored = renamed.ignored};
-      attempt.spec.architecture = architecture;
-      attempt.spec.in_channels = options.in_channels;
-      attempt.spec.height = attempt.spec.width =
-          native;  // shapes of weights do not depend on it; the wanted size is checked at the end
-      attempt.native_size = options.height == native && options.width == native;
-      const std::vector<NamedTensor> expected = make_shape_network(attempt.spec)->named_tensors();
-      complete(attempt, expected);
-      attempt.mismatch = compare_tensors(expected, attempt.tensors);
-      attempt.mismatch.unexpected.insert(attempt.mismatch.unexpected.end(), renamed.unexpected.begin(),
-                                         renamed.unexpected.end());
-      all.push_back(std::move(attempt));
+Imported imported_from(const Choice& taken, const ImportOptions& options) {
+  const Fit& fit = taken.fit;
+  Imported imported;
+  imported.spec = sized(fit.spec, options);
+  imported.mapping = fit.mapping->name;
+  imported.tensors = fitted_tensors(fit);
+  imported.ignored = fit.ignored;
+  const std::set<std::string> ignored(fit.ignored.begin(), fit.ignored.end());
+  for (const NamedTensor& named : taken.dict->tensors) {
+    const at::ScalarType type = named.tensor.scalar_type();
+    if (at::isFloatingType(type) && type != at::kFloat && !ignored.contains(named.name)) {
+      imported.converted.push_back(fmt::format("{}: {}", named.name, c10::toString(type)));
     }
   }
-  return all;
-}
-
-[[noreturn]] void refuse(const Attempt& best, const std::vector<Mapping>& mappings,
-                         const std::vector<NamedTensor>& tensors, const std::string& source) {
-  for (const Mapping& mapping : mappings) {
-    const std::vector<std::string> names = stripped(tensors, mapping.strip);
-    for (const Mapping::Refusal& refusal : mapping.refuse) {
-      const auto found = std::find_if(names.begin(), names.end(),
-                                      [&](const auto& name) { return match_pattern(refusal.name, name).has_value(); });
-      if (found != names.end())
-        throw Error(ErrorKind::data, fmt::format("{}: '{}': {}", source, printable(*found), refusal.reason));
-    }
-  }
-  throw Error(
-      ErrorKind::data,
-      fmt::format("{}: fits no known network; the nearest is {} by the mapping {}: {} (names as nearfar has them; "
-                  "`missing` and `wrong shape`, and `unexpected` where a rule renamed them)",
-                  source, best.spec.architecture, best.mapping->name, best.mismatch.text()));
+  return imported;
 }
 
 /// In the network's order, so that the same weights give the same bytes whatever order a file has.
@@ -180,14 +171,6 @@ std::vector<NamedTensor> in_order(const NetworkSpec& spec, const std::vector<Nam
   std::vector<NamedTensor> sorted = make_shape_network(spec)->named_tensors();
   for (NamedTensor& named : sorted) named.tensor = by_name.at(named.name);
   return sorted;
-}
-
-/// The spec with the size of the images asked for.
-NetworkSpec sized(NetworkSpec spec, const ImportOptions& options) {
-  if (options.height > 0) spec.height = options.height;
-  if (options.width > 0) spec.width = options.width;
-  make_shape_network(spec);  // Error(config) for a size that the architecture does not take
-  return spec;
 }
 
 Imported of_checkpoint(const std::filesystem::path& file, const ImportOptions& options) {
@@ -223,30 +206,9 @@ Imported import_tensors(std::vector<NamedTensor> tensors, const std::string& sou
       throw Error(ErrorKind::data, fmt::format("{}: a tensor's name is {} bytes long", source, named.name.size()));
     }
   }
-  const std::vector<Mapping> mappings = read_mappings(options.mappings);
-  const std::vector<Attempt> all = attempts(mappings, tensors, options);
-  if (all.empty()) {
-    throw Error(ErrorKind::config,
-                fmt::format("{}: no mapping in {} is for {}", source, options.mappings.string(), options.architecture));
-  }
-  const Attempt& best = *std::min_element(all.begin(), all.end(), [](const Attempt& a, const Attempt& b) {
-    return std::pair(a.mismatch.count(), !a.native_size) < std::pair(b.mismatch.count(), !b.native_size);
-  });
-  if (best.mismatch.count() > 0) refuse(best, mappings, tensors, source);
-
-  Imported imported;
-  imported.spec = sized(best.spec, options);
-  imported.mapping = best.mapping->name;
-  imported.tensors = in_order(best.spec, best.tensors);
-  imported.ignored = best.ignored;
-  const std::set<std::string> ignored(best.ignored.begin(), best.ignored.end());
-  for (const NamedTensor& named : tensors) {
-    const at::ScalarType type = named.tensor.scalar_type();
-    if (at::isFloatingType(type) && type != at::kFloat && !ignored.contains(named.name)) {
-      imported.converted.push_back(fmt::format("{}: {}", named.name, c10::toString(type)));
-    }
-  }
-  return imported;
+  std::vector<StateDict> dicts(1);
+  dicts[0].tensors = std::move(tensors);
+  return import_dicts(dicts, source, options);
 }
 
 Imported import_weights(const std::filesystem::path& file, const ImportOptions& options) {
@@ -266,7 +228,7 @@ Imported import_weights(const std::filesystem::path& file, const ImportOptions& 
     throw Error(ErrorKind::data, fmt::format("{}: neither a torch.save file (zip) nor safetensors; it begins '{}'",
                                              source, head_text(map.bytes())));
   }
-  Imported imported = import_tensors(parse_torch_file(map.bytes(), source), source, options);
+  Imported imported = import_dicts(parse_torch_file(map.bytes(), source), source, options);
   imported.format = "torch";
   return imported;
 }

@@ -18,9 +18,10 @@ std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
 }  // namespace
 
 Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight)
-    : weight_(scope.parameter("weight", {shape.out, shape.in, shape.kernel, shape.kernel}, weight)),
+    : weight_(scope.parameter("weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}, weight)),
       stride_(shape.stride),
-      padding_(shape.padding) {}
+      padding_(shape.padding),
+      groups_(shape.groups) {}
 
 Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight, Fill bias)
     : Convolution(scope, shape, weight) {
@@ -28,7 +29,7 @@ Convolution::Convolution(const Scope& scope, const Shape& shape, Fill weight, Fi
 }
 
 at::Tensor Convolution::operator()(const at::Tensor& in) const {
-  return at::conv2d(in, weight_, if_defined(bias_), {stride_, stride_}, {padding_, padding_}, {1, 1}, 1);
+  return at::conv2d(in, weight_, if_defined(bias_), {stride_, stride_}, {padding_, padding_}, {1, 1}, groups_);
 }
 
 BatchNorm::BatchNorm(const Scope& scope, std::int64_t width)

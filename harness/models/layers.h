@@ -12,7 +12,8 @@ class Convolution {
  public:
   struct Shape {
     std::int64_t in, out, kernel, stride = 1, padding = 0;
-    std::int64_t fan_in() const { return in * kernel * kernel; }
+    std::int64_t groups = 1;  ///< `in` of them: each channel by itself
+    std::int64_t fan_in() const { return in / groups * kernel * kernel; }
     std::int64_t fan_out() const { return out * kernel * kernel; }
   };
   Convolution() = default;
@@ -23,7 +24,7 @@ class Convolution {
 
  private:
   at::Tensor weight_, bias_;
-  std::int64_t stride_ = 1, padding_ = 0;
+  std::int64_t stride_ = 1, padding_ = 0, groups_ = 1;
 };
 
 /// momentum 0.1, eps 1e-5. Training uses the batch's statistics and moves the running ones.

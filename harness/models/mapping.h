@@ -4,7 +4,8 @@
 ///
 ///   summary       = "ResNets with torchvision's names"
 ///   architectures = ["resnet18_224x224", "resnet50"]
-///   strip         = ["module."]            # prefixes taken off while every name has one
+///   strip         = ["core."]              # your own prefix, taken off where every name has it; those of tools
+///                                          # (wrappers.h) come off anyway
 ///   ignore        = ["*.attn.index"]       # names that are not needed (our side need not have them)
 ///   optional      = ["*.num_batches_tracked"]   # OUR names that a file may lack: they keep the value of a new network
 ///   [[rename]]                             # the first rule that matches a name decides; a name that none matches is

@@ -18,6 +18,12 @@ std::string some(const std::vector<std::string>& names) {
   return fmt::format("{} ({}{})", names.size(), join(shown, ", "), names.size() > kShown ? ", …" : "");
 }
 
+bool fits(at::ScalarType have, at::ScalarType want, Types types) {
+  if (have == want || types == Types::equal) return have == want;
+  return (at::isFloatingType(have) && at::isFloatingType(want)) ||
+         (at::isIntegralType(have, false) && at::isIntegralType(want, false));
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -40,7 +46,7 @@ std::string Mismatch::text() const {
   return fmt::format("missing {}; unexpected {}; wrong shape {}", some(missing), some(unexpected), some(wrong));
 }
 
-Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given) {
+Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given, Types types) {
   std::map<std::string_view, const at::Tensor*> by_name;
   for (const NamedTensor& named : given) by_name[named.name] = &named.tensor;
   Mismatch result;
@@ -51,7 +57,7 @@ Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::ve
       continue;
     }
     const at::Tensor& tensor = *found->second;
-    if (tensor.sizes() != named.tensor.sizes() || tensor.scalar_type() != named.tensor.scalar_type()) {
+    if (tensor.sizes() != named.tensor.sizes() || !fits(tensor.scalar_type(), named.tensor.scalar_type(), types)) {
       result.wrong.push_back(
           fmt::format("{} is {}, expected {}", named.name, shape_text(tensor), shape_text(named.tensor)));
     }

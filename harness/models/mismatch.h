@@ -16,8 +16,14 @@ struct Mismatch {
   std::string text() const;
 };
 
+enum class Types {
+  equal,
+  convertible,  ///< another precision will do: floats for floats, integers for integers
+};
+
 /// Names, shapes and element types of `given` against those of `expected`.
-Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given);
+Mismatch compare_tensors(const std::vector<NamedTensor>& expected, const std::vector<NamedTensor>& given,
+                         Types types = Types::equal);
 
 /// "Float [3,4]".
 std::string shape_text(const at::Tensor& tensor);

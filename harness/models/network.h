@@ -47,8 +47,9 @@ class Network {
   /// features [N,D] -> [N,C] logits, or the raw [N,E] embedding (the caller normalises it where the loss asks).
   virtual at::Tensor output(const at::Tensor& features) = 0;
 
-  /// Stages of the backbone: 0 is the stem with its activation and its pooling, then one for each residual stage. 0 =
-  /// this architecture has no maps to show (transformers), and the three calls below are Error(config).
+  /// Stages of the backbone: 0 is the stem with its activation and its pooling where it has them, then one for each
+  /// stage of blocks; what follows the last block (a norm, an activation) belongs to the last. 0 = this architecture
+  /// has no maps to show (transformers), and the three calls below are Error(config).
   virtual std::int64_t stages() const = 0;
   /// As features(), and what passed on the way.
   virtual at::Tensor features_seen(const at::Tensor& images, Activations& seen) = 0;
@@ -73,9 +74,10 @@ class Network {
   HeadWeights head();
 };
 
-/// Names that make_network knows: resnet8 · resnet18_32x32, resnet18_64x64 (OpenOOD's) · resnet18_224x224, resnet50,
-/// vit_b_16, swin_t (torchvision's). Below "backbone." tensors have the names they have there; torchvision's `fc`,
-/// `heads.head` and `head` are our "head".
+/// Names that make_network knows: resnet8 · resnet18_32x32, resnet18_64x64 (OpenOOD's) · resnet18_224x224, resnet34,
+/// resnet50, resnet101, densenet121, convnext_tiny, vit_b_16, swin_t (torchvision's) · wrn_40_2, wrn_28_10
+/// (xternalz/WideResNet-pytorch's). Below "backbone." tensors have the names they have there; torchvision's `fc`,
+/// `classifier`, `classifier.2`, `heads.head` and `head` are our "head".
 std::vector<std::string> architectures();
 /// Height and width of the images an architecture was made for: 28, 32, 64 or 224. Error(config): unknown name.
 std::int64_t native_image_size(const std::string& architecture);
@@ -85,8 +87,9 @@ std::int64_t architecture_stages(const std::string& architecture);
 
 /// Weights are drawn from a generator of their own: they depend on `spec` and `seed` alone. resnet8, OpenOOD's nets and
 /// projections have PyTorch's default distributions (kaiming_uniform with a = sqrt(5), so uniform within
-/// 1/sqrt(fan_in), for weights and biases; batch norm 1 and 0), torchvision's nets those of torchvision (He's normal by
-/// fan out for ResNets; Xavier, 0.02 normal and zeros for transformers). Error(config): unknown architecture or
+/// 1/sqrt(fan_in), for weights and biases; batch norm 1 and 0), the others those of
+/// their origin (He's normal by fan out for ResNets and WRNs, by fan in for DenseNets; Xavier, 0.02 normal and zeros
+/// for transformers and ConvNeXt). Error(config): unknown architecture or
 /// projection (with a suggestion), a dimension that is not positive or beyond 2^20, or images of a size that the
 /// architecture does not take (vit_b_16: 224 only).
 std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed);

@@ -29,7 +29,11 @@ constexpr Index kNoValue = std::numeric_limits<Index>::max();
 class Machine {
  public:
   Machine(std::span<const std::byte> bytes, const std::string& name) : reader_(bytes), file_(name) {
-    if (bytes.size() > kMaxBytes) fail(fmt::format("{} bytes, at most {} are allowed", bytes.size(), kMaxBytes));
+    if (bytes.size() > kMaxBytes)
+      fail(
+          fmt::format("{} bytes, at most {} are allowed; are there arrays of numpy in it? Weights are tensors, which "
+                      "lie beside the pickle",
+                      bytes.size(), kMaxBytes));
   }
 
   Pickle run() {
@@ -113,16 +117,22 @@ class Machine {
         return extend(Kind::dict, pop(2));
       case 'u':  // SETITEMS
         return extend(Kind::dict, since_mark());
-      case 'b': {  // BUILD: an OrderedDict's attributes (_metadata), which hold no tensors we need
+      case 'b': {  // BUILD: attributes: an OrderedDict's _metadata, an object's contents. They hold no tensors we need
         pop();
-        if (value(top()).kind != Kind::dict)
-          fail(fmt::format("BUILD on {}, expected a dict", kind_text(value(top()).kind)));
+        const Kind kind = value(top()).kind;
+        if (kind != Kind::dict && kind != Kind::object)
+          fail(fmt::format("BUILD on {}, expected a dict or an object", kind_text(kind)));
         return true;
+      }
+      case 0x81: {  // NEWOBJ
+        const Index arguments = pop();
+        expect(arguments, Kind::tuple, "the arguments of a class");
+        return value(top()).text == kOrderedDict ? reduce(arguments) : object(pop());
       }
       case 'Q':  // BINPERSID
         return storage(pop());
       case 'R':
-        return reduce();
+        return reduce(pop());
       default:
         fail(fmt::format("opcode {} is not one of a state dict", opcode_text(code)));
     }
@@ -219,16 +229,23 @@ class Machine {
 
   bool global() {
     const std::string_view module = line(), name = line();
-    const std::string full = fmt::format("{}.{}", module, name);
-    const auto known = allowed_global(full);
-    if (!known) {
+    if (is_attack(module, name)) {
       fail(
-          fmt::format("global '{}' is not one of a state dict of networks, and nothing in a file is ever run; keep the "
-                      "weights alone: "
-                      "torch.save(net.state_dict(), FILE)",
-                      printable(full)));
+          fmt::format("it names '{}', which no file of weights needs: Python would run it when it reads this file. Do "
+                      "not load it elsewhere either",
+                      printable(fmt::format("{}.{}", module, name))));
     }
-    return push({.kind = Kind::global, .text = *known});
+    // The bytes "module\nname" of one that means nothing here.
+    const std::string_view raw(module.data(), module.size() + 1 + name.size());
+    return push({.kind = Kind::global, .text = known_global(fmt::format("{}.{}", module, name)).value_or(raw)});
+  }
+
+  /// What is made with a global that means nothing here, or with such an object.
+  bool object(Index maker) {
+    const PickleValue& from = value(maker);
+    if (from.kind != Kind::global && from.kind != Kind::object)
+      fail(fmt::format("what is called is {}, expected a global", kind_text(from.kind)));
+    return push({.kind = Kind::object, .text = from.text});
   }
 
   std::uint32_t depth_of(const std::vector<Index>& items) {
@@ -245,6 +262,7 @@ class Machine {
 
   bool extend(Kind kind, const std::vector<Index>& items) {
     PickleValue& target = value(top());
+    if (target.kind == Kind::object) return true;  // a subclass of list or dict: not ours to know
     if (target.kind != kind)
       fail(fmt::format("an item is put into {}, expected {}", kind_text(target.kind), kind_text(kind)));
     if (kind == Kind::dict && items.size() % 2 != 0)
@@ -273,7 +291,7 @@ class Machine {
     made.text = expect(items[2], Kind::text, "a storage's key").text;
     made.integer = expect(items[4], Kind::integer, "a storage's size").integer;
     const std::optional<at::ScalarType> known = storage_type(type);
-    if (!known && type != kUntyped) fail(fmt::format("'{}' is not a type of storage", type));
+    if (!known && type != kUntyped) return object(items[1]);  // complex or quantised numbers
     made.type = known.value_or(at::kByte);
     if (made.integer < 0 || made.integer > std::numeric_limits<std::int64_t>::max() / 8) {
       fail(fmt::format("storage '{}' has {} elements", printable(made.text), made.integer));
@@ -281,19 +299,22 @@ class Machine {
     return push(std::move(made));
   }
 
-  bool reduce() {
-    const Index arguments = pop(), callable = pop();
+  bool reduce(Index arguments) {
+    const Index callable = pop();
+    expect(arguments, Kind::tuple, "the arguments of a call");
+    if (value(callable).kind == Kind::object) return object(callable);
     const std::string_view name = expect(callable, Kind::global, "what is called").text;
-    if (expect(arguments, Kind::tuple, "the arguments of a call").items.size() > kMaxArguments)
-      fail("a call with too many arguments");
+    if (name.find('\n') != std::string_view::npos) return object(callable);
+    if (value(arguments).items.size() > kMaxArguments) fail("a call with too many arguments");
     const std::vector<Index> items = value(arguments).items;
+    if (name == kDefaultDict) return push({.kind = Kind::dict});
     if (name == kOrderedDict) {
       if (!items.empty()) fail("an OrderedDict with arguments");
       return push({.kind = Kind::dict});
     }
-    if (name == kParameter) {  // (tensor, requires_grad, hooks)
+    if (name == kParameter || name == kParameterState) {  // (tensor, requires_grad, hooks[, attributes])
       if (items.empty()) fail("a Parameter without arguments");
-      expect(items[0], Kind::tensor, "the data of a Parameter");
+      if (value(items[0]).kind != Kind::object) expect(items[0], Kind::tensor, "the data of a Parameter");
       stack_.push_back(items[0]);
       return true;
     }
@@ -318,6 +339,7 @@ class Machine {
   bool tensor(std::string_view callable, const std::vector<Index>& items) {
     const std::size_t least = callable == kTensor3 ? 7 : 4;
     if (items.size() < least) fail(fmt::format("a tensor with {} arguments, expected {}", items.size(), least));
+    if (value(items[0]).kind == Kind::object) return object(items[0]);  // of a type that is not read
     const PickleValue& storage = expect(items[0], Kind::storage, "a tensor's storage");
     PickledTensor made;
     made.storage = storage.text;
@@ -330,7 +352,7 @@ class Machine {
     if (callable == kTensor3) {
       const std::string_view name = expect(items[6], Kind::global, "a tensor's dtype").text;
       const std::optional<at::ScalarType> known = dtype_type(name);
-      if (!known) fail(fmt::format("'{}' is not a dtype", name));
+      if (!known) return object(items[6]);
       made.type = *known;
     }
     check_bounds(made);

@@ -1,6 +1,10 @@
 #include "models/pickle_words.h"
 
+#include "models/mismatch.h"
+
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace {
@@ -21,8 +25,9 @@ constexpr TypeName kTypes[] = {
 
 }  // namespace
 
-std::optional<std::string_view> allowed_global(std::string_view name) {
-  for (const std::string_view known : {kOrderedDict, kParameter, kTensor2, kTensor3, kUntyped}) {
+std::optional<std::string_view> known_global(std::string_view name) {
+  for (const std::string_view known :
+       {kOrderedDict, kDefaultDict, kParameter, kParameterState, kTensor2, kTensor3, kUntyped}) {
     if (name == known) return known;
   }
   for (const TypeName& known : kTypes) {
@@ -30,6 +35,19 @@ std::optional<std::string_view> allowed_global(std::string_view name) {
     if (name == known.dtype) return known.dtype;
   }
   return std::nullopt;
+}
+
+bool is_attack(std::string_view module, std::string_view name) {
+  const std::string_view root = module.substr(0, module.find('.'));
+  for (const std::string_view bad : {"os", "posix", "nt", "subprocess", "sys", "runpy", "pty", "socket", "shutil",
+                                     "code", "importlib", "ctypes", "commands", "webbrowser"}) {
+    if (root == bad) return true;
+  }
+  if (root != "builtins" && root != "__builtin__") return false;
+  for (const std::string_view bad : {"eval", "exec", "execfile", "compile", "open", "__import__", "input"}) {
+    if (name == bad) return true;
+  }
+  return false;
 }
 
 std::optional<at::ScalarType> storage_type(std::string_view global) {
@@ -53,7 +71,6 @@ std::string opcode_text(unsigned code) {
   };
   constexpr Name kNames[] = {{'i', "INST"},
                              {'o', "OBJ"},
-                             {0x81, "NEWOBJ"},
                              {0x92, "NEWOBJ_EX"},
                              {0x93, "STACK_GLOBAL"},
                              {0x82, "EXT1"},
@@ -118,8 +135,17 @@ const char* kind_text(PickleValue::Kind kind) {
       return "a storage";
     case Kind::tensor:
       return "a tensor";
+    case Kind::object:
+      return "an object";
   }
   return "?";
+}
+
+std::string value_text(const PickleValue& value) {
+  if (value.kind != Kind::object && value.kind != Kind::global) return kind_text(value.kind);
+  std::string name(value.text);
+  std::replace(name.begin(), name.end(), '\n', '.');
+  return fmt::format("{} '{}'", value.kind == Kind::object ? "an object of" : "the name", printable(name));
 }
 
 }  // namespace nearfar

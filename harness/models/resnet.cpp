@@ -7,6 +7,7 @@
 #include <ATen/ops/max_pool2d.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -97,7 +98,7 @@ struct Plan {
 };
 
 /// A stem, stages of blocks, global average pooling.
-class ResNet final : public Backbone {
+class ResNet final : public StagedBackbone {
  public:
   ResNet(const Scope& scope, std::int64_t in_channels, const Plan& plan)
       : stem_(scope, "conv1", "bn1", plan.family, in_channels, plan.stem_width, plan.stem_kernel, plan.stem_stride),
@@ -115,22 +116,7 @@ class ResNet final : public Backbone {
     }
   }
 
-  at::Tensor forward(const at::Tensor& images, bool training) const override {
-    at::Tensor x = images;
-    for (std::int64_t stage = 0; stage < stages(); ++stage) x = run_stage(x, stage, training, nullptr);
-    return pool(x);
-  }
-
   std::int64_t stages() const override { return static_cast<std::int64_t>(stages_.size()) + 1; }
-
-  at::Tensor run_stages(const at::Tensor& in, std::int64_t first, std::int64_t last, Activations* seen) const override {
-    at::Tensor x = in;
-    for (std::int64_t stage = first; stage < last; ++stage) {
-      x = run_stage(x, stage, false, seen == nullptr ? nullptr : &seen->layers);
-      if (seen != nullptr) seen->stages.push_back(x);
-    }
-    return x;
-  }
 
   at::Tensor pool(const at::Tensor& map) const override { return map.mean({2, 3}); }
 
@@ -138,7 +124,7 @@ class ResNet final : public Backbone {
 
  private:
   /// Stage 0 is the stem, with its max-pool where there is one: OpenOOD's first map.
-  at::Tensor run_stage(const at::Tensor& in, std::int64_t stage, bool training, Layers* seen) const {
+  at::Tensor run_stage(const at::Tensor& in, std::int64_t stage, bool training, Layers* seen) const override {
     if (stage == 0) {
       at::Tensor x = stem_(in, training, seen).relu_();
       if (seen != nullptr && relu_layers_) seen->push_back(x);
@@ -155,6 +141,13 @@ class ResNet final : public Backbone {
   std::vector<std::vector<Block>> stages_;
 };
 
+std::unique_ptr<Backbone> torchvision_resnet(const Scope& scope, std::int64_t in_channels, bool bottleneck,
+                                             std::array<std::int64_t, 4> blocks) {
+  Plan plan{kTorchvision, 64, 7, 2, true, bottleneck, {}};
+  for (std::size_t i = 0; i < blocks.size(); ++i) plan.stages.push_back({64 << i, i == 0 ? 1 : 2, blocks[i]});
+  return std::make_unique<ResNet>(scope, in_channels, plan);
+}
+
 }  // namespace
 
 std::unique_ptr<Backbone> build_resnet8(const Scope& scope, std::int64_t in_channels) {
@@ -170,13 +163,19 @@ std::unique_ptr<Backbone> build_resnet18_small(const Scope& scope, std::int64_t 
 }
 
 std::unique_ptr<Backbone> build_resnet18(const Scope& scope, std::int64_t in_channels) {
-  const Plan plan{kTorchvision, 64, 7, 2, true, false, {{64, 1, 2}, {128, 2, 2}, {256, 2, 2}, {512, 2, 2}}};
-  return std::make_unique<ResNet>(scope, in_channels, plan);
+  return torchvision_resnet(scope, in_channels, false, {2, 2, 2, 2});
+}
+
+std::unique_ptr<Backbone> build_resnet34(const Scope& scope, std::int64_t in_channels) {
+  return torchvision_resnet(scope, in_channels, false, {3, 4, 6, 3});
 }
 
 std::unique_ptr<Backbone> build_resnet50(const Scope& scope, std::int64_t in_channels) {
-  const Plan plan{kTorchvision, 64, 7, 2, true, true, {{64, 1, 3}, {128, 2, 4}, {256, 2, 6}, {512, 2, 3}}};
-  return std::make_unique<ResNet>(scope, in_channels, plan);
+  return torchvision_resnet(scope, in_channels, true, {3, 4, 6, 3});
+}
+
+std::unique_ptr<Backbone> build_resnet101(const Scope& scope, std::int64_t in_channels) {
+  return torchvision_resnet(scope, in_channels, true, {3, 4, 23, 3});
 }
 
 }  // namespace nearfar

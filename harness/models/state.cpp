@@ -14,7 +14,7 @@ Fill Fill::xavier_uniform(std::int64_t fan_in, std::int64_t fan_out) {
   return uniform(std::sqrt(6 / static_cast<double>(fan_in + fan_out)));
 }
 
-Fill Fill::kaiming_normal(std::int64_t fan_out) { return normal(std::sqrt(2 / static_cast<double>(fan_out))); }
+Fill Fill::kaiming_normal(std::int64_t fan) { return normal(std::sqrt(2 / static_cast<double>(fan))); }
 
 at::Tensor State::add(const std::string& name, const std::vector<std::int64_t>& shape, at::ScalarType type,
                       bool parameter, Fill fill) {

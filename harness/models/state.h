@@ -27,7 +27,8 @@ struct Fill {
   /// Glorot and Bengio 2010.
   static Fill xavier_uniform(std::int64_t fan_in, std::int64_t fan_out);
   /// He et al. 2015 for ReLU, scaled by what leaves: torchvision's ResNets.
-  static Fill kaiming_normal(std::int64_t fan_out);
+  /// torchvision's DenseNets scale by what comes in.
+  static Fill kaiming_normal(std::int64_t fan);
 };
 
 class State {

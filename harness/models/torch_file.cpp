@@ -23,6 +23,8 @@ using Kind = PickleValue::Kind;
 /// Tensors may share a storage (tied weights), but a small file must not become a large network.
 constexpr std::uint64_t kMaxSharing = 4;
 constexpr std::size_t kMaxNameLength = 512;
+constexpr int kMaxLevel = 3;  // of dicts within dicts that may hold the weights
+constexpr std::size_t kMaxDicts = 8, kMaxOthers = 100;
 constexpr const char* kConvert =
     "convert it once with PyTorch: torch.save(torch.load(OLD, map_location='cpu', weights_only=True), NEW)";
 
@@ -31,14 +33,24 @@ class Reader {
   Reader(std::span<const std::byte> bytes, const std::string& name)
       : file_(name), size_(bytes.size()), zip_(open(bytes, name)) {}
 
-  std::vector<NamedTensor> read() {
+  std::vector<StateDict> read() {
     prefix_ = find_prefix();
     if (const ZipEntry* order = zip_.find(prefix_ + "byteorder")) {
       const std::string_view text(reinterpret_cast<const char*>(order->data.data()), order->data.size());
       if (text != "little") fail(fmt::format("its byte order is '{}', only 'little' is read", printable(text)));
     }
     const Pickle pickle = read_pickle(zip_.find(prefix_ + "data.pkl")->data, file_);
-    return tensors(pickle, state_dict(pickle));
+    std::vector<Found> found;
+    std::set<std::uint32_t> seen;
+    collect(pickle, pickle.root, "", 0, seen, found);
+    if (found.empty()) no_tensors(pickle);
+    std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+      return std::pair(a.rank, b.tensors) < std::pair(b.rank, a.tensors);
+    });
+    found.resize(std::min(found.size(), kMaxDicts));
+    std::vector<StateDict> dicts;
+    for (const Found& one : found) dicts.push_back(state_dict(pickle, one));
+    return dicts;
   }
 
  private:
@@ -79,41 +91,82 @@ class Reader {
     return prefix;
   }
 
-  const PickleValue& state_dict(const Pickle& pickle) const {
-    const PickleValue& top = pickle.top();
-    if (top.kind != Kind::dict) fail(fmt::format("it holds {}, expected a state dict", kind_text(top.kind)));
-    for (const std::string_view key : {"state_dict", "model_state_dict", "model", "net", "network"}) {
-      for (std::size_t i = 0; i < top.items.size(); i += 2) {
-        const PickleValue& name = pickle.values[top.items[i]];
-        const PickleValue& nested = pickle.values[top.items[i + 1]];
-        if (name.kind == Kind::text && name.text == key && nested.kind == Kind::dict) return nested;
-      }
+  /// A dict with tensors in it.
+  struct Found {
+    std::uint32_t dict;
+    std::string place;
+    StateDict::Rank rank;
+    std::size_t tensors;
+  };
+
+  /// By its outermost name: an average that a callback keeps for itself is not what the file is about.
+  static StateDict::Rank rank_of(std::string_view place) {
+    if (place.empty()) return StateDict::Rank::top;
+    const std::string key(place.substr(0, place.find('.')));
+    const std::vector<std::string> words = split(key, '_');
+    if (std::find(words.begin(), words.end(), "ema") != words.end()) return StateDict::Rank::average;
+    for (const std::string_view known : {"state_dict", "model_state_dict", "model_state", "model", "net", "network",
+                                         "net_state_dict", "weights", "params"}) {
+      if (key == known) return StateDict::Rank::weights;
     }
-    return top;
+    return StateDict::Rank::elsewhere;
   }
 
-  std::vector<NamedTensor> tensors(const Pickle& pickle, const PickleValue& dict) {
-    std::vector<NamedTensor> result;
-    std::set<std::string_view> names;
+  /// Every dict is looked at once, however often it is shared.
+  static void collect(const Pickle& pickle, std::uint32_t index, const std::string& place, int level,
+                      std::set<std::uint32_t>& seen, std::vector<Found>& found) {
+    const PickleValue& dict = pickle.values[index];
+    if (dict.kind != Kind::dict || !seen.insert(index).second) return;
+    std::size_t tensors = 0;
+    bool named = true;
     for (std::size_t i = 0; i < dict.items.size(); i += 2) {
-      const PickleValue& name = pickle.values[dict.items[i]];
-      const PickleValue& value = pickle.values[dict.items[i + 1]];
-      if (name.kind != Kind::text)
-        fail(fmt::format("a key of its dict is {}, expected the name of a tensor", kind_text(name.kind)));
-      if (name.text.empty() || name.text.size() > kMaxNameLength)
-        fail(fmt::format("a tensor's name is {} bytes long", name.text.size()));
-      if (value.kind != Kind::tensor) {
-        fail(
-            fmt::format("entry '{}' is {}, expected a tensor; a state dict may lie under 'state_dict', "
-                        "'model_state_dict', 'model', 'net' "
-                        "or 'network'",
-                        printable(name.text), kind_text(value.kind)));
-      }
-      if (!names.insert(name.text).second) fail(fmt::format("tensor '{}' is there twice", printable(name.text)));
-      result.push_back(
-          {std::string(name.text), tensor(name.text, pickle.tensors[static_cast<std::size_t>(value.integer)]), false});
+      const PickleValue& key = pickle.values[dict.items[i]];
+      tensors += pickle.values[dict.items[i + 1]].kind == Kind::tensor ? 1 : 0;
+      named = named && key.kind == Kind::text;
+      if (key.kind != Kind::text || level == kMaxLevel || key.text.starts_with("optim")) continue;
+      const std::string inner = fmt::format("{}{}{}", place, place.empty() ? "" : ".", printable(key.text));
+      collect(pickle, dict.items[i + 1], inner, level + 1, seen, found);
     }
-    if (result.empty()) fail("its dict is empty");
+    if (tensors > 0 && named) found.push_back({index, place, rank_of(place), tensors});
+  }
+
+  [[noreturn]] void no_tensors(const Pickle& pickle) const {
+    constexpr const char* kSave = "save the weights alone: torch.save(net.state_dict(), NEW)";
+    const PickleValue& top = pickle.top();
+    if (top.kind != Kind::dict) fail(fmt::format("it holds {}, expected a state dict; {}", value_text(top), kSave));
+    if (top.items.empty()) fail("its dict is empty");
+    std::vector<std::string> entries;
+    for (std::size_t i = 0; i < top.items.size() && entries.size() < 10; i += 2) {
+      const PickleValue& key = pickle.values[top.items[i]];
+      if (key.kind != Kind::text)
+        fail(fmt::format("a key of its dict is {}, expected a name; {}", value_text(key), kSave));
+      entries.push_back(entry_text(key.text, pickle.values[top.items[i + 1]]));
+    }
+    fail(fmt::format("no tensors: entry {}; {}", join(entries, ", "), kSave));
+  }
+
+  static std::string entry_text(std::string_view name, const PickleValue& value) {
+    return fmt::format("'{}' is {}", printable(name), value_text(value));
+  }
+
+  StateDict state_dict(const Pickle& pickle, const Found& found) {
+    StateDict result{.place = found.place, .rank = found.rank, .tensors = {}, .others = {}};
+    std::set<std::string_view> names;
+    const PickleValue& dict = pickle.values[found.dict];
+    for (std::size_t i = 0; i < dict.items.size(); i += 2) {
+      const std::string_view name = pickle.values[dict.items[i]].text;
+      const PickleValue& value = pickle.values[dict.items[i + 1]];
+      if (value.kind != Kind::tensor) {
+        if (value.kind != Kind::dict && result.others.size() < kMaxOthers)
+          result.others.push_back(entry_text(name, value));
+        continue;
+      }
+      if (name.empty() || name.size() > kMaxNameLength)
+        fail(fmt::format("a tensor's name is {} bytes long", name.size()));
+      if (!names.insert(name).second) fail(fmt::format("tensor '{}' is there twice", printable(name)));
+      result.tensors.push_back(
+          {std::string(name), tensor(name, pickle.tensors[static_cast<std::size_t>(value.integer)]), false});
+    }
     return result;
   }
 
@@ -161,12 +214,12 @@ class Reader {
 
 }  // namespace
 
-std::vector<NamedTensor> read_torch_file(const std::filesystem::path& file) {
+std::vector<StateDict> read_torch_file(const std::filesystem::path& file) {
   const MappedFile map(file);
   return parse_torch_file(map.bytes(), file.string());
 }
 
-std::vector<NamedTensor> parse_torch_file(std::span<const std::byte> bytes, const std::string& name) {
+std::vector<StateDict> parse_torch_file(std::span<const std::byte> bytes, const std::string& name) {
   return Reader(bytes, name).read();
 }
 

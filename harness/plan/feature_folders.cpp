@@ -4,6 +4,7 @@
 #include "data/feature_sets.h"
 #include "plan/foreign_models.h"
 #include "plan/identity.h"
+#include "plan/model_names.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -66,7 +67,7 @@ ModelPlan feature_model(const Plan& plan, std::size_t benchmark, const ForeignMo
                             entry.where, entry.features.string()));
   }
   ModelPlan model{
-      .origin = ModelOrigin::features, .benchmark = benchmark, .training = entry.training, .recipe = "foreign"};
+      .origin = ModelOrigin::features, .benchmark = benchmark, .training = shown_name(entry), .recipe = "foreign"};
   model.seed = entry.seed.value_or(0);
   model.file = entry.features;
   json content = json::object();
@@ -85,16 +86,11 @@ ModelPlan feature_model(const Plan& plan, std::size_t benchmark, const ForeignMo
   model.architecture = entry.architecture.empty() ? "unknown" : entry.architecture;
   model.head = model.has_classifier ? "linear" : "none";
   const std::string hash = sha256(content.dump());
-  if (entry.training == "unknown" && !entry.seed) model.training_params = "features=" + hash.substr(0, 8);
-  model.label = fmt::format("{}/{}/s{}", entry.training, model.architecture, model.seed);
   model.note = fmt::format("features in {}", entry.features.string());
   model.key = sha256(json_object({{"kind", "\"features-made-elsewhere\""},
                                   {"content", json_text(hash)},
                                   {"architecture", json_text(model.architecture)},
-                                  {"benchmark", json_text(plan.benchmarks[benchmark].benchmark.name)},
-                                  {"training", json_text(model.training)},
-                                  {"training_params", json_text(model.training_params)},
-                                  {"seed", std::to_string(model.seed)}}));
+                                  {"benchmark", json_text(plan.benchmarks[benchmark].benchmark.name)}}));
   return model;
 }
 

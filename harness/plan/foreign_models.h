@@ -4,13 +4,12 @@
 
 namespace nearfar {
 
-/// One model for each entry of the experiment, or for each seed folder s0, s1, … beneath a checkpoint folder (OpenOOD's
-/// layout), on each benchmark. Complete but for the benchmark's flags. Error(data): file missing, unreadable or of
-/// other classes than the benchmark; Error(config): two models with the same name and seed, or weights and features in
-/// one experiment.
+/// One model for each file that an entry of the experiment means (weights_files.h), on each benchmark. Complete but for
+/// the benchmark's flags. Error(data): file missing, unreadable or of other classes than the benchmark; Error(config):
+/// the same weights twice, or weights and features in one experiment.
 std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask);
 
-/// One of them from a feature folder.
+/// One of them from a feature folder; without a label.
 ModelPlan feature_model(const Plan& plan, std::size_t benchmark, const ForeignModel& entry);
 
 /// The image sets of a plan on feature folders: those of the folders, with the benchmark's groups and expected counts;

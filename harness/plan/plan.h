@@ -72,9 +72,9 @@ struct ModelPlan {
   bool has_classifier = true;
   bool measurable = true;  ///< there are labels and features or logits to measure its accuracy with
   std::string architecture = {};
-  std::string head = {};             ///< "linear", a projection ("mlp", "linear projection"), or "none"
-  std::string training = {};         ///< key of the loss, or what model.training says
-  std::string training_params = {};  ///< canonical, those that are not the default
+  std::string head = {};      ///< "linear", a projection ("mlp", "linear projection"), or "none"
+  std::string training = {};  ///< key of the loss; of a model made elsewhere its label, its training or its file's name
+  std::string training_params = {};  ///< canonical, those that are not the default; "file=…" where names are equal
   std::string recipe = {};           ///< its name
   std::int64_t seed = 0;
   std::string flags = {};  ///< of the model and its benchmark

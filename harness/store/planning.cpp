@@ -17,7 +17,9 @@ class CellWriter {
  public:
   CellWriter(const Database& database, std::int64_t experiment)
       : experiment_(experiment),
-        known_(database.query("SELECT 1 FROM cell WHERE key = ?")),
+        known_(database.query("SELECT training, training_params, seed FROM cell WHERE key = ?")),
+        rename_(database.query(
+            "UPDATE cell SET label = ?2, training = ?3, training_params = ?4, seed = ?5 WHERE key = ?1")),
         cell_(database.query("INSERT INTO cell(key, kind, model_key, train_key, label, benchmark, data_hash, "
                              "architecture, head, training, training_params, recipe, seed, image_set, postprocessor, "
                              "postprocessor_params, identity_json, flags)"
@@ -28,9 +30,15 @@ class CellWriter {
   /// True if the cell is new.
   bool put(const CellRecord& cell) {
     Database::again(known_, cell.key);  // far quicker than an INSERT in vain
-    const bool known = known_.executeStep();
+    if (known_.executeStep()) {
+      Row row(known_);
+      const bool same = row.text() == cell.training && row.text() == cell.training_params && row.number() == cell.seed;
+      known_.reset();
+      // Names of models made elsewhere are in no key: the newest counts.
+      if (!same) Database::run_again(rename_, cell.key, cell.label, cell.training, cell.training_params, cell.seed);
+      return false;
+    }
     known_.reset();
-    if (known) return false;
     const auto train_key = cell.train_key.empty() ? std::nullopt : std::optional<std::string>(cell.train_key);
     Database::run_again(cell_, cell.key, kind_name(cell.kind), cell.model_key, train_key, cell.label, cell.benchmark,
                         cell.data_hash, cell.architecture, cell.head, cell.training, cell.training_params, cell.recipe,
@@ -50,7 +58,7 @@ class CellWriter {
 
  private:
   std::int64_t experiment_;
-  SQLite::Statement known_, cell_, factor_, place_;
+  SQLite::Statement known_, rename_, cell_, factor_, place_;
 };
 
 class Planning final : public PlanStore {

@@ -59,6 +59,7 @@ struct WeightsFacts {
   std::string format = {}, mapping = {};
   std::int64_t tensors = 0, values = 0;
   std::vector<std::string> ignored = {};
+  std::string taken = {};  ///< for people, which part of the file; "" = all of it
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("architecture", m.architecture);
@@ -71,6 +72,7 @@ struct WeightsFacts {
     visit("tensors", m.tensors);
     visit("values", m.values);
     visit("ignored", m.ignored);
+    visit("taken", m.taken);
   }
 };
 

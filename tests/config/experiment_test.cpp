@@ -115,6 +115,23 @@ TEST_F(ExperimentTest, ModelsMadeElsewhereStandInForTraining) {
             std::vector<std::string>{"resnet18_32x32"});
 }
 
+TEST_F(ExperimentTest, AListOfCheckpointsIsSoManyModels) {
+  const Experiment e =
+      load("benchmark = 'smoke'\n[model]\ncheckpoint = ['a.pth', 'runs/*/best.ckpt']\nlabel = ' mine '\n");
+  ASSERT_EQ(e.foreign.size(), 2u);
+  EXPECT_EQ(e.foreign[1].checkpoint, "runs/*/best.ckpt");
+  EXPECT_EQ(e.foreign[1].label, "mine");
+  EXPECT_TRUE(e.foreign[1].where.ends_with("experiment.toml:3:24")) << e.foreign[1].where;
+  EXPECT_EQ(load("benchmark = 'smoke'\n", {"model.checkpoint=[a.pth,b.pth]"}).foreign.size(), 2u);
+  EXPECT_EQ(load("benchmark = 'smoke'\n", {"model.checkpoint=a,b.pth"}).foreign.at(0).checkpoint, "a,b.pth");
+  EXPECT_EQ(load("benchmark = 'smoke'\n[model]\ncheckpoint = 'a'\n").hash,
+            load("benchmark = 'smoke'\n[model]\ncheckpoint = 'a'\nlabel = 'b'\n").hash);
+  EXPECT_NE(refusal("benchmark = 'smoke'\n[model]\ncheckpoint = []\n").find("empty list"), std::string::npos);
+  EXPECT_NE(refusal("benchmark = 'smoke'\n[model]\ncheckpoint = ['a', '']\n").find("is empty"), std::string::npos);
+  EXPECT_NE(refusal("benchmark = 'smoke'\n[model]\ncheckpoint = ['a', 3]\n").find("checkpoint"), std::string::npos);
+  EXPECT_NE(refusal("benchmark = 'smoke'\n[model]\ncheckpoint = 'a'\nlabel = ''\n").find("'label'"), std::string::npos);
+}
+
 TEST_F(ExperimentTest, OneBenchmarkIsShortForAListAcrossFilesAndOverrides) {
   write("base.toml", "benchmark = 'smoke'\n[model]\nname = 'resnet8'\n");
   const auto names = [](const Experiment& e) {

@@ -168,7 +168,7 @@ class OpenOod(Case):
         self.assertEqual((again["ran"], again["passes"]), (1, []))
 
     def test_the_classifier_is_described(self):
-        shown = json.loads(self.nearfar("show", "unknown/resnet18_32x32/s0 accuracy", "--json", "--out", self.out)[0])
+        shown = json.loads(self.nearfar("show", f"{DATA.name}/resnet18_32x32/s0 accuracy", "--json", "--out", self.out)[0])
         accuracy = {m["protocol"]: m["value"] for m in shown["metrics"]}
         self.assertAlmostEqual(accuracy["ood"], self.expected["msp"]["main"]["ood"]["mnist"]["ACC"] / 100, delta=1e-6)
         self.assertEqual({(m["set"], m["name"], m["unit"]) for m in shown["measures"]}, {("test", "nll", "nat"), ("test", "ece", "fraction")})
@@ -176,19 +176,19 @@ class OpenOod(Case):
         document = json.loads((self.out / file["path"]).read_text())
         self.assertEqual(sum(c["images"] for c in document["classes"]), document["images"])
         self.assertAlmostEqual(sum(c["correct"] for c in document["classes"]) / document["images"], document["accuracy"])
-        text = self.nearfar("show", "unknown/resnet18_32x32/s0 accuracy", "--out", self.out)[0]
+        text = self.nearfar("show", f"{DATA.name}/resnet18_32x32/s0 accuracy", "--out", self.out)[0]
         self.assertRegex(text, r"ece \d\.\d+ %")
         self.assertRegex(text, r"nll 0\.\d+ nat")
         self.assertRegex(text, r"accuracy +96\.4")
 
     def test_the_search_is_openoods(self):
-        shown = json.loads(self.nearfar("show", "unknown/resnet18_32x32/s0 knn", "--json", "--out", self.out)[0])
+        shown = json.loads(self.nearfar("show", f"{DATA.name}/resnet18_32x32/s0 knn", "--json", "--out", self.out)[0])
         trace = [(p["params"], p["auroc"]) for p in shown["tune"]]
         table = self.expected["knn"]["aps_table"]
         self.assertEqual([name for name, _ in trace], [f"k={json.loads(point)[0]}" for point, _ in table])
         for (name, value), (_, wanted) in zip(trace, table):
             self.assertTrue(math.isclose(value, wanted, abs_tol=1e-4), f"{name}: {value} against {wanted}")
-        text, _ = self.nearfar("show", "unknown/resnet18_32x32/s0 knn", "--out", self.out)
+        text, _ = self.nearfar("show", f"{DATA.name}/resnet18_32x32/s0 knn", "--out", self.out)
         self.assertRegex(text, r"k=50 +82\.\d+ +chosen")
 
     def test_the_same_command_again_runs_nothing(self):

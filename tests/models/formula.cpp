@@ -27,6 +27,7 @@ Limits limits(std::string_view name, const std::vector<std::int64_t>& shape) {
   if (name.ends_with("running_var")) return {0.5, 1.5};
   if (name.ends_with("running_mean")) return {-0.2, 0.2};
   if (name.ends_with("bias")) return {-0.1, 0.1};
+  if (name.ends_with("layer_scale")) return {0.1, 0.5};
   if (shape.size() == 1) return {0.5, 1};  // the weights of norms
   if (name.ends_with("pos_embedding") || name.ends_with("class_token") || name.ends_with("bias_table"))
     return {-0.5, 0.5};

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "models/archive.h"
 #include "models/checkpoint.h"
 #include "models/formula.h"
@@ -13,6 +14,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -82,6 +84,132 @@ TEST_F(Import, TakesPrefixesOfDataParallelOff) {
       4);
 }
 
+/// Every name with a prefix before it.
+std::vector<NamedTensor> prefixed(std::vector<NamedTensor> tensors, const std::string& prefix) {
+  for (NamedTensor& named : tensors) named.name = prefix + named.name;
+  return tensors;
+}
+
+TEST_F(Import, TakesPrefixesOfToolsOffWhereTheRestFits) {
+  const std::vector<NamedTensor> plain = foreign(spec_of("resnet18_32x32", 4), "", "fc.");
+  for (const char* prefix : {"model.", "net.", "network.", "module.", "_orig_mod.", "module._orig_mod.",
+                             "_orig_mod.module.", "model.module.", "model.net.", "student."}) {
+    const Imported imported = import_tensors(prefixed(plain, prefix), "w.pt", options());
+    EXPECT_EQ(imported.spec.classes, 4) << prefix;
+    EXPECT_EQ(imported.taken, fmt::format("names without '{}'", prefix));
+  }
+  std::vector<NamedTensor> average = prefixed(plain, "module.");  // torch.optim.swa_utils.AveragedModel
+  average.push_back({"n_averaged", at::scalar_tensor(3), false});
+  EXPECT_EQ(import_tensors(average, "w.pt", options()).ignored, std::vector<std::string>{"n_averaged"});
+  std::vector<NamedTensor> lightning = prefixed(plain, "model.");
+  lightning.push_back({"criterion.weight", at::ones({4}), false});
+  EXPECT_EQ(import_tensors(lightning, "w.pt", options()).ignored, std::vector<std::string>{"criterion.weight"});
+}
+
+TEST_F(Import, LeavesNothingOutThatMayChangeWhatTheNetworkComputes) {
+  const std::vector<NamedTensor> plain = foreign(spec_of("resnet18_32x32", 4), "", "fc.");
+  std::vector<NamedTensor> robust = prefixed(plain, "model.");
+  robust.push_back({"normalizer.new_mean", at::ones({3}), false});
+  const std::string message = refusal(robust);
+  for (const char* part :
+       {"under 'model.' is a resnet18_32x32 exactly", "1 other tensors (normalizer.new_mean)", "k[6:]"})
+    EXPECT_NE(message.find(part), std::string::npos) << "wanted '" << part << "' in '" << message << "'";
+  std::vector<NamedTensor> two = prefixed(plain, "model.");
+  for (const NamedTensor& named : prefixed(plain, "model_ema.")) two.push_back(named);
+  const std::string both = refusal(two);
+  EXPECT_NE(both.find("under 'model.' is a resnet18_32x32"), std::string::npos) << both;
+  EXPECT_NE(both.find("under 'model_ema.' is a resnet18_32x32"), std::string::npos) << both;
+}
+
+TEST_F(Import, ReadsTheNamesOfOtherCode) {
+  NetworkSpec spec = spec_of("resnet18_32x32", 6);
+  EXPECT_EQ(import_tensors(foreign(spec, "", "linear."), "w.pt", options()).spec, spec);  // kuangliu
+  EXPECT_EQ(import_tensors(foreign(spec, "encoder.", "fc."), "w.pt", options()).mapping, "supcontrast-ce");
+  spec.classes = 0;
+  spec.head = HeadKind::embedding;
+  spec.embedding_dim = 128;
+  for (const char* projection : {"mlp", "linear"}) {
+    spec.projection = projection;
+    for (const char* encoder : {"encoder.", "encoder.module."}) {
+      const Imported imported = import_tensors(foreign(spec, encoder, "head."), "w.pt", options());
+      EXPECT_EQ(imported.spec, spec);
+      EXPECT_EQ(imported.mapping, "supcontrast");
+    }
+  }
+  for (const char* name : {"wrn_40_2", "resnet34", "resnet101"})
+    EXPECT_EQ(import_tensors(foreign(spec_of(name, 6), "", "fc."), "w.pt", options()).spec, spec_of(name, 6));
+  std::vector<NamedTensor> dense = foreign(spec_of("densenet121", 6), "", "classifier.");
+  for (NamedTensor& named : dense) {  // as torchvision's own files have it
+    for (const char* layer : {"norm1", "conv1", "norm2", "conv2"}) {
+      const std::string dotted = std::string(layer, 4) + "." + layer[4];
+      if (named.name.find("denselayer") != std::string::npos) named.name = replace_all(named.name, layer, dotted);
+    }
+  }
+  EXPECT_EQ(import_tensors(dense, "w.pt", options()).spec, spec_of("densenet121", 6));
+}
+
+/// A torch file of dicts, each with the tensors' shapes of a network but one value for each dict.
+std::string wrapped_file(const std::vector<std::pair<std::string, float>>& dicts,
+                         const std::vector<NamedTensor>& tensors) {
+  namespace pickle = testing::pickle;
+  std::vector<std::pair<std::string, std::string>> items, storages;
+  for (const auto& [place, value] : dicts) {
+    std::string inner = pickle::global("collections", "OrderedDict") + ")R(";
+    for (const NamedTensor& named : tensors) {
+      const std::string key = std::to_string(storages.size());
+      const bool integers = named.tensor.scalar_type() == at::kLong;
+      const std::int64_t count = named.tensor.numel();
+      std::string data;
+      for (std::int64_t i = 0; i < count; ++i)
+        data += integers ? testing::bytes_of(std::int64_t{1}) : testing::bytes_of(value);
+      const at::Tensor contiguous = named.tensor.contiguous();
+      inner += pickle::text(named.name) + pickle::tensor(integers ? "LongStorage" : "FloatStorage", key, count, 0,
+                                                         contiguous.sizes().vec(), contiguous.strides().vec());
+      storages.emplace_back(key, data);
+    }
+    items.emplace_back(place, inner + "u");
+  }
+  items.emplace_back("epoch", pickle::integer(3));
+  return testing::zip_archive(testing::torch_parts(pickle::state_dict(items), storages));
+}
+
+TEST_F(Import, PrefersTheMovingAverageAndSaysSo) {
+  const std::vector<NamedTensor> small = foreign(spec_of("resnet8", 4), "", "fc.");
+  write_file_atomic(
+      file("mappings/small.toml"),
+      "architectures = ['resnet8']\n[[rename]]\nfrom = 'fc.*'\nto = 'head.*'\n[[rename]]\nfrom = '*'\nto = "
+      "'backbone.*'\n[[head]]\ntensor = 'head.weight'\nkind = 'linear'\n");
+  ImportOptions how = options();
+  how.mappings = file("mappings");
+  const auto read = [&](const std::vector<std::pair<std::string, float>>& dicts) {
+    write_file_atomic(file("w.pth"), wrapped_file(dicts, small));
+    return import_weights(file("w.pth"), how);
+  };
+  const auto value = [](const Imported& imported) {
+    return imported.tensors.front().tensor.flatten()[0].item<float>();
+  };
+  const Imported average = read({{"state_dict", 1}, {"state_dict_ema", 2}});
+  EXPECT_EQ(value(average), 2);
+  EXPECT_EQ(average.taken, "'state_dict_ema', a moving average, rather than 'state_dict'");
+  EXPECT_EQ(value(read({{"model", 1}, {"model_ema", 2}})), 2);
+  EXPECT_EQ(value(read({{"model", 1}, {"teacher", 2}})), 1);
+  const Imported alone = read({{"teacher", 2}});
+  EXPECT_EQ(value(alone), 2);
+  EXPECT_EQ(alone.taken, "'teacher'");
+  EXPECT_EQ(value(read({{"model", 1}, {"net", 1}})), 1) << "the same twice";
+  for (const auto& [first, second] : std::vector<std::pair<std::string, std::string>>{
+           {"teacher", "student"}, {"model", "net"}, {"model_ema", "ema"}}) {
+    try {
+      read({{first, 1}, {second, 2}});
+      ADD_FAILURE() << first;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(fmt::format("several networks, under '{}', '{}'", first, second)),
+                std::string::npos)
+          << error.what();
+    }
+  }
+}
+
 TEST_F(Import, ReadsProjectionHeads) {
   NetworkSpec spec = spec_of("resnet18_32x32", 0);
   spec.head = HeadKind::embedding;
@@ -137,7 +265,7 @@ TEST_F(Import, ListsMissingUnexpectedAndWrongShapes) {
   gray.in_channels = 1;
   std::vector<NamedTensor> cut = foreign(spec_of("resnet18_32x32", 5), "", "fc.");
   EXPECT_NE(refusal(cut, gray).find("[64,3,3,3], expected Float [64,1,3,3]"), std::string::npos);
-  cut.resize(20);
+  cut.resize(60);
   EXPECT_NE(refusal(cut).find(", …"), std::string::npos) << refusal(cut);
   EXPECT_NE(refusal({}).find("no tensors"), std::string::npos);
   EXPECT_NE(refusal({{std::string(1000, 'x'), at::ones({1}), false}}).find("1000 bytes"), std::string::npos);

@@ -83,7 +83,9 @@ TEST(Network, ScoresAnImageAloneAsInABatch) {
 
 TEST(Network, ACopyInFloat64IsAsNearAsFloat32Allows) {
   for (const std::string& name : architectures()) {
-    const std::int64_t size = native_image_size(name);
+    if (name == "wrn_28_10" || name == "resnet101") continue;  // wrn_40_2 and resnet50 are the same code, and smaller
+    // These two take their own size only; elsewhere small images will do.
+    const std::int64_t size = name == "vit_b_16" || name == "resnet18_64x64" ? native_image_size(name) : 32;
     const auto network =
         make_network({.architecture = name, .in_channels = 3, .height = size, .width = size, .classes = 4}, 5);
     const auto copy = copy_in_float64(*network);

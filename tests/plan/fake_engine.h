@@ -1,5 +1,6 @@
 #pragma once
-/// An engine that knows two losses, three postprocessors and two networks, and answers at once.
+/// An engine that knows two losses, three postprocessors and two networks, takes every weights file for a network of
+/// four classes, and answers at once.
 #include "plan/catalog.h"
 #include "wire/jobs.h"
 
@@ -32,6 +33,13 @@ inline wire::LossAnswer fake_traits(const wire::LossQuery& query) {
 
 inline AskEngine fake_engine() {
   return [](const std::string& verb, const wire::Json& job) -> wire::Json {
+    if (verb == "weights") {
+      return wire::to_json(wire::WeightsFacts{.architecture = "resnet18_32x32",
+                                              .classes = 4,
+                                              .head = "linear",
+                                              .format = "torch",
+                                              .mapping = "openood-resnet"});
+    }
     if (verb != "inspect") throw Error(ErrorKind::internal, "this fake is not asked for " + verb);
     wire::InspectJob asked;
     wire::read(job, asked, "inspect job");

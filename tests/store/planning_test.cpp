@@ -32,6 +32,17 @@ TEST_F(Planning, TwiceChangesNothing) {
   EXPECT_EQ(results_.benchmarks().at(0).sets.size(), 4u);
 }
 
+TEST_F(Planning, ANewNameOfTheSameCellCounts) {
+  CellRecord renamed = eval_;
+  renamed.label = "base/net/s3 knn";
+  renamed.training = "base";
+  renamed.training_params = "file=a";
+  renamed.seed = 3;
+  put({train_, renamed});
+  EXPECT_EQ(results_.cells().at(1).label, "base/net/s3 knn");
+  EXPECT_EQ(planning_.stored(std::vector<std::string>{eval_.key}).at(0)->state, CellState::planned);
+}
+
 TEST_F(Planning, PluginsAreRememberedOnce) {
   const PluginRecord plugin{"loss", "ce", "1.0.0", "source", "binary", "tag"};
   const std::int64_t id = planning_.put_plugin(plugin);

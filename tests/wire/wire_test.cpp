@@ -133,7 +133,8 @@ TEST(Wire, FactsAreTheirGoldenFiles) {
       wire::Inspection{
           "2.11.0", {Json{{"name", "knn"}}}, {{"/x.so", "why"}}, {"resnet8"}, {"resnet8"}, {{"linear", 1, false, ""}}});
   check("weights",
-        wire::WeightsFacts{"resnet50", 1000, "linear", "mlp", 128, "pickle", "torchvision", 10, 20, {"tau"}});
+        wire::WeightsFacts{
+            "resnet50", 1000, "linear", "mlp", 128, "pickle", "torchvision", 10, 20, {"tau"}, "'state_dict'"});
   check("score", wire::ScoreFacts{100, 0.1, 0.2, "k=50"});
   check("model", wire::ModelFacts{"resnet8", 28, 64, 1000});
   check("doctor", wire::DoctorFacts{"2.11.0", "AVX2", 2, {false, 0, "no driver"}});
