@@ -42,7 +42,8 @@ Plan planned(const RunArguments& arguments) {
                     .benchmark_folders = benchmark_folders(arguments.files),
                     .plugin_dirs = arguments.plugin_dirs,
                     .out = arguments.out,
-                    .database = arguments.database},
+                    .database = arguments.database,
+                    .trust = arguments.trust},
                    engine_asker());
 }
 

@@ -129,12 +129,16 @@ std::string check_classes(const Plan& plan, std::size_t benchmark, const fs::pat
                   file.string(), classes, on.name, expected));
 }
 
-std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask) {
+std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask, bool trust) {
   std::vector<ModelPlan> models;
   for (std::size_t benchmark = 0; benchmark < plan.benchmarks.size(); ++benchmark) {
     for (const ForeignModel& entry : plan.experiment.foreign) {
       if (!entry.features.empty()) {
         models.push_back(feature_model(plan, benchmark, entry));
+        continue;
+      }
+      if (!entry.file.empty() || !entry.torchscript.empty()) {
+        models.push_back(network_model(plan, benchmark, entry, ask, trust));
         continue;
       }
       for (const SeedFile& file : weights_files(entry)) {
