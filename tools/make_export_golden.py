@@ -14,6 +14,7 @@ resnet18-graph.zip  what of an export is not weights: the end-to-end test makes 
 Weights are random and seeded; the families are built narrow through torchvision's own constructors. Stack traces, which exports carry
 for people, are left out: they are most of such a file.
 """
+import copy
 import sys
 import zipfile
 from functools import partial
@@ -96,9 +97,9 @@ def cases(images):
         example = images[:4 if name == "fixed" else 2].clone()
         shapes = None if name == "fixed" else ({0: torch.export.Dim("batch", min=1, max=512)},)
         net.train(name == "training")
-        exported = net.half() if name == "half" else net
+        exported = copy.deepcopy(net).half() if name == "half" else net
         program = torch.export.export(exported, (example.half() if name == "half" else example,), dynamic_shapes=shapes)
-        net.float().eval()
+        net.eval()
         if name == "decomposed":
             program = program.run_decompositions({})
         strip(program)
@@ -115,11 +116,11 @@ def cases(images):
 
 
 def whole_resnet18():
-    """resnet18-graph.zip: torchvision's ResNet-18 for one channel, 16 x 16 images and 4 classes, without its 45 MB of weights."""
+    """resnet18-graph.zip: torchvision's ResNet-18 for one channel, 48 x 48 images (its last maps are 2 x 2) and 4 classes, without its 45 MB of weights."""
     torch.manual_seed(2)
     net = resnet.resnet18(num_classes=4)
     net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    save(net.eval(), OUT / "resnet18.pt2", torch.zeros(2, 1, 16, 16))
+    save(net.eval(), OUT / "resnet18.pt2", torch.zeros(2, 1, 48, 48))
     with zipfile.ZipFile(OUT / "resnet18.pt2") as whole, zipfile.ZipFile(OUT / "resnet18-graph.zip", "w", zipfile.ZIP_DEFLATED) as graph:
         for name in whole.namelist():
             inner = name.split("/", 1)[1]

@@ -56,9 +56,17 @@ class Exported(Case):
         text = json.dumps(header).encode()
         (self.folder / "net.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
+    def benchmark(self, size):
+        """small.toml: the smoke benchmark's generated images of another size."""
+        text = (SOURCE / "configs/benchmarks/smoke.toml").read_text()
+        text = text.replace('name = "smoke"', 'name = "small"').replace("height = 16\nwidth = 16", f"height = {size}\nwidth = {size}")
+        self.assertIn(f"height = {size}", text)
+        (self.folder / "small.toml").write_text(text)
+
     def board(self, out, *arguments):
         """(postprocessor, protocol, group, dataset, metric) → mean."""
-        (self.folder / "x.toml").write_text('name = "x"\nbenchmark = "smoke"\n')
+        self.benchmark(48)
+        (self.folder / "x.toml").write_text('name = "x"\nbenchmark = "small.toml"\n')
         self.nearfar("run", "x.toml", f"postprocessors={','.join(POSTPROCESSORS)}", "postprocessor.gram.precision=float64", "--out", out, *arguments)
         rows = csv.DictReader(io.StringIO((self.folder / out / "leaderboard.csv").read_text()))
         return {(r["postprocessor"], r["protocol"], r["group"], r["dataset"], r["metric"]): float(r["mean"]) for r in rows}
@@ -107,10 +115,7 @@ class Exported(Case):
             self.assertNotIn("Exception raised from", err)
 
     def test_torchscript_runs_where_it_is_trusted(self):
-        text = (SOURCE / "configs/benchmarks/smoke.toml").read_text()
-        text = text.replace('name = "smoke"', 'name = "small"').replace("height = 16\nwidth = 16", "height = 8\nwidth = 8")
-        self.assertIn("height = 8", text)
-        (self.folder / "small.toml").write_text(text)
+        self.benchmark(8)
         (self.folder / "x.toml").write_text('name = "x"\nbenchmark = "small.toml"\npostprocessors = ["msp", "knn", "odin", "vim"]\n')
         for form, applicable in (("two", {"msp", "knn", "odin"}), ("plain", {"msp", "odin"})):
             arguments = ("x.toml", f"model.torchscript={GOLDEN / f'tiny-gray-{form}.torchscript.pt'}", "--trust", "--out", form)

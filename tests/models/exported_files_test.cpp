@@ -105,9 +105,9 @@ TEST_F(ExportedFile, UnknownOperatorsAreRefusedByName) {
 
 TEST_F(ExportedFile, ArgumentsFitTheOperator) {
   EXPECT_THAT(said_after(R"("name": "weight", "arg": {"as_tensor": {"name": "p_fc_weight"}})",
-                         R"("name": "weight", "arg": {"as_int": 3})"),
-              HasSubstr("linear"));
-  EXPECT_THAT(said_after(R"("name": "keepdim")", R"("name": "keepdims")"), HasSubstr("no parameter 'keepdims'"));
+                         R"("name": "weight", "arg": {"as_string": "w"})"),
+              HasSubstr("'weight' is text, expected Tensor"));
+  EXPECT_THAT(said_after(R"("name": "padding")", R"("name": "paddings")"), HasSubstr("no parameter 'paddings'"));
   EXPECT_THAT(said_after(R"({"as_ints": [2, 3]})", R"({"as_string": "2, 3"})"), HasSubstr("'dim' is text, expected"));
 }
 

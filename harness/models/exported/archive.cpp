@@ -56,8 +56,13 @@ class Reader {
   }
 
   void check_kind(std::span<const std::byte> bytes) const {
+    const std::string_view whole(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    // Told by its directory, at the end: it is compressed, which the reader of archives would say instead.
+    const std::string_view directory = whole.substr(whole.size() - std::min<std::size_t>(whole.size(), 1u << 20));
+    if (directory.find("/constants.pkl") != std::string_view::npos)
+      fail("a TorchScript archive, which holds code; name it as model.torchscript");
     if (ZipFile::looks_like(bytes)) return;
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 16));
+    const std::string_view text = whole.substr(0, 16);
     fail(fmt::format("expected what torch.export.save writes, a zip archive; found '{}'", printable(text)));
   }
 
@@ -79,7 +84,6 @@ class Reader {
       }
       return prefix;
     }
-    if (has("/constants.pkl")) fail("a TorchScript archive, which holds code; name it as model.torchscript");
     if (has("serialized_exported_program.json"))
       fail("the container that torch.export.save wrote before PyTorch 2.8; export and save again with PyTorch 2.11");
     if (has("/data.pkl")) fail("a torch.save file; weights alone are named as model.checkpoint");
