@@ -6,6 +6,7 @@
 #include "models/exported/archive.h"
 #include "models/exported/exported_network.h"
 #include "models/exported/functional.h"
+#include "models/torch_file.h"
 #include "models/zip_file.h"
 #include "support/golden.h"
 
@@ -155,6 +156,8 @@ TEST_F(ExportedFile, OtherArchivesAreToldApart) {
   };
   EXPECT_THAT(of("exported/tiny-plain.torchscript.pt"), HasSubstr("model.torchscript"));
   EXPECT_THAT(of("models/types.pt"), HasSubstr("model.checkpoint"));
+  EXPECT_THAT(message([] { read_torch_file(testing::golden("exported/tiny-plain.pt2").value()); }),
+              HasSubstr("model.file"));
   EXPECT_THAT(of("exported/inputs.npy"), HasSubstr("expected what torch.export.save writes"));
 }
 

@@ -103,7 +103,7 @@ class Exported final : public ExportedNetwork {
         is.parameters += program_->constants()[i].numel();
     }
     try {
-      static_cast<void>(program_->in_float64());
+      program_->require_float64();
     } catch (const Error& error) {
       is.without_float64 = error.what();
     }
@@ -176,7 +176,7 @@ class Opener {
     program_ =
         std::make_shared<Program>(std::move(read), file_, std::vector{spec_.in_channels, spec_.height, spec_.width});
     const Value& logits = value(graph().output);
-    if (!logits.has_shape || logits.shape.size() != 2 || logits.shape[1].size <= 0)
+    if (!logits.has_shape || logits.shape.size() != 2 || logits.shape[1].size <= 0 || !per_image(logits))
       throw Error(ErrorKind::data,
                   fmt::format("{}: returns {}, expected logits, [N,C]", file_, exported::shape_text(logits)));
     spec_.architecture = "exported";
@@ -230,11 +230,16 @@ class Opener {
                     file_, key, name, suggestion(name, names), file_));
   }
 
+  /// Is there one row for each image?
+  bool per_image(const Value& value) const {
+    return value.shape[0].size == batch_.size && value.shape[0].symbol == batch_.symbol;
+  }
+
   void require_shape(ValueId id, std::size_t dimensions, const char* key, const char* expected) const {
     const Value& is = value(id);
     bool fits = is.shape.size() == dimensions && exported::dtype_name(is.dtype) == "Float";
     // The batch comes first, and the width of a feature is known.
-    if (fits && batch_.size == 0) fits = is.shape[0].size == 0;
+    fits = fits && per_image(is);
     if (fits && dimensions == 2) fits = is.shape[1].size > 0;
     if (!fits)
       throw Error(ErrorKind::config, fmt::format("{}: model.{} names '{}', which is {}; expected Float {}", file_, key,

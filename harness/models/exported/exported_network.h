@@ -12,8 +12,8 @@
 namespace nearfar {
 
 struct ExportOptions {
-  std::string feature_node = {};       ///< value whose [N,D] is the feature; "" = what enters the last linear layer
-  std::vector<std::string> map_nodes = {};  ///< values that are the maps of stages, in order
+  std::string feature_node = {};  ///< value whose [N,D] is the feature; "" = what enters the last linear layer
+  std::vector<std::string> map_nodes = {};           ///< values that are the maps of stages, in order
   std::int64_t channels = 0, height = 0, width = 0;  ///< of the images it will see; 0 = as the export says
 };
 

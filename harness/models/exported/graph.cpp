@@ -258,11 +258,14 @@ class Parser {
 
   Dimension dimension(const Json& json, const std::string& where) const {
     const auto [kind, body] = json_.choice(json, where);
-    if (kind == "as_int") return {.size = json_.integer(body, where)};
-    Dimension result;
-    const std::string symbol = symbol_of(json_.text(body, "expr_str", where));
+    if (kind == "as_int") {
+      const std::int64_t size = json_.integer(body, where);
+      if (size < 0) json_.fail(where, fmt::format("it has a size of {}", size));
+      return {.size = size};
+    }
+    Dimension result{.symbol = symbol_of(json_.text(body, "expr_str", where))};
     const Json& ranges = json_.table(document_, "range_constraints", "");
-    const auto range = ranges.find(symbol);
+    const auto range = ranges.find(result.symbol);
     if (range == ranges.end()) return result;
     const Json& least = json_.member(*range, "min_val", where);
     const Json& most = json_.member(*range, "max_val", where);

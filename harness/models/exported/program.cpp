@@ -137,18 +137,26 @@ std::vector<at::Tensor> Program::run(const Slice& slice, const at::Tensor& start
   return result;
 }
 
+void Program::require_float64() const {
+  for (const at::Tensor& constant : constants_) {
+    if (constant.scalar_type() == at::kHalf || constant.scalar_type() == at::kBFloat16)
+      throw Error(ErrorKind::config, fmt::format("{}: has weights in {}: there is no float64 copy of such a network",
+                                                 source_, c10::toString(constant.scalar_type())));
+  }
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (calls_[i]) static_cast<void>(Call(graph_->nodes[i], true, calls_[i]->where()));
+  }
+}
+
 std::unique_ptr<Program> Program::in_float64() const {
+  require_float64();
   std::unique_ptr<Program> copy(new Program());
   copy->source_ = source_;
   copy->image_ = image_;
   copy->graph_ = graph_;
   copy->effects_ = effects_;
-  for (const at::Tensor& constant : constants_) {
-    if (constant.scalar_type() == at::kHalf || constant.scalar_type() == at::kBFloat16)
-      throw Error(ErrorKind::config, fmt::format("{}: has weights in {}: there is no float64 copy of such a network",
-                                                 source_, c10::toString(constant.scalar_type())));
+  for (const at::Tensor& constant : constants_)
     copy->constants_.push_back(constant.scalar_type() == at::kFloat ? constant.to(at::kDouble) : constant);
-  }
   std::vector<std::int32_t> bound;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     if (calls_[i]) bound.push_back(static_cast<std::int32_t>(i));

@@ -40,6 +40,8 @@ class Program {
 
   /// With float64 for float32 throughout. Error(config) where it computes in half precision.
   std::unique_ptr<Program> in_float64() const;
+  /// The same error, without the copy.
+  void require_float64() const;
 
  private:
   Program() = default;
