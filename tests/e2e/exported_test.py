@@ -13,7 +13,7 @@ import zipfile
 from support import SOURCE, Case
 
 GOLDEN = SOURCE / "tests/golden/exported"
-MAPS = ("max_pool2d", "relu__2", "relu__4", "relu__6", "relu__8")  # as the stages of our own ResNet-18
+MAPS = ("max_pool2d", "relu__4", "relu__8", "relu__12", "relu__16")  # as the stages of our own ResNet-18
 POSTPROCESSORS = ("msp", "ebo", "odin", "gradnorm", "knn", "mds", "vim", "react", "rankfeat", "gram", "mds-ensemble")
 
 
@@ -60,7 +60,9 @@ class Exported(Case):
         """small.toml: the smoke benchmark's generated images of another size."""
         text = (SOURCE / "configs/benchmarks/smoke.toml").read_text()
         text = text.replace('name = "smoke"', 'name = "small"').replace("height = 16\nwidth = 16", f"height = {size}\nwidth = {size}")
+        text = text.replace("first_per_class = 100\ncount = 400", "first_per_class = 30\ncount = 120")
         self.assertIn(f"height = {size}", text)
+        self.assertIn("count = 120", text)
         (self.folder / "small.toml").write_text(text)
 
     def board(self, out, *arguments):
