@@ -44,6 +44,15 @@ def torch_files():
         write("torch_file_fuzz", f"{name}.pkl", archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl"))))
 
 
+def exports():
+    """Small networks of tests/golden/exported (make_export_golden.py), and their graphs alone."""
+    golden = ROOT.parent.parent / "golden/exported"
+    write("exported_fuzz", "plain.pt2", (golden / "tiny-plain.pt2").read_bytes())
+    for form in ("plain", "views", "decomposed"):
+        archive = zipfile.ZipFile(golden / f"tiny-{form}.pt2")
+        write("exported_fuzz", f"{form}.json", archive.read(next(n for n in archive.namelist() if n.endswith("models/model.json"))))
+
+
 def images():
     rng = np.random.default_rng(0)
     rgb = Image.fromarray(rng.integers(0, 256, (9, 11, 3), dtype=np.uint8))
@@ -83,5 +92,6 @@ def others():
 
 
 torch_files()
+exports()
 images()
 others()

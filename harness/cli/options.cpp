@@ -88,6 +88,7 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
   verb.add_option("--out", text->arguments.out, "output folder (default out/NAME)");
   verb.add_option("--db", text->arguments.database, "database file (default OUT/results.sqlite)");
   verb.add_option("--device", text->device, "cpu or cuda");
+  verb.add_flag("--trust", text->arguments.trust, "let model.torchscript run: it is code");
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
   verb.add_option("--jobs", text->jobs, "child processes at a time (default: one a core)");
   add_json(verb, text->arguments.json);
@@ -195,6 +196,22 @@ Action declare_import(CLI::App& verb) {
   return [import] { return import_verb(*import); };
 }
 
+Action declare_export_check(CLI::App& verb) {
+  const auto check = std::make_shared<ExportCheckArguments>();
+  verb.add_option("file", check->file, "what torch.export.save wrote, .pt2")->required();
+  CLI::Option* inputs =
+      verb.add_option("--inputs", check->inputs, "images as Python gave them, .npy [N,channels,height,width]");
+  CLI::Option* logits = verb.add_option(
+      "--logits", check->logits, "what Python computed, .npy [N,C] (default: FILE.reference.logits.npy, if there)");
+  logits->needs(inputs);
+  inputs->needs(logits);
+  verb.add_option("--feature-node", check->feature_node, "as model.feature_node");
+  verb.add_option("--map-nodes", check->map_nodes, "as model.map_nodes, with commas")->delimiter(',');
+  verb.add_flag("--nodes", check->nodes, "list the nodes that can be named");
+  add_json(verb, check->json);
+  return [check] { return export_check_verb(*check); };
+}
+
 Action declare_export(CLI::App& verb) {
   struct Arguments {
     DatabaseArguments database;
@@ -287,6 +304,8 @@ constexpr Verb kVerbs[] = {
     {"metrics", "AUROC, FPR@95, AUPR of two score files (higher = more OOD)", declare_metrics},
     {"score", "score one image set of a feature folder with a postprocessor", declare_score},
     {"import", "weights of OpenOOD, torchvision or safetensors files as a nearfar checkpoint", declare_import},
+    {"export-check", "does a network that Python exported (.pt2) compute what it did there? exit 1 if not",
+     declare_export_check},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},
     {"data", "check, pack or make the images of a benchmark", declare_data},
     {"doctor", "versions, devices, plugins, data, database: what works here and what does not", declare_doctor},

@@ -85,6 +85,7 @@ Plan planned(const RunArguments& arguments) {
                          .plugin_dirs = arguments.plugin_dirs,
                          .out = arguments.out,
                          .database = arguments.database,
+                         .trust = arguments.trust,
                          .reading = [bar](std::string_view set, std::int64_t done,
                                           std::int64_t total) { return (*bar)(set, done, total); }},
                         engine_asker());

@@ -16,6 +16,7 @@ struct RunArguments {
   Paths plugin_dirs;
   std::filesystem::path out, database;
   bool fail_fast = false, dry_run = false, json = false, quiet = false;
+  bool trust = false;  ///< TorchScript, which is code, may run
 };
 int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);
@@ -74,6 +75,16 @@ struct ImportArguments {
   bool json = false;
 };
 int import_verb(const ImportArguments& arguments);
+
+struct ExportCheckArguments {
+  std::filesystem::path file, inputs, logits;
+  std::string feature_node;
+  std::vector<std::string> map_nodes;
+  bool nodes = false;  ///< list what can be named
+  bool json = false;
+};
+/// 0: what was stored is computed, or nothing is stored; 1: something else.
+int export_check_verb(const ExportCheckArguments& arguments);
 
 /// Copies the score files of a finished eval cell to DIR/SET.npy.
 int export_verb(const DatabaseArguments& database, const std::string& cell, const std::filesystem::path& scores);

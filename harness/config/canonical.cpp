@@ -61,10 +61,17 @@ std::string canonical_text(const Experiment& experiment) {
   for (const NamedAt& named : experiment.benchmarks) benchmarks.push_back(benchmark_key(named.name));
   Json models = Json::array();
   for (const ForeignModel& model : experiment.foreign) {
-    models.push_back({{"architecture", model.architecture},
-                      {"training", model.training},
-                      {"seed", model.seed ? Json(*model.seed) : Json()},
-                      {"from", model.features.empty() ? "checkpoint" : "features"}});
+    const char* from = !model.features.empty()      ? "features"
+                       : !model.file.empty()        ? "file"
+                       : !model.torchscript.empty() ? "torchscript"
+                                                    : "checkpoint";
+    Json entry = {{"architecture", model.architecture},
+                  {"training", model.training},
+                  {"seed", model.seed ? Json(*model.seed) : Json()},
+                  {"from", from}};
+    if (!model.feature_node.empty()) entry["feature_node"] = model.feature_node;
+    if (!model.map_nodes.empty()) entry["map_nodes"] = model.map_nodes;
+    models.push_back(std::move(entry));
   }
   Json document = {{"name", experiment.name},
                    {"recipe", experiment.recipe},

@@ -204,23 +204,40 @@ void read_model(const Value& value, const std::string& title, Experiment& experi
   const std::vector<NamedAt> checkpoints = read_checkpoints(section);
   if (!checkpoints.empty()) model.checkpoint = checkpoints.front().name;
   section.read("features", model.features);
+  section.read("file", model.file);
+  section.read("torchscript", model.torchscript);
+  section.read("feature_node", model.feature_node);
+  section.read("map_nodes", model.map_nodes);
   section.read("name", model.architecture);
   const bool has_training = section.read("training", model.training);
   const bool has_label = section.read("label", model.label);
   std::int64_t seed = 0;
   if (section.read("seed", seed, 0)) model.seed = seed;
   section.finish();
-  if (!model.checkpoint.empty() && !model.features.empty()) {
-    fail_at(section.where("features"), fmt::format("{} has both 'checkpoint' and 'features'; keep one", title));
+  std::vector<const char*> sources;
+  for (const auto& [key, path] : {std::pair{"checkpoint", &model.checkpoint},
+                                  {"features", &model.features},
+                                  {"file", &model.file},
+                                  {"torchscript", &model.torchscript}}) {
+    if (!path->empty()) sources.push_back(key);
   }
-  if (model.checkpoint.empty() && model.features.empty()) {
+  if (sources.size() > 1)
+    fail_at(section.where(sources[1]),
+            fmt::format("{} has both '{}' and '{}'; keep one", title, sources[0], sources[1]));
+  if (model.file.empty() && !(model.feature_node.empty() && model.map_nodes.empty())) {
+    fail_at(section.where(model.feature_node.empty() ? "map_nodes" : "feature_node"),
+            fmt::format("{} names nodes, which only an exported network has: 'file' (a .pt2)", title));
+  }
+  if (sources.empty()) {
     if (has_training || has_label || model.seed || title == "[[model]]") {
       fail_at(value.where,
-              fmt::format("{} needs 'checkpoint' (a weights file) or 'features' (a feature folder)", title));
+              fmt::format("{} needs 'checkpoint' (a weights file), 'features' (a feature folder), 'file' (a "
+                          "network exported to .pt2) or 'torchscript'",
+                          title));
     }
     return;  // its name is in `models` (overrides.h)
   }
-  model.where = section.where(model.features.empty() ? "checkpoint" : "features");
+  model.where = section.where(sources[0]);
   if (has_training) model.training = plugin_key(model.training);
   if (model.training.empty())
     fail_at(section.where("training"), "'training' is empty; leave it out if you do not know");

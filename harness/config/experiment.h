@@ -19,7 +19,8 @@
 ///   out = "out/quickstart"
 ///   tune = "openood"                         # or "none": do postprocessors search their parameters on the validation sets
 ///   [data]   root, allow_count_mismatch, limit, on_unreadable, follow_links, identity, packed
-///   [model]  name; a model made elsewhere: checkpoint or features, training, label, seed.  [[model]]: several
+///   [model]  name; a model made elsewhere: checkpoint, features, file (feature_node, map_nodes) or torchscript, and
+///            training, label, seed.  [[model]]: several
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
@@ -74,16 +75,20 @@ struct PostprocessorChoice {
   TuneChoice tune = {};
 };
 
-/// A model that somebody else made: weights, or features.
+/// A model that somebody else made: weights, features, or a whole network. Exactly one of the four paths.
 struct ForeignModel {
   /// A weights file, a folder (perhaps with one for each seed: OpenOOD's s0, s1, …) or a pattern (runs/*/best.ckpt);
   /// key `checkpoint`, of which a list is so many entries.
   std::filesystem::path checkpoint;
-  std::filesystem::path features;    ///< a feature folder; exactly one of the two
-  std::string architecture;          ///< key `name`; "" = the one that the weights fit
-  std::string training = "unknown";  ///< what leaderboards call it, if `label` is empty
-  std::string label;                 ///< what leaderboards call it; changes no result
-  std::optional<std::int64_t> seed;  ///< default: the number of the s* folder, else 0
+  std::filesystem::path features;          ///< a feature folder
+  std::filesystem::path file = {};         ///< what torch.export.save wrote (.pt2)
+  std::filesystem::path torchscript = {};  ///< what torch.jit.save wrote: code
+  std::string feature_node = {};  ///< of `file`: the value that is the feature; "" = what enters the last layer
+  std::vector<std::string> map_nodes = {};  ///< of `file`: values that are the maps of stages
+  std::string architecture;                 ///< key `name`; "" = the one that the weights fit, the stem of `file`
+  std::string training = "unknown";         ///< what leaderboards call it, if `label` is empty
+  std::string label;                        ///< what leaderboards call it; changes no result
+  std::optional<std::int64_t> seed;         ///< default: the number of the s* folder, else 0
   std::string where;
 };
 

@@ -10,8 +10,9 @@
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 7> kListKeys = {
-    "losses", "postprocessors", "protocols", "seeds", "sweep.replicates.seed", "benchmarks", "models"};
+constexpr std::array<std::string_view, 8> kListKeys = {"losses", "postprocessors",        "protocols",
+                                                       "seeds",  "sweep.replicates.seed", "benchmarks",
+                                                       "models", "model.map_nodes"};
 
 bool is_plugin_section(std::string_view name) { return name == "loss" || name == "postprocessor"; }
 
@@ -59,7 +60,9 @@ void copy_model_name(Value& document) {
   if (model == document.table()->end() || !model->second.table()) return;
   const Value::Table& table = *model->second.table();
   const auto name = table.find("name");
-  if (name == table.end() || table.contains("checkpoint") || table.contains("features")) return;
+  const auto made_elsewhere = [&](const char* key) { return table.contains(key); };
+  constexpr std::array kSources = {"checkpoint", "features", "file", "torchscript"};
+  if (name == table.end() || std::any_of(kSources.begin(), kSources.end(), made_elsewhere)) return;
   if (document.table()->contains("models")) {
     fail_at(name->second.key_where, "'model.name' is short for 'models', and this file has both; keep one");
   }

@@ -90,7 +90,7 @@ void visit_paths(Value& document,
   }
   if (const auto model = top.find("model"); model != top.end()) {
     const auto of_table = [&](Value& value, const std::string& prefix) {
-      for (const char* key : {"checkpoint", "features"}) {
+      for (const char* key : {"checkpoint", "features", "file", "torchscript"}) {
         if (value.table()) at(*value.table(), prefix, key, true);
       }
     };

@@ -38,7 +38,8 @@ int run(const std::string& verb) {
       {"inspect", with_job<wire::InspectJob, inspect>}, {"models", with_job<wire::Nothing, models>},
       {"weights", with_job<wire::WeightsJob, weights>}, {"import", with_job<wire::WeightsJob, import_file>},
       {"score", with_job<wire::ScoreJob, score>},       {"train", with_job<wire::TrainJob, train_cell>},
-      {"eval", with_job<wire::EvalJob, eval_group>},    {"doctor", with_job<wire::Nothing, doctor>}};
+      {"eval", with_job<wire::EvalJob, eval_group>},    {"network", with_job<wire::NetworkJob, network>},
+      {"doctor", with_job<wire::Nothing, doctor>}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
     throw Error(ErrorKind::config,

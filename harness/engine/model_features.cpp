@@ -6,7 +6,9 @@
 #include "engine/messages.h"
 #include "features/extract.h"
 #include "models/checkpoint.h"
+#include "models/exported/exported_network.h"
 #include "models/import.h"
+#include "models/torchscript_network.h"
 
 #include <fmt/format.h>
 
@@ -18,6 +20,15 @@ namespace fs = std::filesystem;
 
 std::unique_ptr<Network> network_of_job(const wire::Model& model, const JobImages& images) {
   if (model.origin == "trained") return load_network(model.file);
+  if (model.origin == "exported") {
+    return open_exported(model.file, {.feature_node = model.feature_node,
+                                      .map_nodes = model.map_nodes,
+                                      .channels = images.channels(),
+                                      .height = images.height(),
+                                      .width = images.width()});
+  }
+  if (model.origin == "torchscript")
+    return open_torchscript(model.file, images.channels(), images.height(), images.width());
   return network_of(import_weights(model.file, {.architecture = model.architecture,
                                                 .height = images.height(),
                                                 .width = images.width(),
@@ -50,7 +61,7 @@ ModelFeatures::~ModelFeatures() = default;
 Network& ModelFeatures::network() {
   if (!network_) {
     network_ = network_of_job(job_.model, *images_);
-    if (network_->has_classifier()) write_head(folder_, network_->head());
+    if (network_->has_head_weights()) write_head(folder_, network_->head());
   }
   return *network_;
 }

@@ -15,6 +15,8 @@ void score(const wire::ScoreJob& job);
 void weights(const wire::WeightsJob& job);
 /// `nearfar import`: the same, and the network is written as our checkpoint.
 void import_file(const wire::WeightsJob& job);
+/// What a network is that Python made, and whether it computes what Python computed → wire::NetworkFacts.
+void network(const wire::NetworkJob& job);
 /// One train cell: checkpoints, validation accuracy.
 void train_cell(const wire::TrainJob& job);
 /// One model's cells: one pass per image set, the accuracy of its classifier, then every postprocessor.

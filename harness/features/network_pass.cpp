@@ -175,7 +175,7 @@ NetworkPass::~NetworkPass() {
 }
 
 Network& NetworkPass::in_float64() {
-  if (!float64_network_) float64_network_ = copy_in_float64(network_);
+  if (!float64_network_) float64_network_ = network_.in_float64();
   return *float64_network_;
 }
 

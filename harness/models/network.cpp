@@ -14,7 +14,7 @@ namespace nearfar {
 std::int64_t Network::output_dim() const { return has_classifier() ? spec().classes : spec().embedding_dim; }
 
 HeadWeights Network::head() {
-  NEARFAR_ASSERT(has_classifier());
+  NEARFAR_ASSERT(has_head_weights());
   HeadWeights head;
   for (const NamedTensor& named : named_tensors()) {
     if (named.name == "head.weight") head.weight = named.tensor.detach().clone();
@@ -49,9 +49,9 @@ void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, con
   for (const NamedTensor& named : own) named.tensor.copy_(given.at(named.name));
 }
 
-std::unique_ptr<Network> copy_in_float64(Network& network) {
-  std::unique_ptr<Network> copy = make_empty_network(network.spec());
-  const std::vector<NamedTensor> from = network.named_tensors(), to = copy->named_tensors();
+std::unique_ptr<Network> Network::in_float64() {
+  std::unique_ptr<Network> copy = make_empty_network(spec());
+  const std::vector<NamedTensor> from = named_tensors(), to = copy->named_tensors();
   NEARFAR_ASSERT(from.size() == to.size());
   const c10::AutoGradMode no_gradients(false);
   for (std::size_t i = 0; i < to.size(); ++i) {

@@ -70,8 +70,14 @@ class Network {
 
   std::int64_t output_dim() const;  ///< C or E
   bool has_classifier() const { return spec().head == HeadKind::linear; }
-  /// weight [C,D], bias [C]: detached clones. Error(internal) if there is no linear head.
+  /// Are the logits one linear layer of features()? Always so of the networks that are made by name.
+  virtual bool has_head_weights() const { return has_classifier(); }
+  /// weight [C,D], bias [C]: detached clones. Error(internal) unless has_head_weights().
   HeadWeights head();
+
+  /// A copy with its values as they are now, in evaluation mode and float64 on the same device; its parameters want no
+  /// gradients. It takes and gives float64. Error(config): a network made elsewhere that cannot be computed so.
+  virtual std::unique_ptr<Network> in_float64();
 };
 
 /// Names that make_network knows: resnet8 · resnet18_32x32, resnet18_64x64 (OpenOOD's) · resnet18_224x224, resnet34,
@@ -105,10 +111,6 @@ void check_tensors(const NetworkSpec& spec, const std::vector<NamedTensor>& tens
 /// Copies values into a network. Error(data) listing missing and unexpected names and wrong shapes (the first 10 of
 /// each and how many); `source` names the file.
 void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, const std::string& source);
-
-/// A copy of a network with its values as they are now, in evaluation mode and float64 on the same device; its
-/// parameters want no gradients. It takes and gives float64.
-std::unique_ptr<Network> copy_in_float64(Network& network);
 
 /// Evaluation mode and no gradients while it lives; both are restored.
 class EvalScope {

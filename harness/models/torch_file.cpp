@@ -87,6 +87,9 @@ class Reader {
       if (!prefix.empty()) fail("two entries data.pkl");
       prefix = entry.name.substr(0, entry.name.size() - kPickle.size() + 1);
     }
+    const auto exported = [](const ZipEntry& entry) { return entry.name.ends_with("/archive_format"); };
+    if (prefix.empty() && std::any_of(zip_.entries().begin(), zip_.entries().end(), exported))
+      fail("a whole network, exported by torch.export.save; name it as model.file");
     if (prefix.empty()) fail("a zip archive without an entry NAME/data.pkl: not a torch.save file");
     return prefix;
   }

@@ -92,6 +92,12 @@ void add_trained_model(Plan& plan, const LossPlan& loss, std::size_t benchmark, 
   plan.trains.push_back(std::move(train));
 }
 
+bool has_maps(const Plan& plan, const ModelPlan& model) {
+  const auto& with = plan.catalog.with_maps;
+  const bool made_elsewhere = model.origin == ModelOrigin::exported || model.origin == ModelOrigin::torchscript;
+  return made_elsewhere ? model.stages > 0 : std::find(with.begin(), with.end(), model.architecture) != with.end();
+}
+
 /// Why a postprocessor cannot score a model; "" where it can.
 std::string refusal(const Plan& plan, const ModelPlan& model, const PostprocessorPlan& with) {
   const PluginDescription& plugin = plan.plugin_of(with);
@@ -107,11 +113,19 @@ std::string refusal(const Plan& plan, const ModelPlan& model, const Postprocesso
     if (model.origin == ModelOrigin::features) {
       return fmt::format("needs {}; {} is features without a network", need, model.label);
     }
-    const auto& networks = plan.catalog.with_maps;
-    if (need == "map-statistics" && std::find(networks.begin(), networks.end(), model.architecture) == networks.end()) {
-      return fmt::format("needs {}; {} has no feature maps to show", need, model.architecture);
+    if (need == "map-statistics" && !has_maps(plan, model)) {
+      return model.origin == ModelOrigin::exported
+                 ? fmt::format("needs {}; name the nodes of {} that are maps: model.map_nodes", need, model.label)
+                 : fmt::format("needs {}; {} has no feature maps to show", need, model.architecture);
     }
   }
+  for (const std::string_view need : {"features", "normalized-features"}) {
+    if (model.has_features || !plugin.needs_one(need)) continue;
+    return fmt::format("needs {}; {} gives logits alone{}", need, model.label,
+                       model.origin == ModelOrigin::exported ? ": name a node, model.feature_node" : "");
+  }
+  if (model.has_classifier && !model.has_head && plugin.needs_one("head-weights"))
+    return fmt::format("needs head-weights; the logits of {} are no linear layer of its feature", model.label);
   if (model.has_classifier) return "";
   for (const std::string_view need : {"logits", "head-weights"}) {
     if (plugin.needs_one(need)) return fmt::format("needs {}; {} has no linear head", need, model.label);

@@ -83,10 +83,10 @@ std::string check_classes(const Plan& plan, std::size_t benchmark, const fs::pat
                   file.string(), classes, on.name, expected));
 }
 
-std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask) {
+std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask, bool trust) {
   std::vector<std::vector<WeightsFile>> files;
   for (const ForeignModel& entry : plan.experiment.foreign) {
-    files.push_back(entry.features.empty() ? weights_files(entry) : std::vector<WeightsFile>{});
+    files.push_back(entry.checkpoint.empty() ? std::vector<WeightsFile>{} : weights_files(entry));
   }
   std::vector<ModelPlan> models;
   for (std::size_t benchmark = 0; benchmark < plan.benchmarks.size(); ++benchmark) {
@@ -94,6 +94,8 @@ std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const ForeignModel& entry = plan.experiment.foreign[i];
       if (!entry.features.empty()) here.push_back(feature_model(plan, benchmark, entry));
+      if (!entry.file.empty() || !entry.torchscript.empty())
+        here.push_back(network_model(plan, benchmark, entry, ask, trust));
       for (const WeightsFile& file : files[i]) here.push_back(checkpoint_model(plan, benchmark, entry, file, ask));
     }
     name_models(here);

@@ -7,7 +7,13 @@ namespace nearfar {
 /// One model for each file that an entry of the experiment means (weights_files.h), on each benchmark. Complete but for
 /// the benchmark's flags. Error(data): file missing, unreadable or of other classes than the benchmark; Error(config):
 /// the same weights twice, or weights and features in one experiment.
-std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask);
+std::vector<ModelPlan> foreign_models(const Plan& plan, const AskEngine& ask, bool trust);
+
+/// One of them that is a whole network: exported, or TorchScript, which is Error(config) without `trust`. What the file
+/// is, the engine says; where outputs of Python lie beside the file, they are compared (reference_files()): Error(data)
+/// if they differ by more than kReferenceTolerance.
+ModelPlan network_model(const Plan& plan, std::size_t benchmark, const ForeignModel& entry, const AskEngine& ask,
+                        bool trust);
 
 /// One of them from a feature folder; without a label.
 ModelPlan feature_model(const Plan& plan, std::size_t benchmark, const ForeignModel& entry);

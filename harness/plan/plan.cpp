@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace nearfar {
 namespace {
@@ -37,7 +38,7 @@ void check_not_empty(const Plan& plan) {
   if (plan.models.empty()) {
     throw Error(ErrorKind::nothing,
                 fmt::format("experiment '{}' names no loss to train with and no model to evaluate: give losses=ce, or "
-                            "model.checkpoint=FILE, or model.features=DIR",
+                            "model.checkpoint=FILE, model.file=FILE.pt2 or model.features=DIR",
                             experiment.name));
   }
   if (experiment.postprocessors.empty() && experiment.foreign.empty()) return;
@@ -84,7 +85,9 @@ std::int64_t count_cells(const Plan& plan, Count counts) {
 }  // namespace
 
 std::string_view origin_name(ModelOrigin origin) {
-  return origin == ModelOrigin::trained ? "trained" : origin == ModelOrigin::checkpoint ? "checkpoint" : "features";
+  static constexpr std::array<std::string_view, 5> kNames = {"trained", "checkpoint", "features", "exported",
+                                                             "torchscript"};
+  return kNames[static_cast<std::size_t>(origin)];
 }
 
 std::int64_t Plan::cell_count() const {
@@ -111,7 +114,7 @@ Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
     static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
   }
   check_networks(plan);
-  plan.models = foreign_models(plan, ask);
+  plan.models = foreign_models(plan, ask, request.trust);
   for (std::size_t i = 0; i < plan.benchmarks.size(); ++i) {
     BenchmarkPlan& benchmark = plan.benchmarks[i];
     if (from_features(experiment)) {

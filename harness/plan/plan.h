@@ -56,11 +56,13 @@ struct BenchmarkPlan {
 };
 
 enum class ModelOrigin {
-  trained,     ///< by a train cell of this plan
-  checkpoint,  ///< weights made elsewhere
-  features,    ///< a feature folder
+  trained,      ///< by a train cell of this plan
+  checkpoint,   ///< weights made elsewhere
+  features,     ///< a feature folder
+  exported,     ///< a network that torch.export.save wrote
+  torchscript,  ///< a network that torch.jit.save wrote
 };
-std::string_view origin_name(ModelOrigin origin);  ///< "trained", "checkpoint", "features"
+std::string_view origin_name(ModelOrigin origin);  ///< "trained", "checkpoint", …
 
 /// One model on one benchmark.
 struct ModelPlan {
@@ -70,7 +72,10 @@ struct ModelPlan {
   std::string label = {};  ///< "ce/resnet8/s0"; with the benchmark's name before it where a plan has several
   std::string note = {};   ///< of a model made elsewhere: where it lies
   bool has_classifier = true;
-  bool measurable = true;  ///< there are labels and features or logits to measure its accuracy with
+  bool has_head = true;      ///< and, with a classifier, its weights
+  bool has_features = true;  ///< besides logits
+  std::int64_t stages = 0;   ///< of a whole network made elsewhere: its maps; of others, their architecture's
+  bool measurable = true;    ///< there are labels and features or logits to measure its accuracy with
   std::string architecture = {};
   std::string head = {};      ///< "linear", a projection ("mlp", "linear projection"), or "none"
   std::string training = {};  ///< key of the loss; of a model made elsewhere its label, its training or its file's name
@@ -79,8 +84,10 @@ struct ModelPlan {
   std::int64_t seed = 0;
   std::string flags = {};  ///< of the model and its benchmark
   std::vector<Factor> factors = {};
-  std::filesystem::path file = {};  ///< checkpoint: the weights; features: the folder
-  std::string weights = {};         ///< checkpoint: SHA-256 of the file
+  std::filesystem::path file = {};          ///< checkpoint: the weights; features: the folder; else the network
+  std::string weights = {};                 ///< SHA-256 of a file
+  std::string feature_node = {};            ///< exported
+  std::vector<std::string> map_nodes = {};  ///< exported
 };
 
 struct TrainCell {
@@ -153,6 +160,7 @@ struct PlanRequest {
   std::vector<std::filesystem::path> plugin_dirs = {};
   std::filesystem::path out = {},
                         database = {};  ///< --out, --db; empty = out/NAME of the experiment, results.sqlite beneath it
+  bool trust = false;                   ///< --trust: TorchScript, which is code, may run
   ReadingProgress reading = {};         ///< as LoadOptions::reading
 };
 

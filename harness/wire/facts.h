@@ -76,6 +76,62 @@ struct WeightsFacts {
   }
 };
 
+/// A value inside an exported network.
+struct NetworkNode {
+  std::string name = {}, target = {}, shape = {};
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("name", m.name);
+    visit("target", m.target);
+    visit("shape", m.shape);
+  }
+};
+
+/// What a network computes from stored inputs, against the stored logits.
+struct ReferenceFacts {
+  std::int64_t rows = 0;
+  double largest = 0;        ///< difference
+  double largest_logit = 0;  ///< magnitude, of the stored ones
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("rows", m.rows);
+    visit("largest", m.largest);
+    visit("largest_logit", m.largest_logit);
+  }
+};
+
+/// Of `network`.
+struct NetworkFacts {
+  std::int64_t channels = 0, height = 0, width = 0;  ///< of its images
+  std::int64_t batch = 0;                            ///< that it was exported for; 0 = any
+  std::int64_t classes = 0, feature_dim = 0, stages = 0, parameters = 0;
+  bool has_features = false;         ///< other than its logits
+  bool has_head = false;             ///< the logits are a linear layer of the feature
+  std::string feature_node = {};     ///< of an export with features
+  std::string without_float64 = {};  ///< why there is no float64 copy; "" = there is
+  std::string torch = {};            ///< version that exported it, where the file says
+  std::optional<ReferenceFacts> reference = {};
+  std::vector<NetworkNode> nodes = {};
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("channels", m.channels);
+    visit("height", m.height);
+    visit("width", m.width);
+    visit("batch", m.batch);
+    visit("classes", m.classes);
+    visit("feature_dim", m.feature_dim);
+    visit("stages", m.stages);
+    visit("parameters", m.parameters);
+    visit("has_features", m.has_features);
+    visit("has_head", m.has_head);
+    visit("feature_node", m.feature_node);
+    visit("without_float64", m.without_float64);
+    visit("torch", m.torch);
+    visit("reference", m.reference);
+    visit("nodes", m.nodes);
+  }
+};
+
 /// Of `score`.
 struct ScoreFacts {
   std::int64_t count = 0;

@@ -96,13 +96,15 @@ struct TrainJob {
 
 /// Where the engine finds a network, or its features.
 struct Model {
-  std::string
-      origin;  ///< "trained" (our checkpoint), "checkpoint" (a foreign weights file), "features" (a feature folder)
-  std::string file = {};          ///< the weights; of features: the folder
+  std::string origin = {};        ///< "trained" (our checkpoint), "checkpoint" (a foreign weights file), "features" (a
+                                  ///< feature folder), "exported" (a .pt2), "torchscript" (which --trust allowed)
+  std::string file = {};          ///< the weights, the network; of features: the folder
   std::string sha256 = {};        ///< of foreign weights, as planned; else ""
   std::string architecture = {};  ///< of foreign weights; else ""
   std::string mappings = {};      ///< folder of key mappings, for foreign weights
   std::string features = {};      ///< folder of its features; of features: the same as `file`
+  std::string feature_node = {};  ///< of an exported network; "" = what enters its last linear layer
+  std::vector<std::string> map_nodes = {};  ///< of an exported network
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("origin", m.origin);
@@ -111,6 +113,8 @@ struct Model {
     visit("architecture", m.architecture);
     visit("mappings", m.mappings);
     visit("features", m.features);
+    visit("feature_node", m.feature_node);
+    visit("map_nodes", m.map_nodes);
   }
 };
 
@@ -229,6 +233,29 @@ struct WeightsJob {
     visit("width", m.width);
     visit("channels", m.channels);
     visit("output", m.output);
+  }
+};
+
+/// A network that Python made, looked at. → NetworkFacts
+struct NetworkJob {
+  std::string origin = {};  ///< "exported" or "torchscript"
+  std::string file = {}, feature_node = {};
+  std::vector<std::string> map_nodes = {};
+  std::int64_t channels = 0, height = 0, width = 0;  ///< of the images it will see; 0 = as an export says
+  std::string inputs = {}, logits = {};              ///< .npy to compare with, "" = none
+  bool nodes = false;                                ///< list them
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("origin", m.origin);
+    visit("file", m.file);
+    visit("feature_node", m.feature_node);
+    visit("map_nodes", m.map_nodes);
+    visit("channels", m.channels);
+    visit("height", m.height);
+    visit("width", m.width);
+    visit("inputs", m.inputs);
+    visit("logits", m.logits);
+    visit("nodes", m.nodes);
   }
 };
 

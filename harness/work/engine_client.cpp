@@ -59,6 +59,9 @@ wire::ScoreFacts engine_score(const wire::ScoreJob& job) {
 wire::WeightsFacts engine_import(const wire::WeightsJob& job) {
   return answer<wire::WeightsFacts>("import", wire::to_json(job));
 }
+wire::NetworkFacts engine_network(const wire::NetworkJob& job, int threads) {
+  return answer<wire::NetworkFacts>("network", wire::to_json(job), threads);
+}
 wire::DoctorFacts engine_doctor() { return answer<wire::DoctorFacts>("doctor", wire::to_json(wire::Nothing{})); }
 std::vector<wire::ModelFacts> engine_models() {
   return answer<std::vector<wire::ModelFacts>>("models", wire::to_json(wire::Nothing{}));

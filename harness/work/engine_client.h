@@ -15,9 +15,10 @@ wire::Json ask_engine(const std::string& verb, const wire::Json& job, int thread
 /// For make_plan().
 AskEngine engine_asker();
 
-/// `nearfar score`, `import`, `doctor`, `list models`.
+/// `nearfar score`, `import`, `export-check`, `doctor`, `list models`.
 wire::ScoreFacts engine_score(const wire::ScoreJob& job);
 wire::WeightsFacts engine_import(const wire::WeightsJob& job);
+wire::NetworkFacts engine_network(const wire::NetworkJob& job, int threads);
 wire::DoctorFacts engine_doctor();
 std::vector<wire::ModelFacts> engine_models();
 

@@ -46,6 +46,10 @@ wire::Model model_of(const ModelPlan& model, const ModelPlaces& places) {
     job.sha256 = model.weights;
     job.architecture = model.architecture;
     job.mappings = absolute_text(share() / "configs/models");
+  } else if (model.origin == ModelOrigin::exported || model.origin == ModelOrigin::torchscript) {
+    job.sha256 = model.weights;
+    job.feature_node = model.feature_node;
+    job.map_nodes = model.map_nodes;
   } else if (model.origin == ModelOrigin::features) {
     job.features = job.file;
   }

@@ -111,6 +111,11 @@ TEST_F(ExperimentTest, ModelsMadeElsewhereStandInForTraining) {
   EXPECT_EQ(two.foreign[0].training, "Log-Norm");
   EXPECT_EQ(two.foreign[0].seed, 3);
   EXPECT_FALSE(two.foreign[1].seed.has_value());
+  const Experiment whole = load("benchmark = 'smoke'\n[model]\nfile = 'n.pt2'\n",
+                                {"model.feature_node=flatten", "model.map_nodes=relu,relu_1"});
+  EXPECT_EQ(whole.foreign.at(0).file, "n.pt2");
+  EXPECT_EQ(whole.foreign.at(0).feature_node, "flatten");
+  EXPECT_EQ(whole.foreign.at(0).map_nodes, (std::vector<std::string>{"relu", "relu_1"}));
   EXPECT_EQ(load("benchmark = 'smoke'\n[model]\nname = 'resnet18_32x32'\n").networks,
             std::vector<std::string>{"resnet18_32x32"});
 }
@@ -157,8 +162,14 @@ TEST_F(ExperimentTest, OneBenchmarkIsShortForAListAcrossFilesAndOverrides) {
 TEST_F(ExperimentTest, RefusesModelsThatSayTooMuchOrTooLittle) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[model]\nfeatures = 'f'\ncheckpoint = 'c'\n"),
             "experiment.toml:3:12: [model] has both 'checkpoint' and 'features'; keep one");
-  EXPECT_EQ(refusal("benchmark = 'smoke'\n[[model]]\nname = 'resnet50'\n"),
-            "experiment.toml:2:1: [[model]] needs 'checkpoint' (a weights file) or 'features' (a feature folder)");
+  EXPECT_EQ(
+      refusal("benchmark = 'smoke'\n[[model]]\nname = 'resnet50'\n"),
+      "experiment.toml:2:1: [[model]] needs 'checkpoint' (a weights file), 'features' (a feature folder), 'file' (a "
+      "network exported to .pt2) or 'torchscript'");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[model]\nfile = 'f'\ntorchscript = 'c'\n"),
+            "experiment.toml:4:15: [model] has both 'file' and 'torchscript'; keep one");
+  EXPECT_EQ(refusal("benchmark = 'smoke'\n[model]\ncheckpoint = 'c'\nmap_nodes = ['a']\n"),
+            "experiment.toml:4:13: [model] names nodes, which only an exported network has: 'file' (a .pt2)");
   EXPECT_EQ(refusal("benchmark = 'smoke'\nmodel = 'x.ckpt'\n"),
             "experiment.toml:2:9: 'model' is a table or a list of tables, found text; did you mean model.name?");
 }

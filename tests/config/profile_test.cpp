@@ -31,8 +31,10 @@ TEST_F(ProfileTest, PathsAreKeptApartAndComeBack) {
   const Experiment asked = load(
       "name = 'n'\nbenchmarks = ['smoke', 'mine/b.toml']\nout = 'somewhere'\n[data]\nroot = 'images'\n"
       "[[model]]\ncheckpoint = 'w/a.pth'\ntraining = 'x'\n[[model]]\ncheckpoint = '/w/b.pth'\ntraining = 'y'\n"
+      "[[model]]\nfile = 'w/c.pt2'\n[[model]]\ntorchscript = 'w/d.pt'\n"
       "[postprocessor.cfood]\npicks = 'picks/p.npy'\n[postprocessor.knn]\nk = 5\n");
-  for (const char* path : {"w/a.pth", "/w/b.pth", "images", "mine/b.toml", "somewhere", "picks/p.npy"}) {
+  for (const char* path :
+       {"w/a.pth", "/w/b.pth", "w/c.pt2", "w/d.pt", "images", "mine/b.toml", "somewhere", "picks/p.npy"}) {
     EXPECT_EQ(asked.composed.find(path), std::string::npos) << path << " in\n" << asked.composed;
     EXPECT_NE(asked.profile.find(path), std::string::npos) << path << " in\n" << asked.profile;
   }
@@ -40,6 +42,8 @@ TEST_F(ProfileTest, PathsAreKeptApartAndComeBack) {
   EXPECT_EQ(again.hash, asked.hash);
   EXPECT_EQ(again.foreign.at(0).checkpoint, std::filesystem::absolute("w/a.pth"));
   EXPECT_EQ(again.foreign.at(1).checkpoint, "/w/b.pth");
+  EXPECT_EQ(again.foreign.at(2).file, std::filesystem::absolute("w/c.pt2"));
+  EXPECT_EQ(again.foreign.at(3).torchscript, std::filesystem::absolute("w/d.pt"));
   EXPECT_EQ(again.data_root, std::filesystem::absolute("images"));
   EXPECT_EQ(again.benchmarks.at(1).name, std::filesystem::absolute("mine/b.toml"));
   EXPECT_EQ(again.out, std::filesystem::absolute("somewhere"));

@@ -88,7 +88,7 @@ TEST(Network, ACopyInFloat64IsAsNearAsFloat32Allows) {
     const std::int64_t size = name == "vit_b_16" || name == "resnet18_64x64" ? native_image_size(name) : 32;
     const auto network =
         make_network({.architecture = name, .in_channels = 3, .height = size, .width = size, .classes = 4}, 5);
-    const auto copy = copy_in_float64(*network);
+    const auto copy = network->in_float64();
     const EvalScope scope(*network);
     const at::Tensor images = at::randn({1, 3, size, size});
     const at::Tensor features = network->features(images), exact = copy->features(images.to(at::kDouble));
@@ -100,7 +100,7 @@ TEST(Network, ACopyInFloat64IsAsNearAsFloat32Allows) {
 }
 
 TEST(Network, ACopyInFloat64SharesNoMemory) {
-  const auto network = make_network(classifier(), 5), copy = copy_in_float64(*network);
+  const auto network = make_network(classifier(), 5), copy = network->in_float64();
   const at::Tensor images = at::randn({2, 1, 28, 28}, at::kDouble), before = copy->features(images);
   const EvalScope scope(*network);
   for (const NamedTensor& named : network->named_tensors()) named.tensor.zero_();

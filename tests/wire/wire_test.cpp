@@ -103,6 +103,16 @@ TEST(Wire, JobsAreTheirGoldenFiles) {
   check("eval-job", eval_job());
   check("inspect-job", wire::InspectJob{{"/plugins"}, "/installed", {{"ce", {}}}});
   check("weights-job", wire::WeightsJob{"/w.ckpt", "resnet50", "/m", 224, 224, 3, ""});
+  check("network-job", wire::NetworkJob{.origin = "exported",
+                                        .file = "/n.pt2",
+                                        .feature_node = "flatten",
+                                        .map_nodes = {"relu_"},
+                                        .channels = 3,
+                                        .height = 32,
+                                        .width = 32,
+                                        .inputs = "/x.npy",
+                                        .logits = "/z.npy",
+                                        .nodes = true});
   check("score-job", wire::ScoreJob{"knn", {}, "/installed", "/features", "test", {"k=50"}, "/s.npy", kCompute});
   check("nothing", wire::Nothing{});
 }
@@ -135,6 +145,21 @@ TEST(Wire, FactsAreTheirGoldenFiles) {
   check("weights",
         wire::WeightsFacts{
             "resnet50", 1000, "linear", "mlp", 128, "pickle", "torchvision", 10, 20, {"tau"}, "'state_dict'"});
+  check("network", wire::NetworkFacts{.channels = 3,
+                                      .height = 32,
+                                      .width = 32,
+                                      .batch = 0,
+                                      .classes = 10,
+                                      .feature_dim = 64,
+                                      .stages = 1,
+                                      .parameters = 1000,
+                                      .has_features = true,
+                                      .has_head = true,
+                                      .feature_node = "flatten",
+                                      .without_float64 = "",
+                                      .torch = "2.11.0",
+                                      .reference = wire::ReferenceFacts{7, 1e-6, 3.5},
+                                      .nodes = {{"relu_", "torch.ops.aten.relu.default", "Float [N,64,8,8]"}}});
   check("score", wire::ScoreFacts{100, 0.1, 0.2, "k=50"});
   check("model", wire::ModelFacts{"resnet8", 28, 64, 1000});
   check("doctor", wire::DoctorFacts{"2.11.0", "AVX2", 2, {false, 0, "no driver"}});
