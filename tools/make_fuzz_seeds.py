@@ -69,7 +69,8 @@ def images():
 def others():
     write("safetensors_fuzz", "two.safetensors", save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}, {"k": "v"}))
     write("safetensors_fuzz", "half.safetensors", save({"h": torch.ones(3).half()}))
-    for name, array in {"f4": np.arange(6, dtype=np.float32).reshape(2, 3), "i8": np.arange(3), "b1": np.array([True]), "empty": np.zeros((0, 5))}.items():
+    for name, array in {"f4": np.arange(6, dtype=np.float32).reshape(2, 3), "i8": np.arange(3), "b1": np.array([True]), "empty": np.zeros((0, 5)), "f2": np.arange(4, dtype=np.float16),
+                        "big-endian": np.arange(3, dtype=">f8"), "fortran": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(2, 3))}.items():
         buffer = io.BytesIO()
         np.save(buffer, array)
         write("npy_fuzz", f"{name}.npy", buffer.getvalue())
