@@ -247,7 +247,7 @@ def pnm_files():
     for most in (255, 1, 15, 77, 254, 256, 300, 1000, 4095, 65535):
         samples = (rgb.astype(np.int64) * most // 255).astype(np.int64)
         for kind, part in ((2, samples[:, :, :1]), (3, samples), (5, samples[:, :, :1]), (6, samples)):
-            yield f"{kind}_{most}.p{'pgp'[kind % 3]}m", pnm(kind, part, most)
+            yield f"{kind}_{most}.{'ppm' if kind % 3 == 0 else 'pgm'}", pnm(kind, part, most)
     yield "above.pgm", pnm(5, gray, 77)
     yield "above_16.ppm", pnm(6, rgb.astype(np.int64) * 9, 1000)
     yield "comments.ppm", b"P6#c\n".replace(b"#c", b" #c") + b"# a comment\n1#within\r3 #\n9\n#\n255\n" + rgb.tobytes()

@@ -23,6 +23,7 @@ struct Slot {
   std::int64_t pending = 0;  // images that are not done yet
   std::vector<std::uint8_t> pixels;
   std::vector<DecodeFailure> failures;
+  std::vector<std::int64_t> damaged;
   std::int64_t broken_at = 0;  // image of `broken`
   std::exception_ptr broken;
 };
@@ -76,6 +77,7 @@ struct DecodePool::State {
       slot.pending = slab_end(slab) - slab_first(slab);
       slot.pixels.resize(static_cast<std::size_t>(slot.pending) * image_bytes);
       slot.failures.clear();
+      slot.damaged.clear();
     }
     const Block taken{next_image, std::min(next_image + block, slab_end(slab))};
     next_image = taken.last;
@@ -110,7 +112,10 @@ struct DecodePool::State {
     try {
       set.folder.read(set.path(image), bytes);
       was_read = true;
-      pipeline.run(bytes, out);
+      if (pipeline.run(bytes, out)) {
+        const std::lock_guard lock(mutex);
+        slot.damaged.push_back(image);
+      }
     } catch (const Error& error) {
       std::fill(out.begin(), out.end(), std::uint8_t{0});
       if (error.kind() == ErrorKind::data)
@@ -185,11 +190,13 @@ bool DecodePool::next(DecodedSlab& slab) {
   if (slot.broken) std::rethrow_exception(slot.broken);
   std::sort(slot.failures.begin(), slot.failures.end(),
             [](const DecodeFailure& a, const DecodeFailure& b) { return a.index < b.index; });
+  std::sort(slot.damaged.begin(), slot.damaged.end());
   s.lent = true;
   slab.first = s.slab_first(s.released);
   slab.count = s.slab_end(s.released) - slab.first;
   slab.pixels = std::span(slot.pixels).first(static_cast<std::size_t>(slab.count) * s.image_bytes);
   slab.failures = slot.failures;
+  slab.damaged = slot.damaged;
   return true;
 }
 

@@ -24,6 +24,9 @@ struct DecodedSlab {
   std::span<const std::uint8_t>
       pixels;  ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
   std::span<const DecodeFailure> failures;  ///< ascending; valid as long as `pixels`
+  /// Images whose files are cut off or have errors (pixels/decode.h): usable, with pixels that are made up. As
+  /// `failures`.
+  std::span<const std::int64_t> damaged;
 };
 
 /// A ring of three slabs: one is the caller's, two are being filled. Used by one thread; the pool is its own. The same

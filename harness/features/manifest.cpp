@@ -62,7 +62,11 @@ bool features_cached(const fs::path& folder, const FeatureKey& key, bool full) {
 
 FeatureFacts read_facts(const fs::path& folder) try {
   const nlohmann::json manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
-  return {manifest.at("images"), manifest.at("unreadable").get<std::vector<std::int64_t>>(), manifest.at("pixels")};
+  // Sets of before images were looked at for damage have no "damaged".
+  return {.images = manifest.at("images"),
+          .unreadable = manifest.at("unreadable").get<std::vector<std::int64_t>>(),
+          .damaged = manifest.value("damaged", std::vector<std::int64_t>{}),
+          .pixels = manifest.at("pixels")};
 } catch (const nlohmann::json::exception& error) {
   throw Error(ErrorKind::data, fmt::format("{}: damaged manifest: {}", folder.string(), error.what()));
 }
@@ -72,11 +76,9 @@ void write_manifest(const fs::path& folder, const FeatureKey& key, const Feature
   for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
     if (fs::exists(folder / name)) files[name] = file_json(folder / name);
   }
-  const nlohmann::ordered_json manifest{{"key", key_json(key)},
-                                        {"images", facts.images},
-                                        {"unreadable", facts.unreadable},
-                                        {"pixels", facts.pixels},
-                                        {"files", files}};
+  const nlohmann::ordered_json manifest{{"key", key_json(key)},           {"images", facts.images},
+                                        {"unreadable", facts.unreadable}, {"damaged", facts.damaged},
+                                        {"pixels", facts.pixels},         {"files", files}};
   write_file_atomic(folder / "manifest.json", manifest.dump(2) + "\n");
 }
 
