@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+import pixel_forms
+
 ROOT = Path(__file__).resolve().parent.parent / "tests/fuzz/seeds"
 
 
@@ -77,17 +79,33 @@ def images():
         save_as(f"{mode.lower()}.bmp", rgb.convert(mode), "BMP")
     save_as("p.gif", rgb.convert("P"), "GIF")
     save_as("interlaced.gif", rgb.convert("P"), "GIF", interlace=1)
+    save_as("animated.webp", rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)], lossless=True)
+    for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "F"):
+        save_as(f"{mode.lower()}.tif", rgb.convert(mode), "TIFF")
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        save_as(f"{compression}.tif", rgb, "TIFF", compression=compression)
+    save_as("group4.tif", rgb.convert("1"), "TIFF", compression="group4")
+    for name, content in {"tiles.tif": pixel_forms.tiff(pixel_forms.picture(11, 9, 3), 2, tile=(16, 16)),
+                          "planes.tif": pixel_forms.tiff(pixel_forms.picture(11, 9, 3), 2, planar=True),
+                          "turned.tif": pixel_forms.tiff(pixel_forms.picture(11, 9, 3), 2, rows=2, orientation=6),
+                          "big.tif": pixel_forms.tiff(pixel_forms.picture(11, 9, 3), 2, big=True)}.items():
+        write("decode_fuzz", name, content)
+    for name, content in pixel_forms.pnm_files():
+        if name in ("1.pbm", "4.pbm", "2_300.pgm", "3_77.ppm", "5_1000.pgm", "6_255.ppm", "comments.ppm"):
+            write("decode_fuzz", name, content)
 
 
 def others():
     write("safetensors_fuzz", "two.safetensors", save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}, {"k": "v"}))
     write("safetensors_fuzz", "half.safetensors", save({"h": torch.ones(3).half()}))
-    for name, array in {"f4": np.arange(6, dtype=np.float32).reshape(2, 3), "i8": np.arange(3), "b1": np.array([True]), "empty": np.zeros((0, 5))}.items():
+    for name, array in {"f4": np.arange(6, dtype=np.float32).reshape(2, 3), "i8": np.arange(3), "b1": np.array([True]), "empty": np.zeros((0, 5)), "f2": np.arange(4, dtype=np.float16),
+                        "big-endian": np.arange(3, dtype=">f8"), "fortran": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(2, 3))}.items():
         buffer = io.BytesIO()
         np.save(buffer, array)
         write("npy_fuzz", f"{name}.npy", buffer.getvalue())
     write("image_list_fuzz", "plain.txt", b"cifar10/train/cat/3975.png 3\ntin/val/images/val_0.JPEG -1\n")
     write("image_list_fuzz", "blanks.txt", b"a/b.png 3 \r\nc.png 4\t")
+    write("image_list_fuzz", "forms.txt", b'\xef\xbb\xbf"a b.png" 3\na b.png\t4\na b.png,5\na b.png 6\na.png, 7\n"a.png",{"class_label": 8}\n')
     write("image_list_fuzz", "dict.txt", b'x/y.jpg { "group_label": 0 ,"class_label": 7 }\n')
 
 

@@ -22,6 +22,9 @@ import torchvision
 from PIL import Image, ImageFile, features
 from torchvision import transforms
 
+import pixel_forms
+from pixel_forms import picture, saved
+
 ImageFile.LOAD_TRUNCATED_IMAGES = True
 warnings.simplefilter("ignore")
 
@@ -32,20 +35,6 @@ PIPELINES = {  # names as preprocess_id() has them
     "exact20x30/crop16x40": ((20, 30), (16, 40)),
 }
 TRUNCATION_STEP = 64
-
-
-def picture(width, height, channels):
-    """Smooth waves with some noise, the same for the same arguments."""
-    random = np.random.default_rng([width, height, channels])
-    y, x, c = np.mgrid[0:height, 0:width, 0:channels]
-    waves = 128 + 70 * np.sin(x / 7 + c) + 50 * np.cos(y / 5 - 2 * c) + random.normal(0, 6, (height, width, channels))
-    return np.clip(waves, 0, 255).astype(np.uint8)
-
-
-def saved(image, form, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 def pillow_files(width, height):
@@ -367,7 +356,7 @@ def hostile_gif_files():
 
 
 def hostile_files():
-    """Damaged on purpose. "ours_" is refused by us alone; of "giflib_", giflib takes damaged codes for other pixels than Pillow."""
+    """Damaged on purpose. "ours_" is refused by us alone; of "giflib_" and "libtiff_", the library takes damage for other pixels than Pillow."""
     yield from hostile_bmp_files()
     yield from hostile_gif_files()
     rgb = picture(23, 21, 3)
@@ -535,9 +524,11 @@ def main():
             add("good", f"{width}x{height}_{name}", data, PIPELINES)
     for name, data in own_files():
         add("good", name, data, PIPELINES)
-    for name, data in hostile_files():
+    for name, data in (*pixel_forms.pillow_tiffs(), *pixel_forms.own_tiffs(), *pixel_forms.pnm_files(), *pixel_forms.webp_files()):
+        add("good", name, data, PIPELINES)
+    for name, data in (*hostile_files(), *pixel_forms.hostile_tiffs(), *pixel_forms.hostile_pnms(), *pixel_forms.hostile_webps()):
         add("hostile", name, data, list(PIPELINES)[:1])
-    for name, data in truncated_files():
+    for name, data in (*truncated_files(), *pixel_forms.truncated_tiffs(), *pixel_forms.truncated_pnms()):
         case = add("truncated", name, data, [])
         first = list(PIPELINES)[0]
         case["cuts"] = []

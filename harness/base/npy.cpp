@@ -1,6 +1,7 @@
 #include "base/npy.h"
 
 #include "base/error.h"
+#include "base/npy_layout.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -41,10 +43,12 @@ constexpr std::array<TypeRow, 11> kTypes{{{NpyType::boolean, "|b1", "bool", 1},
 
 const TypeRow& row(NpyType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
-[[noreturn]] void refuse(const std::filesystem::path& file, const std::string& why) {
-  throw Error(ErrorKind::data,
-              fmt::format("{}: {}; expected a .npy array as numpy.save writes it (C order, little-endian numbers)",
-                          file.string(), why));
+constexpr std::string_view kGetAgain = "copy the file again or save it again",
+                           kSaveAgain = "save it again with np.save(file, array)",
+                           kSaveNumbers = "save it as numbers: np.save(file, array.astype('float32'))";
+
+[[noreturn]] void refuse(const std::filesystem::path& file, std::string_view why, std::string_view fix = kSaveAgain) {
+  throw Error(ErrorKind::data, fmt::format("{}: {}; {}", file.string(), why, fix));
 }
 
 /// Reads the header's Python literal {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } and nothing more
@@ -73,7 +77,8 @@ class HeaderParser {
   void value(std::string_view key) {
     if (key == "descr") {
       blanks();
-      if (!text_.starts_with('\'') && !text_.starts_with('"')) refuse(file_, "holds a structured array");
+      if (!text_.starts_with('\'') && !text_.starts_with('"'))
+        refuse(file_, "holds a structured array", "save one of its fields: np.save(file, array['NAME'])");
       descr = quoted();
     } else if (key == "fortran_order") {
       fortran = boolean();
@@ -131,6 +136,34 @@ class HeaderParser {
   const std::filesystem::path& file_;
 };
 
+NpyLayout layout_of(std::string_view descr, bool fortran, const std::filesystem::path& file) {
+  const std::string name(descr.substr(0, 40));
+  if (descr.empty()) refuse(file, "has an empty dtype");
+  const char order = descr.front();
+  const std::string_view what =
+      std::string_view("<>|=").find(order) == std::string_view::npos ? descr : descr.substr(1);
+  NpyLayout layout{.swapped = order == '>', .fortran = fortran};
+  if (what == "f2") {
+    layout.half = true;
+    layout.item = 2;
+    return layout;
+  }
+  for (const TypeRow& candidate : kTypes) {
+    if (what != candidate.descr.substr(1)) continue;
+    layout.type = candidate.type;
+    layout.item = candidate.size;
+    layout.swapped = layout.swapped && layout.item > 1;
+    return layout;
+  }
+  if (what == "O") refuse(file, "has the dtype '|O' (Python objects)", kSaveNumbers);
+  if (what == "V2")
+    refuse(file, fmt::format("has the dtype '{}' (raw bytes; bfloat16 is saved like that)", name), kSaveNumbers);
+  if (what.starts_with('c'))
+    refuse(file, fmt::format("has the dtype '{}' (complex numbers)", name),
+           "save its real part: np.save(file, array.real)");
+  refuse(file, fmt::format("has the dtype '{}'", name), kSaveNumbers);
+}
+
 /// Checked product; refuses what does not fit.
 std::int64_t element_count(const std::vector<std::int64_t>& shape, std::size_t item,
                            const std::filesystem::path& file) {
@@ -146,6 +179,10 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape, std::size_t i
 /// Header length from the two or four bytes after the version, and where the header starts.
 std::pair<std::size_t, std::size_t> header_extent(std::string_view all, const std::filesystem::path& file) {
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(all[i])); };
+  if (all.starts_with("PK\x03\x04")) {
+    refuse(file, "is a zip archive, perhaps an .npz, not a .npy file (no NUMPY magic)",
+           "save its array alone: np.save(file, np.load('ARCHIVE.npz')['NAME'])");
+  }
   if (all.size() < 12 || all.substr(0, 6) != kMagic) refuse(file, "is not a .npy file (no NUMPY magic)");
   const std::size_t major = byte(6);
   if (major < 1 || major > 3) refuse(file, fmt::format("has the unknown format version {}", major));
@@ -153,7 +190,8 @@ std::pair<std::size_t, std::size_t> header_extent(std::string_view all, const st
   const std::size_t length =
       major == 1 ? byte(8) | byte(9) << 8U : byte(8) | byte(9) << 8U | byte(10) << 16U | byte(11) << 24U;
   if (length > all.size() - start)
-    refuse(file, fmt::format("is truncated: the header needs {} bytes, the file has {}", start + length, all.size()));
+    refuse(file, fmt::format("is truncated: the header needs {} bytes, the file has {}", start + length, all.size()),
+           kGetAgain);
   return {start, length};
 }
 }  // namespace
@@ -166,26 +204,28 @@ NpyArray::NpyArray(const std::filesystem::path& file) : map_(file), file_(file) 
   const auto [start, length] = header_extent(all, file);
   HeaderParser header(all.substr(start, length), file);
   header.parse();
-  if (*header.fortran) refuse(file, "is in Fortran order");
-  const TypeRow* found = nullptr;
-  for (const TypeRow& candidate : kTypes) {
-    // One-byte types have no byte order: '|' is numpy's spelling, '<' is accepted.
-    if (*header.descr == candidate.descr ||
-        (candidate.size == 1 && header.descr->substr(1) == candidate.descr.substr(1) && header.descr->front() == '<'))
-      found = &candidate;
-  }
-  if (found == nullptr) refuse(file, fmt::format("has the dtype '{}'", *header.descr));
-  type_ = found->type;
+  const NpyLayout layout = layout_of(*header.descr, *header.fortran, file);
+  type_ = layout.half ? NpyType::float32 : layout.type;
   shape_ = *header.shape;
-  size_ = element_count(shape_, found->size, file);
-  const std::size_t wanted = static_cast<std::size_t>(size_) * found->size, have = all.size() - start - length;
-  if (have != wanted) refuse(file, fmt::format("holds {} bytes of data, its shape needs {}", have, wanted));
+  size_ = element_count(shape_, npy_item_size(type_), file);
+  const std::size_t wanted = static_cast<std::size_t>(size_) * layout.item, have = all.size() - start - length;
+  if (have != wanted) {
+    refuse(file, fmt::format("holds {} bytes of data, its shape needs {}", have, wanted),
+           have < wanted ? kGetAgain : kSaveAgain);
+  }
   data_ = map_.bytes().subspan(start + length);
-  if (reinterpret_cast<std::uintptr_t>(data_.data()) % found->size != 0) refuse(file, "has data that are not aligned");
+  if (is_native(layout, shape_, data_)) return;
+  try {
+    storage_ = to_native(layout, shape_, data_);
+  } catch (const std::bad_alloc&) {
+    refuse(file, fmt::format("holds {} bytes that must be put in another order, and there is no memory for it", have),
+           "save it as it is read: np.save(file, np.ascontiguousarray(array, '<f4'))");
+  }
+  data_ = storage_;
 }
 
 void NpyArray::require(NpyType type, std::size_t dimensions) const {
-  if (type_ == type && shape_.size() == dimensions) return;
+  if (type_ == type && (shape_.size() == dimensions || (dimensions == 1 && is_column()))) return;
   throw Error(ErrorKind::data, fmt::format("{}: is {} with {} axes, expected {} with {}", file_.string(),
                                            npy_type_name(type_), shape_.size(), npy_type_name(type), dimensions));
 }

@@ -1,7 +1,8 @@
 #pragma once
-/// NumPy's .npy format, versions 1.0 to 3.0, little-endian C order: bool, int8…int64, uint8…uint64, float32, float64.
-/// Anything else (Fortran order, big-endian, objects, structures, truncated files) is refused with Error(data) naming
-/// the file. Format: NEP 1, numpy.lib.format.
+/// NumPy's .npy format, versions 1.0 to 3.0: bool, int8…int64, uint8…uint64, float16, float32, float64 of either byte
+/// order, in C or Fortran order. Anything else (objects, structures, complex numbers, text, truncated files) is refused
+/// with Error(data) that names the file and ends with what to do. Untrusted: no more memory is taken than a few times
+/// the file's size. This is the one parser of such files in the harness. Format: NEP 1, numpy.lib.format.
 #include "base/descriptor.h"
 #include "base/files.h"
 
@@ -20,18 +21,21 @@ std::string npy_type_name(NpyType type);  ///< "float32"
 template <class T>
 constexpr NpyType npy_type();
 
-/// A memory-mapped array; spans stay valid as long as the object lives. Read-only, safe from any thread. Data are
-/// 64-byte aligned in files we write.
+/// An array of native numbers in C order, memory-mapped where the file has them like that. Big-endian, Fortran-ordered
+/// and unaligned data are put right in memory once, and float16 becomes float32: all of it exact. Spans stay valid as
+/// long as the object lives. Read-only, safe from any thread. Data are 64-byte aligned in files we write.
 class NpyArray {
  public:
   explicit NpyArray(const std::filesystem::path& file);
-  NpyType type() const { return type_; }
+  NpyType type() const { return type_; }  ///< of bytes(): never float16
   const std::vector<std::int64_t>& shape() const { return shape_; }
   std::int64_t size() const { return size_; }  ///< number of elements
   std::span<const std::byte> bytes() const { return data_; }
   const std::filesystem::path& file() const { return file_; }
+  /// One axis, or two of which the second has length 1: what one number a row is saved as.
+  bool is_column() const { return shape_.size() == 1 || (shape_.size() == 2 && shape_[1] == 1); }
 
-  /// Error(data) unless the stored type is exactly T and the shape has `dimensions` axes.
+  /// Error(data) unless the type is exactly T and the shape has `dimensions` axes. A column has one axis.
   template <class T>
   std::span<const T> values(std::size_t dimensions) const {
     require(npy_type<T>(), dimensions);
@@ -45,8 +49,17 @@ class NpyArray {
   NpyType type_{};
   std::vector<std::int64_t> shape_;
   std::int64_t size_ = 0;
+  std::vector<std::byte> storage_;  ///< of what the file has otherwise
   std::span<const std::byte> data_;
 };
+
+/// All numbers as T, whatever the file's type; T is float, double or int64.
+///   float   what lies between two floats is rounded to the nearest: float64, and whole numbers above 2^24.
+///           Error(data) for a finite number that is too large
+///   double  exact, but for whole numbers above 2^53, which are rounded to the nearest
+///   int64   exact: Error(data) for a fraction, NaN or a number out of range
+template <class T>
+std::vector<T> converted(const NpyArray& array);
 
 /// Writes atomically (write_file_atomic's promise), version 1.0.
 void write_npy(const std::filesystem::path& file, NpyType type, std::span<const std::int64_t> shape,

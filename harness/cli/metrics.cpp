@@ -4,6 +4,7 @@
 #include "metrics/ranking.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace nearfar {
 namespace {
@@ -12,26 +13,18 @@ OodMetrics compute(const NpyArray& id, const NpyArray& ood) {
   return ood_metrics(id.values<T>(1), ood.values<T>(1));
 }
 
-std::vector<double> widened(const NpyArray& array) {
-  if (array.type() == NpyType::float64) {
-    const auto values = array.values<double>(1);
-    return {values.begin(), values.end()};
-  }
-  const auto values = array.values<float>(1);
-  return {values.begin(), values.end()};
-}
-
 OodMetrics metrics_of(const NpyArray& id, const NpyArray& ood) {
   for (const NpyArray* array : {&id, &ood}) {
-    if (array->shape().size() != 1 || (array->type() != NpyType::float32 && array->type() != NpyType::float64)) {
+    if (!array->is_column()) {
       throw Error(ErrorKind::data,
-                  fmt::format("{}: is {} with {} axes, expected scores: float32 or float64 with one axis",
-                              array->file().string(), npy_type_name(array->type()), array->shape().size()));
+                  fmt::format("{}: has the shape ({}), expected one score an image: (N,) or (N, 1); save one with "
+                              "np.save(file, scores.reshape(-1)) if it holds nothing else",
+                              array->file().string(), fmt::join(array->shape(), ", ")));
     }
   }
   if (id.type() == NpyType::float32 && ood.type() == NpyType::float32) return compute<float>(id, ood);
   if (id.type() == NpyType::float64 && ood.type() == NpyType::float64) return compute<double>(id, ood);
-  return ood_metrics(widened(id), widened(ood));  // one of each: the narrower is widened, never the other way
+  return ood_metrics(converted<double>(id), converted<double>(ood));  // widened, never the other way
 }
 }  // namespace
 

@@ -50,8 +50,12 @@ class Checker {
     result_.data_root = data_root();
     result_.classes = static_cast<std::int64_t>(benchmark_.classes.size());
     for (const SetSpec& spec : benchmark_.sets)
-      result_.sets.push_back(
-          {.name = spec.name, .group = spec.group, .expected = spec.count, .first_bad = {}, .error = {}});
+      result_.sets.push_back({.name = spec.name,
+                              .group = spec.group,
+                              .expected = spec.count,
+                              .first_bad = {},
+                              .first_damaged = {},
+                              .error = {}});
     open_lists();
     for (std::size_t i = 0; i < opened_.size(); ++i) {
       if (opened_[i].listed) look_at_files(i);
@@ -126,12 +130,18 @@ class Checker {
     const ListedSet& set = *opened_[i].listed;
     SetCheck& entry = result_.sets[i];
     const std::size_t size = slab.pixels.size() / static_cast<std::size_t>(slab.count);
+    for (const std::int64_t image : slab.damaged) {
+      ++entry.damaged;
+      note(entry.first_damaged,
+           fmt::format("{}: {}: is cut off or has errors; missing pixels are filled as Pillow does", set.where(image),
+                       printable((set.folder.path() / set.path(image)).string(), 1000)));
+    }
     auto failure = slab.failures.begin();
     for (std::int64_t k = 0; k < slab.count; ++k) {
       const std::int64_t image = slab.first + k;
       if (failure != slab.failures.end() && failure->index == image) {
         ++(failure->missing ? entry.missing : entry.unreadable);
-        note_bad(entry, failure->message);
+        note(entry.first_bad, failure->message);
         ++failure;
         continue;
       }
@@ -139,16 +149,17 @@ class Checker {
       contents_.add(pixels, i, image);
       if (packed && std::memcmp(packed->rows(image, image + 1).data(), pixels.data(), size) != 0) {
         ++entry.stale;
-        note_bad(entry, fmt::format("{}: {}: the packed copy {} has other pixels than the file; remove it and pack "
-                                    "again (nearfar data pack)",
-                                    set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000),
-                                    (packed_folder(benchmark_, options_) / packed_name(set.list_hash)).string()));
+        note(entry.first_bad,
+             fmt::format("{}: {}: the packed copy {} has other pixels than the file; remove it and pack "
+                         "again (nearfar data pack)",
+                         set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000),
+                         (packed_folder(benchmark_, options_) / packed_name(set.list_hash)).string()));
       }
     }
   }
 
-  static void note_bad(SetCheck& entry, std::string message) {
-    if (entry.first_bad.size() < kMostExamples) entry.first_bad.push_back(std::move(message));
+  static void note(std::vector<std::string>& first, std::string message) {
+    if (first.size() < kMostExamples) first.push_back(std::move(message));
   }
 
   /// Sets of idx, csv, cifar and generated sources; a source is read once for all its sets, and once for each if one of

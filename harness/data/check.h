@@ -16,16 +16,18 @@ namespace nearfar {
 
 struct SetCheck {
   std::string name, group;
-  std::int64_t expected = 0;           ///< what the benchmark says; 0 = it does not
-  std::int64_t listed = 0;             ///< images, before a limit
-  std::int64_t checked = 0;            ///< that were looked at: fewer with a limit
-  std::int64_t missing = 0;            ///< files that are not there
-  std::int64_t unreadable = 0;         ///< files that are there and cannot be used
-  std::int64_t stale = 0;              ///< images whose packed copy has other pixels than the file
-  std::int64_t duplicates = 0;         ///< images whose content was in this set before
-  std::int64_t classes_present = 0;    ///< of id and csid sets
-  std::vector<std::string> first_bad;  ///< up to 5: "LIST:LINE: FILE: reason"
-  std::string error;                   ///< the set cannot be read at all; then little else is known
+  std::int64_t expected = 0;               ///< what the benchmark says; 0 = it does not
+  std::int64_t listed = 0;                 ///< images, before a limit
+  std::int64_t checked = 0;                ///< that were looked at: fewer with a limit
+  std::int64_t missing = 0;                ///< files that are not there
+  std::int64_t unreadable = 0;             ///< files that are there and cannot be used
+  std::int64_t damaged = 0;                ///< files that are cut off or have errors, and are used as far as they go
+  std::int64_t stale = 0;                  ///< images whose packed copy has other pixels than the file
+  std::int64_t duplicates = 0;             ///< images whose content was in this set before
+  std::int64_t classes_present = 0;        ///< of id and csid sets
+  std::vector<std::string> first_bad;      ///< up to 5: "LIST:LINE: FILE: reason"
+  std::vector<std::string> first_damaged;  ///< up to 5: "LIST:LINE: FILE: reason"; a warning, `ok` does not know it
+  std::string error;                       ///< the set cannot be read at all; then little else is known
 };
 
 /// Two sets that share images by content.

@@ -18,17 +18,17 @@ std::string state_of(const SetCheck& set) {
 
 std::string set_table(const DataCheck& check) {
   std::vector<std::vector<std::string>> rows = {
-      {"set", "expected", "images", "missing", "unreadable", "stale", "duplicates", "classes", "state"}};
+      {"set", "expected", "images", "missing", "unreadable", "damaged", "stale", "duplicates", "classes", "state"}};
   for (const SetCheck& set : check.sets) {
     const bool labelled = is_labelled_group(set.group);
     const std::string images =
         set.checked < set.listed ? fmt::format("{} of {}", set.checked, set.listed) : fmt::format("{}", set.listed);
     rows.push_back({set.name, set.expected > 0 ? fmt::format("{}", set.expected) : "-", images,
-                    fmt::format("{}", set.missing), fmt::format("{}", set.unreadable), fmt::format("{}", set.stale),
-                    fmt::format("{}", set.duplicates),
+                    fmt::format("{}", set.missing), fmt::format("{}", set.unreadable), fmt::format("{}", set.damaged),
+                    fmt::format("{}", set.stale), fmt::format("{}", set.duplicates),
                     labelled ? fmt::format("{}/{}", set.classes_present, check.classes) : "-", state_of(set)});
   }
-  return table(rows, {false, true, true, true, true, true, true, true, false});
+  return table(rows, {false, true, true, true, true, true, true, true, true, false});
 }
 
 }  // namespace
@@ -48,11 +48,21 @@ std::string check_text(const DataCheck& check) {
   }
   for (const std::string& problem : check.problems) text += problem + "\n";
   if (!check.class_order.empty()) text += fmt::format("note: {}\n", check.class_order);
+  for (const SetCheck& set : check.sets) {
+    for (const std::string& damaged : set.first_damaged) text += fmt::format("warning: {}: {}\n", set.name, damaged);
+    if (const auto more = set.damaged - static_cast<std::int64_t>(set.first_damaged.size()); more > 0)
+      text += fmt::format("warning: {}: and {} more damaged files\n", set.name, more);
+  }
   for (const Overlap& overlap : check.overlaps) {
     text += fmt::format("{}: {} images of {} are in {} too, e.g. {}\n", overlap.leak ? "warning" : "note",
                         overlap.images, overlap.second, overlap.first, overlap.example);
   }
-  return text + (check.ok ? "everything is there and can be read\n" : "not as the benchmark says\n");
+  if (!check.ok) return text + "not as the benchmark says\n";
+  std::int64_t damaged = 0;
+  for (const SetCheck& set : check.sets) damaged += set.damaged;
+  if (damaged == 0) return text + "everything is there and can be read\n";
+  return text + fmt::format("everything is there and can be read, {} of it damaged, which every result will say\n",
+                            damaged == 1 ? "one file" : fmt::format("{} files", damaged));
 }
 
 std::string check_json(const DataCheck& check) {
@@ -65,6 +75,8 @@ std::string check_json(const DataCheck& check) {
                     {"checked", set.checked},
                     {"missing", set.missing},
                     {"unreadable", set.unreadable},
+                    {"damaged", set.damaged},
+                    {"first_damaged", set.first_damaged},
                     {"stale", set.stale},
                     {"duplicates", set.duplicates},
                     {"classes_present", set.classes_present},

@@ -15,8 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDeepest = 16;  ///< links may lead in a circle
-constexpr std::array<std::string_view, 6> kRead = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"};
-constexpr std::array<std::string_view, 7> kNotRead = {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".heic", ".avif"};
+constexpr std::array<std::string_view, 11> kRead = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp",
+                                                    ".tif", ".tiff", ".ppm", ".pgm",  ".pbm"};
+constexpr std::array<std::string_view, 3> kNotRead = {".heic", ".avif", ".jxl"};
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw Error(ErrorKind::data, fmt::format("{}: {}", printable(path.string(), 1000), what));
@@ -72,7 +73,8 @@ class Lister {
     const std::int64_t before = list.count();
     add_folder(name, label, 1);
     if (list.count() == before)
-      fail(top_ / name, "this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp)");
+      fail(top_ / name,
+           "this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff, .ppm, .pgm, .pbm)");
   }
   void add_files(const std::string& folder, const Entries& entries, std::int32_t label) {
     for (const std::string& name : entries.files) list.add(folder.empty() ? name : folder + "/" + name, label);
@@ -120,7 +122,8 @@ ImageList list_class_folders(const fs::path& folder, const std::vector<ClassFold
     for (const std::string& name : entries.folders) lister.add_class(name, label++);
   }
   if (lister.list.count() == 0)
-    fail(folder, "has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
+    fail(folder,
+         "has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff, .ppm, .pgm, .pbm) and no class folders");
   return std::move(lister.list);
 }
 

@@ -24,6 +24,7 @@ struct Slot {
   std::vector<std::uint8_t> pixels;
   std::vector<Hash128> contents;
   std::vector<DecodeFailure> failures;
+  std::vector<std::int64_t> damaged;
   std::int64_t broken_at = 0;  // image of `broken`
   std::exception_ptr broken;
 };
@@ -78,6 +79,7 @@ struct DecodePool::State {
       slot.pixels.resize(static_cast<std::size_t>(slot.pending) * image_bytes);
       slot.contents.assign(static_cast<std::size_t>(slot.pending), Hash128{});
       slot.failures.clear();
+      slot.damaged.clear();
     }
     const Block taken{next_image, std::min(next_image + block, slab_end(slab))};
     next_image = taken.last;
@@ -115,7 +117,10 @@ struct DecodePool::State {
       const Hash128 content = xxh3_128(std::as_bytes(std::span(bytes)));
       slot.contents[static_cast<std::size_t>(image - slab_first(slab))] = content;
       if (is_other(image, content)) return fail(slot, image, std::make_exception_ptr(changed(image)));
-      pipeline.run(bytes, out);
+      if (pipeline.run(bytes, out)) {
+        const std::lock_guard lock(mutex);
+        slot.damaged.push_back(image);
+      }
     } catch (const Error& error) {
       std::fill(out.begin(), out.end(), std::uint8_t{0});
       if (error.kind() == ErrorKind::data)
@@ -202,12 +207,14 @@ bool DecodePool::next(DecodedSlab& slab) {
   if (slot.broken) std::rethrow_exception(slot.broken);
   std::sort(slot.failures.begin(), slot.failures.end(),
             [](const DecodeFailure& a, const DecodeFailure& b) { return a.index < b.index; });
+  std::sort(slot.damaged.begin(), slot.damaged.end());
   s.lent = true;
   slab.first = s.slab_first(s.released);
   slab.count = s.slab_end(s.released) - slab.first;
   slab.pixels = std::span(slot.pixels).first(static_cast<std::size_t>(slab.count) * s.image_bytes);
   slab.contents = std::span(slot.contents).first(static_cast<std::size_t>(slab.count));
   slab.failures = slot.failures;
+  slab.damaged = slot.damaged;
   return true;
 }
 

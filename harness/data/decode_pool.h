@@ -25,6 +25,9 @@ struct DecodedSlab {
       pixels;                         ///< [count, height, width, 3]; valid until the next call; 0 where an image failed
   std::span<const Hash128> contents;  ///< [count] of the files' bytes; 0 where a file could not be read
   std::span<const DecodeFailure> failures;  ///< ascending; valid as long as `pixels`
+  /// Images whose files are cut off or have errors (pixels/decode.h): usable, with pixels that are made up. As
+  /// `failures`.
+  std::span<const std::int64_t> damaged;
 };
 
 /// A ring of three slabs: one is the caller's, two are being filled. Used by one thread; the pool is its own. The same

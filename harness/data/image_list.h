@@ -1,8 +1,15 @@
 #pragma once
-/// OpenOOD's image lists: one "relative/path label" a line, split at the first space; the label an integer or a dict of
-/// integers
-/// ({ "group_label": 0 ,"class_label": 0 }: class_label counts); blanks at the end of a line, CRLF and a missing last
-/// newline are fine. Lists are untrusted and may have millions of lines: the text is kept once, 12 bytes more a line.
+/// OpenOOD's image lists and what people write like them: one path and one label a line, in UTF-8 (a byte order mark is
+/// skipped). The label is an integer or a dict of integers ({ "group_label": 0 ,"class_label": 0 }: class_label
+/// counts). Blanks at the end of a line, CRLF and a missing last newline are fine. What divides a line, the first that
+/// fits:
+///   "a b.png" 3      quotes around the path, then blanks, a tab or a comma
+///   a.png 3          the first space, if what follows is a label
+///   a b.png<TAB>3    the first tab
+///   a b.png,3        the only comma
+///   a b.png 3        the last space, if the path before it ends with a suffix
+/// A comma right before the blanks divides too. All else is refused: no line is read in two ways.
+/// Lists are untrusted and may have millions of lines: the text is kept once, 12 bytes more a line.
 /// Torch-free; safe from any thread.
 #include <cstdint>
 #include <filesystem>
@@ -27,9 +34,9 @@ class ImageList {
   std::vector<std::int32_t> labels_;
 };
 
-/// Error(data) "LIST:LINE: …" with what was found and expected: no space, an empty path, one that is absolute or climbs
+/// Error(data) "LIST:LINE: …" with what was found and expected: no label, an empty path, one that is absolute or climbs
 /// ("..") or has a NUL, longer than 4096 bytes, a label that is no integer of 32 bits or below -1, a blank line inside,
-/// an empty list.
+/// an empty list, UTF-16.
 ImageList read_image_list(const std::filesystem::path& file);
 ImageList parse_image_list(std::string text, std::string_view name);
 

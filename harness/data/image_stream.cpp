@@ -31,6 +31,7 @@ class MemoryStream final : public ImageStream {
     slab.pixels = std::span(pixels_).subspan(static_cast<std::size_t>(first_) * size,
                                              static_cast<std::size_t>(slab.count) * size);
     slab.unreadable.clear();
+    slab.damaged.clear();
     first_ += slab.count;
     return true;
   }
@@ -60,6 +61,7 @@ class PackedStream final : public ImageStream {
     slab.count = std::min(slab_images_, info_.count - first_);
     slab.pixels = packed_.rows(first_, first_ + slab.count);
     slab.unreadable.clear();
+    slab.damaged.clear();
     first_ += slab.count;
     return true;
   }
@@ -98,6 +100,7 @@ class DecodingStream final : public ImageStream {
     slab.pixels = decoded.pixels;
     slab.unreadable.clear();
     for (const DecodeFailure& failure : decoded.failures) slab.unreadable.push_back(failure.index);
+    slab.damaged.assign(decoded.damaged.begin(), decoded.damaged.end());
     return true;
   }
 

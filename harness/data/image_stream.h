@@ -18,6 +18,8 @@ struct Slab {
   std::span<const std::uint8_t> pixels;  ///< [count, height, width, channels]; valid until the next call
   std::vector<std::int64_t>
       unreadable;  ///< only with OnUnreadable::skip: positions in the set, ascending; their pixels are 0
+  std::vector<std::int64_t> damaged;  ///< positions of images whose files are cut off or have errors, ascending: pixels
+                                      ///< are made up as Pillow does. A packed copy does not know of its files
 };
 
 class ImageStream {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace nearfar {
 namespace {
@@ -23,6 +25,36 @@ std::size_t character_length(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
+/// The code point of a character of character_length() `length`.
+char32_t code_point(std::string_view text, std::size_t length) {
+  auto code = static_cast<char32_t>(static_cast<unsigned char>(text[0]));
+  if (length > 1) code &= 0x7fU >> length;
+  for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  return code;
+}
+
+/// Spaces that are not U+0020, characters without a width, and those that turn the direction of text: a name with one
+/// looks like another name.
+bool is_invisible(char32_t code) {
+  struct Range {
+    char32_t first, last;
+  };
+  constexpr std::array<Range, 11> kInvisible{{{0xa0, 0xa0},
+                                              {0xad, 0xad},
+                                              {0x34f, 0x34f},
+                                              {0x61c, 0x61c},
+                                              {0x115f, 0x1160},
+                                              {0x1680, 0x1680},
+                                              {0x180b, 0x180f},
+                                              {0x2000, 0x200f},
+                                              {0x2028, 0x202f},
+                                              {0x205f, 0x206f},
+                                              {0xfff9, 0xfffb}}};
+  return code == 0x3000 || code == 0xfeff || (code >= 0xe0000 && code <= 0xe007f) ||
+         std::any_of(kInvisible.begin(), kInvisible.end(),
+                     [code](const Range& range) { return code >= range.first && code <= range.last; });
+}
+
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t most) {
@@ -38,6 +70,8 @@ std::string printable(std::string_view text, std::size_t most) {
     if (length == 0 || control) {
       piece.clear();
       for (const char c : text.substr(0, taken)) piece += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else if (const char32_t code = code_point(text, length); is_invisible(code)) {
+      piece = fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
     }
     if (result.size() + piece.size() > most) return result + "…";
     result += piece;

@@ -93,11 +93,13 @@ class EvalGroup {
 
   void passed(const wire::PassCell& pass, const std::string& cell, double seconds, const PassCounts& counts) {
     if (cell.empty() && counts.forward == 0) return;  // all was there
+    const ImageFaults faults = features_.faults(pass.set.name);
     wire::Passed message{.cell = cell,
                          .set = pass.set.name,
                          .seconds = seconds,
                          .cost = {counts.forward, counts.gradients, counts.changed, counts.float64},
-                         .unreadable = features_.unreadable(pass.set.name)};
+                         .unreadable = faults.unreadable,
+                         .damaged = faults.damaged};
     if (!cell.empty()) {
       message.artifacts.push_back(
           artifact("features", job_.features_out, features_.folder() / pass.set.name / "manifest.json"));
@@ -118,7 +120,7 @@ class EvalGroup {
     guarded(cell.cell, [&] {
       wire::Measured measured = measure_classifier(folder(), job_.protocols, out_, cell.folder);
       measured.cell = cell.cell;
-      measured.unreadable = unreadable();
+      tell_faults(measured);
       send(measured);
     });
   }
@@ -176,17 +178,20 @@ class EvalGroup {
       message.scores.push_back({pass.set.name, file.string(), sha256_file(out_ / file), scores.size(0)});
     }
     message.seconds_score = watch.seconds();
-    message.unreadable = unreadable();
+    tell_faults(message);
     return message;
   }
 
-  /// Images left out of all sets of the job.
-  std::int64_t unreadable() const {
-    std::int64_t count = 0;
+  /// Of all sets of the job.
+  template <class Message>
+  void tell_faults(Message& message) const {
     for (const auto* sets : {&job_.fit_sets, &job_.score_sets}) {
-      for (const wire::PassCell& pass : *sets) count += features_.unreadable(pass.set.name);
+      for (const wire::PassCell& pass : *sets) {
+        const ImageFaults faults = features_.faults(pass.set.name);
+        message.unreadable += faults.unreadable;
+        message.damaged += faults.damaged;
+      }
     }
-    return count;
   }
 
   const wire::EvalJob& job_;

@@ -94,9 +94,10 @@ PassCounts ModelFeatures::ensure(const wire::SetRef& set, const std::vector<Obse
       progress);
 }
 
-std::int64_t ModelFeatures::unreadable(const std::string& set) const {
-  if (!fs::exists(folder_ / set / "manifest.json")) return 0;
-  return static_cast<std::int64_t>(read_facts(folder_ / set).unreadable.size());
+ImageFaults ModelFeatures::faults(const std::string& set) const {
+  if (!fs::exists(folder_ / set / "manifest.json")) return {};
+  const FeatureFacts facts = read_facts(folder_ / set);
+  return {static_cast<std::int64_t>(facts.unreadable.size()), static_cast<std::int64_t>(facts.damaged.size())};
 }
 
 }  // namespace nearfar

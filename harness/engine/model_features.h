@@ -13,6 +13,12 @@
 
 namespace nearfar {
 
+/// Images of a set whose files are not as they should be.
+struct ImageFaults {
+  std::int64_t unreadable = 0;  ///< left out, because they could not be read
+  std::int64_t damaged = 0;     ///< used with made-up pixels: files cut off or with errors
+};
+
 class ModelFeatures {
  public:
   /// `job` outlives it.
@@ -26,8 +32,7 @@ class ModelFeatures {
   /// One pass over the set's images for whatever is missing of its features and of the observers' columns; what it
   /// cost. Of a model of features: nothing, and an observer is Error(data).
   PassCounts ensure(const wire::SetRef& set, const std::vector<Observer>& observers = {});
-  /// Images of the set that were left out because they could not be read.
-  std::int64_t unreadable(const std::string& set) const;
+  ImageFaults faults(const std::string& set) const;
 
  private:
   Network& network();

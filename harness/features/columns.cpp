@@ -15,7 +15,7 @@ namespace nearfar {
 namespace fs = std::filesystem;
 
 at::Tensor map_columns(const fs::path& folder, const std::string& columns) {
-  return map_npy(columns_file(folder, columns), 2);
+  return map_floats(columns_file(folder, columns), 2);
 }
 
 ColumnWriter::ColumnWriter(const Observer& observer, const fs::path& folder)

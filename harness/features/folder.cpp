@@ -17,42 +17,37 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace nearfar {
 namespace fs = std::filesystem;
 namespace {
 
-at::ScalarType scalar_type(const NpyArray& array) {
-  switch (array.type()) {
-    case NpyType::float32:
-      return at::kFloat;
-    case NpyType::float64:
-      return at::kDouble;
-    case NpyType::int64:
-      return at::kLong;
-    case NpyType::int32:
-      return at::kInt;
-    case NpyType::uint8:
-      return at::kByte;
-    case NpyType::boolean:
-      return at::kBool;
-    default:
-      throw Error(ErrorKind::data,
-                  fmt::format("{}: {} arrays are not read here", array.file().string(), npy_type_name(array.type())));
-  }
-}
-
-/// map_npy, and the element type must be `type`.
-at::Tensor map_typed(const fs::path& file, std::size_t dimensions, at::ScalarType type, const char* type_name) {
+/// The file's numbers as T, which is float or int64: mapped where the file has them so, else a copy.
+template <class T>
+at::Tensor read_numbers(const fs::path& file, std::size_t dimensions) {
   if (!fs::is_regular_file(file))
     throw Error(ErrorKind::data, fmt::format("{}: missing, and asked for here", file.string()));
-  at::Tensor tensor = map_npy(file, dimensions);
-  if (tensor.scalar_type() != type) {
+  // shared_ptr: what a tensor views lives as long as any tensor that views it.
+  const auto array = std::make_shared<const NpyArray>(file);
+  std::vector<std::int64_t> shape = array->shape();
+  if (dimensions == 1 && array->is_column()) shape = {array->size()};
+  if (shape.size() != dimensions) {
     throw Error(ErrorKind::data,
-                fmt::format("{}: is {}, expected {}", file.string(), c10::toString(tensor.scalar_type()), type_name));
+                fmt::format("{}: has {} axes, expected {}; save it with np.save(file, array.reshape({}))",
+                            file.string(), shape.size(), dimensions, dimensions == 1 ? "-1" : "len(array), -1"));
   }
-  return tensor;
+  const at::TensorOptions type(std::is_same_v<T, float> ? at::kFloat : at::kLong);
+  if (array->size() == 0) return at::empty(shape, type);
+  if (array->type() == npy_type<T>()) {
+    return at::from_blob(
+        const_cast<std::byte*>(array->bytes().data()), shape, [array](void*) {}, type);
+  }
+  const auto copy = std::make_shared<std::vector<T>>(converted<T>(*array));
+  return at::from_blob(
+      copy->data(), shape, [copy](void*) {}, type);
 }
 
 void check_same(const fs::path& folder, const char* what, std::int64_t found, const char* of, std::int64_t expected) {
@@ -64,18 +59,7 @@ void check_same(const fs::path& folder, const char* what, std::int64_t found, co
 
 }  // namespace
 
-at::Tensor map_npy(const fs::path& file, std::size_t dimensions) {
-  // shared_ptr: the map lives as long as any tensor that views it.
-  const auto array = std::make_shared<const NpyArray>(file);
-  if (array->shape().size() != dimensions) {
-    throw Error(ErrorKind::data,
-                fmt::format("{}: has {} axes, expected {}", file.string(), array->shape().size(), dimensions));
-  }
-  const at::ScalarType type = scalar_type(*array);
-  if (array->size() == 0) return at::empty(array->shape(), type);
-  return at::from_blob(
-      const_cast<std::byte*>(array->bytes().data()), array->shape(), [array](void*) {}, at::TensorOptions(type));
-}
+at::Tensor map_floats(const fs::path& file, std::size_t dimensions) { return read_numbers<float>(file, dimensions); }
 
 struct FeatureFolder::Looks {
   std::mutex mutex;
@@ -113,15 +97,15 @@ FeatureBatch FeatureFolder::set(std::string_view name, Needs needs) const {
     rows_of = file;
   };
   if (needs & (kFeatures | kNormalizedFeatures)) {
-    batch.features = map_typed(folder / "features.npy", 2, at::kFloat, "float32");
+    batch.features = map_floats(folder / "features.npy", 2);
     same_rows(batch.features, "features.npy");
   }
   if (needs & kLogits) {
-    batch.logits = map_typed(folder / "logits.npy", 2, at::kFloat, "float32");
+    batch.logits = map_floats(folder / "logits.npy", 2);
     same_rows(batch.logits, "logits.npy");
   }
   if (fs::is_regular_file(folder / "labels.npy")) {
-    batch.labels = map_typed(folder / "labels.npy", 1, at::kLong, "int64");
+    batch.labels = read_numbers<std::int64_t>(folder / "labels.npy", 1);
     same_rows(batch.labels, "labels.npy");
   }
   if (has_head()) {
@@ -181,8 +165,7 @@ HeadWeights FeatureFolder::head() const {
 }
 
 HeadWeights FeatureFolder::map_head() const {
-  HeadWeights head{map_typed(folder_ / "head" / "weight.npy", 2, at::kFloat, "float32"),
-                   map_typed(folder_ / "head" / "bias.npy", 1, at::kFloat, "float32")};
+  HeadWeights head{map_floats(folder_ / "head" / "weight.npy", 2), map_floats(folder_ / "head" / "bias.npy", 1)};
   check_same(folder_ / "head", "the length of bias.npy", head.bias.size(0), "weight.npy", head.weight.size(0));
   return head;
 }
@@ -191,10 +174,10 @@ std::int64_t FeatureFolder::classes() const {
   if (has_head()) return map_head().weight.size(0);
   for (const std::string& name : sets_) {
     const fs::path file = folder_ / name / "logits.npy";
-    if (fs::is_regular_file(file)) return map_typed(file, 2, at::kFloat, "float32").size(1);
+    if (fs::is_regular_file(file)) return map_floats(file, 2).size(1);
   }
   if (const fs::path file = folder_ / sets::kTrain / "labels.npy"; fs::is_regular_file(file)) {
-    const at::Tensor labels = map_typed(file, 1, at::kLong, "int64");
+    const at::Tensor labels = read_numbers<std::int64_t>(file, 1);
     if (labels.numel() > 0) return labels.max().item<std::int64_t>() + 1;
   }
   throw Error(ErrorKind::data,

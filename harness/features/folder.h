@@ -1,9 +1,9 @@
 #pragma once
-/// A model's feature folder, made by nearfar or by anyone:
-///   head/weight.npy [C,D], head/bias.npy [C], and per image set SET/features.npy [N,D] float32, SET/logits.npy [N,C]
-///   float32, SET/labels.npy [N] int64, with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME,
-///   control/NAME.
-/// Tensors map the files: read-only memory (writing into one ends the process), kept mapped as long as a tensor lives.
+/// A model's feature folder, made by nearfar or by anyone (docs/data.md has the layout for people):
+///   head/weight.npy [C,D], head/bias.npy [C], and per image set SET/features.npy [N,D], SET/logits.npy [N,C] and
+///   SET/labels.npy [N], with SET = train, val, test, ood_val, near/NAME, far/NAME, csid/NAME, control/NAME.
+/// float32, labels int64; other numbers are converted as base/npy.h says. Tensors map the files that need no
+/// conversion: read-only memory (writing into one ends the process), kept mapped as long as a tensor lives.
 #include "features/finite.h"
 
 #include <nearfar/features.h>
@@ -16,9 +16,9 @@
 
 namespace nearfar {
 
-/// A mapped array as a tensor: float32, float64, int64, int32, uint8 or bool. Error(data) unless it has `dimensions`
-/// axes.
-at::Tensor map_npy(const std::filesystem::path& file, std::size_t dimensions);
+/// The numbers of a file as float32, mapped where they are. Error(data) if it is missing or has not `dimensions` axes;
+/// a column has one.
+at::Tensor map_floats(const std::filesystem::path& file, std::size_t dimensions);
 
 /// Const functions are safe from any thread.
 class FeatureFolder {
@@ -32,9 +32,9 @@ class FeatureFolder {
   bool has(std::string_view name) const;
 
   /// What `needs` asks for of kLogits, kFeatures and kNormalizedFeatures (computed here), and labels where there are
-  /// any; the rest is undefined. Error(data) naming the file: missing, another type or number of axes, or numbers of
-  /// rows that differ within the set, or widths that differ from the head's; or values that are asked for and not
-  /// finite (looked at once for each set, or when it was made), whoever asks.
+  /// any; the rest is undefined. Error(data) naming the file: missing, another number of axes, labels that are no whole
+  /// numbers, numbers of rows that differ within the set, or widths that differ from the head's; or values that are
+  /// asked for and not finite (looked at once for each set, or when it was made), whoever asks.
   FeatureBatch set(std::string_view name, Needs needs) const;
 
   bool has_head() const;

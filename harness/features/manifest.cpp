@@ -79,8 +79,11 @@ bool features_cached(const fs::path& folder, const FeatureKey& key, bool full) {
 
 FeatureFacts read_facts(const fs::path& folder) try {
   const nlohmann::json manifest = nlohmann::json::parse(read_file(folder / "manifest.json"));
-  FeatureFacts facts{manifest.at("images"), manifest.at("unreadable").get<std::vector<std::int64_t>>(),
-                     manifest.at("pixels")};
+  // Sets of before images were looked at for damage have no "damaged".
+  FeatureFacts facts{.images = manifest.at("images"),
+                     .unreadable = manifest.at("unreadable").get<std::vector<std::int64_t>>(),
+                     .damaged = manifest.value("damaged", std::vector<std::int64_t>{}),
+                     .pixels = manifest.at("pixels")};
   if (const auto check = manifest.find("not_finite"); check != manifest.end()) {
     facts.check.emplace();
     if (check->contains("features")) facts.check->features = nonfinite_from(check->at("features"));
@@ -97,11 +100,9 @@ void write_manifest(const fs::path& folder, const FeatureKey& key, const Feature
   for (const char* name : {"features.npy", "logits.npy", "labels.npy"}) {
     if (fs::exists(folder / name)) files[name] = file_json(folder / name);
   }
-  nlohmann::ordered_json manifest{{"key", key_json(key)},
-                                  {"images", facts.images},
-                                  {"unreadable", facts.unreadable},
-                                  {"pixels", facts.pixels},
-                                  {"files", files}};
+  nlohmann::ordered_json manifest{{"key", key_json(key)},           {"images", facts.images},
+                                  {"unreadable", facts.unreadable}, {"damaged", facts.damaged},
+                                  {"pixels", facts.pixels},         {"files", files}};
   if (facts.check) manifest["not_finite"] = check_json(*facts.check);
   write_file_atomic(folder / "manifest.json", manifest.dump(2) + "\n");
 }

@@ -26,9 +26,10 @@ struct FeatureKey {
 /// What a cached set's manifest says of the images it was made from.
 struct FeatureFacts {
   std::int64_t images = 0;  ///< rows
-  std::vector<std::int64_t>
-      unreadable;      ///< positions in the set that were left out, ascending (data.on_unreadable = "skip")
-  std::string pixels;  ///< hash of all pixels that the network saw
+  std::vector<std::int64_t> unreadable =
+      {};  ///< positions in the set that were left out, ascending (data.on_unreadable = "skip")
+  std::vector<std::int64_t> damaged = {};  ///< positions of those with made-up pixels: files cut off or with errors
+  std::string pixels = {};                 ///< hash of all pixels that the network saw
   /// Rows that are no numbers, and why. Absent in sets made by version 0.1: nobody has looked.
   struct Check {
     NonFinite features = {}, logits = {};

@@ -83,7 +83,8 @@ void SetPass::add(const Slab& slab) {
   for (std::int64_t begin = 0; begin < slab.count; begin += step) {
     add_batch(view, begin, std::min(begin + step, slab.count), slab);
   }
-  for (const std::int64_t index : slab.unreadable) unreadable_.push_back(index);
+  unreadable_.insert(unreadable_.end(), slab.unreadable.begin(), slab.unreadable.end());
+  damaged_.insert(damaged_.end(), slab.damaged.begin(), slab.damaged.end());
 }
 
 void SetPass::add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab) {
@@ -146,7 +147,11 @@ FeatureFacts SetPass::finish() {
   if (!features_) return {};
   features_->finish();
   if (logits_) logits_->finish();
-  return {labels_->finish(), unreadable_, fmt::format("{:016x}", pixels_), check_};
+  return {.images = labels_->finish(),
+          .unreadable = unreadable_,
+          .damaged = damaged_,
+          .pixels = fmt::format("{:016x}", pixels_),
+          .check = check_};
 }
 
 std::vector<const Observer*> SetPass::finish_columns() {

@@ -61,7 +61,7 @@ class SetPass {
   std::deque<ColumnWriter> columns_;  // a deque: writers do not move
   NetworkPass pass_;
   std::uint64_t pixels_ = 0;  ///< hash so far
-  std::vector<std::int64_t> unreadable_;
+  std::vector<std::int64_t> unreadable_, damaged_;
 };
 
 }  // namespace nearfar

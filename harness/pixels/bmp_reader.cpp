@@ -141,6 +141,13 @@ class BmpReader final : public RowReader {
     return row_.data();
   }
 
+  /// By the header's own bits a pixel, whatever Pillow takes them for. Run-length codes that end early are refused.
+  bool damaged() const override {
+    const std::size_t used = (static_cast<std::size_t>(header_.width) * header_.bits + 7) / 8,
+                      last = data_ + static_cast<std::size_t>(header_.height - 1) * stride_;
+    return !runs_ && (last > file_.size() || file_.size() - last < used);
+  }
+
  private:
   /// Fills palette_, which stays black where the file has no colours, and tells where it ends.
   std::size_t read_palette(std::size_t at) {

@@ -15,6 +15,8 @@ bool starts_with(std::span<const std::uint8_t> file, std::string_view magic, std
   return file.size() >= at + magic.size() && std::memcmp(file.data() + at, magic.data(), magic.size()) == 0;
 }
 
+bool is_blank(std::uint8_t byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
+
 std::string first_bytes(std::span<const std::uint8_t> file) {
   std::string text;
   for (std::uint8_t byte : file.first(std::min<std::size_t>(file.size(), 8)))
@@ -30,6 +32,13 @@ ImageFormat image_format(std::span<const std::uint8_t> file) {
   if (starts_with(file, "RIFF") && starts_with(file, "WEBP", 8)) return ImageFormat::webp;
   if (starts_with(file, "GIF87a") || starts_with(file, "GIF89a")) return ImageFormat::gif;
   if (starts_with(file, "BM")) return ImageFormat::bmp;
+  // Of BigTIFF Pillow reads the little-endian one only.
+  for (const std::string_view magic :
+       {std::string_view("II\x2a\0", 4), std::string_view("MM\0\x2a", 4), std::string_view("II\x2b\0", 4)}) {
+    if (starts_with(file, magic)) return ImageFormat::tiff;
+  }
+  if (file.size() > 2 && file[0] == 'P' && file[1] >= '1' && file[1] <= '6' && is_blank(file[2]))
+    return ImageFormat::pnm;
   return ImageFormat::unknown;
 }
 
@@ -45,6 +54,10 @@ std::string_view format_name(ImageFormat format) {
       return "GIF";
     case ImageFormat::bmp:
       return "BMP";
+    case ImageFormat::pnm:
+      return "PNM";
+    case ImageFormat::tiff:
+      return "TIFF";
     case ImageFormat::unknown:
       break;
   }
@@ -78,12 +91,18 @@ RowReader& AnyReader::of(std::span<const std::uint8_t> file) {
       return made(gif_, make_gif_reader);
     case ImageFormat::bmp:
       return made(bmp_, make_bmp_reader);
+    case ImageFormat::pnm:
+      return made(pnm_, make_pnm_reader);
+    case ImageFormat::tiff:
+      return made(tiff_, make_tiff_reader);
     case ImageFormat::unknown:
       break;
   }
   if (file.empty()) throw Error(ErrorKind::data, "the file is empty");
   throw Error(ErrorKind::data,
-              fmt::format("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with {}", first_bytes(file)));
+              fmt::format("neither JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, PGM nor PBM: the file begins with {}; "
+                          "convert it to one of these",
+                          first_bytes(file)));
 }
 
 void decode_image(std::span<const std::uint8_t> file, RgbImage& image) {
@@ -97,6 +116,7 @@ void decode_image(std::span<const std::uint8_t> file, RgbImage& image) {
   reader.start({0, size.width, 0, size.height});
   for (std::size_t y = 0; y < static_cast<std::size_t>(size.height); ++y)
     std::memcpy(&image.bytes[y * row_bytes], reader.next_row(), row_bytes);
+  image.damaged = reader.damaged();
 }
 
 }  // namespace nearfar

@@ -191,6 +191,7 @@ class GifReader final : public RowReader {
     const auto all = static_cast<std::size_t>(frame_.screen.width * frame_.screen.height);
     indices_.assign(all, static_cast<std::uint8_t>(std::max(frame_.transparent, 0)));
     Pixels pixels(frame_);
+    damaged_ = false;
     if (!frame_.interlaced) {
       read_rows(pixels, 0, 1);
       return;
@@ -207,16 +208,18 @@ class GifReader final : public RowReader {
     return row_.data();
   }
 
+  bool damaged() const override { return damaged_; }
+
  private:
   void read_rows(Pixels& pixels, int first, int step) {
-    for (int y = first; y < frame_.height; y += step) {
-      if (!pixels.row(indices_.data() + (frame_.top + y) * frame_.screen.width + frame_.left, frame_.width)) return;
-    }
+    for (int y = first; y < frame_.height && !damaged_; y += step)
+      damaged_ = !pixels.row(indices_.data() + (frame_.top + y) * frame_.screen.width + frame_.left, frame_.width);
   }
 
   Frame frame_;
   Window window_;
   std::int64_t y_ = 0;
+  bool damaged_ = false;
   std::vector<std::uint8_t> indices_, row_;
 };
 

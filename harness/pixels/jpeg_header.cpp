@@ -78,6 +78,7 @@ JpegHeader read_jpeg_header(Bytes file) {
     if (marker == 0xDB) check_quantization_tables(content);
     if (marker == 0xDA) {
       if (header.components == 0) refuse("a scan before any frame header");
+      header.scan = at;
       return header;
     }
   }

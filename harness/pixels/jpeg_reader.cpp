@@ -36,12 +36,28 @@ struct Decoder {
   std::jmp_buf failed{};
   bool ended = false;  // the EOI marker has been made up
   bool too_many_scans = false;
+  bool damaged = false;  // libjpeg warned of data that are missing or wrong
 };
 
 Decoder& decoder_of(void* client_data) { return *static_cast<Decoder*>(client_data); }
 
 void on_error(j_common_ptr info) { std::longjmp(decoder_of(info->client_data).failed, 1); }
-void on_message(j_common_ptr, int) {}
+
+/// Of libjpeg's warnings those that leave pixels in doubt; extraneous bytes and odd markers are frequent and harmless.
+void on_message(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_MUST_RESYNC:
+      decoder_of(info->client_data).damaged = true;
+      break;
+    default:
+      break;
+  }
+}
+
 void on_output(j_common_ptr) {}
 void no_op(j_decompress_ptr) {}
 
@@ -91,6 +107,7 @@ class JpegReader final : public RowReader {
   ImageSize open(std::span<const std::uint8_t> file) override;
   void start(const Window& window) override;
   const std::uint8_t* next_row() override;
+  bool damaged() const override;
 
  private:
   /// Runs calls into libjpeg; false if it gave up. `calls` must own nothing.
@@ -115,8 +132,9 @@ class JpegReader final : public RowReader {
   JpegHeader header_;
   std::span<const std::uint8_t> file_;
   Window window_;
-  std::size_t offset_ = 0;                // of the window in a decoded row, in pixels
-  bool alive_ = false;                    // libjpeg has rows to give
+  std::size_t offset_ = 0;  // of the window in a decoded row, in pixels
+  bool alive_ = false;      // libjpeg has rows to give
+  bool several_scans_ = false;
   std::vector<std::uint8_t> row_, cmyk_;  // decoded row, at decoded(); CMYK before conversion
 };
 
@@ -137,7 +155,7 @@ void JpegReader::create() {
   decoder_.errors.error_exit = on_error;
   decoder_.errors.emit_message = on_message;
   decoder_.errors.output_message = on_output;
-  decoder_.ended = decoder_.too_many_scans = false;
+  decoder_.ended = decoder_.too_many_scans = decoder_.damaged = false;
   jpeg_create_decompress(&info);
   info.mem->max_memory_to_use = kMaxMemory;
   decoder_.source.init_source = no_op;
@@ -165,6 +183,7 @@ void JpegReader::begin() {
   info.dct_method = JDCT_ISLOW;
   info.do_fancy_upsampling = TRUE;
   jpeg_start_decompress(&info);
+  several_scans_ = jpeg_has_multiple_scans(&info) != FALSE;
 
   // The columns at the border of libjpeg's crop are upsampled without their neighbours, so one block more on each side
   // is decoded.
@@ -209,6 +228,17 @@ bool JpegReader::step(JSAMPROW row) {
   return guarded([&] {
     if (jpeg_read_scanlines(&decoder_.info, &row, 1) != 1) ERREXIT(&decoder_.info, JERR_BAD_STATE);
   });
+}
+
+/// Of a file of one scan the data below the window are not looked at, only whether the end mark is there: within the
+/// scan its bytes cannot occur. Several scans are read to the end at once, and a file without an end mark may lack
+/// some.
+bool JpegReader::damaged() const {
+  if (!alive_ || decoder_.damaged || (several_scans_ && decoder_.ended)) return true;
+  if (window_.bottom == header_.height || several_scans_) return false;
+  constexpr std::array<std::uint8_t, 2> kEnd{0xFF, JPEG_EOI};
+  return std::find_end(file_.begin() + static_cast<std::ptrdiff_t>(header_.scan), file_.end(), kEnd.begin(),
+                       kEnd.end()) == file_.end();
 }
 
 const std::uint8_t* JpegReader::next_row() {

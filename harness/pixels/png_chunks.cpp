@@ -126,8 +126,8 @@ Chunk read_head(Bytes file, PngHeader& header) {
   refuse("ends before the image data");
 }
 
-/// All image data from chunk `idat` on; the checksums between are skipped unread.
-Bytes image_data(Bytes file, Chunk chunk, std::vector<std::uint8_t>& joined) {
+/// All image data from chunk `idat` on; the checksums between are skipped unread. `cut` as in PngChunks.
+Bytes image_data(Bytes file, Chunk chunk, std::vector<std::uint8_t>& joined, bool& cut) {
   Bytes data;
   for (bool first = true;; first = false) {
     const auto length = static_cast<std::size_t>(chunk.length);
@@ -139,7 +139,8 @@ Bytes image_data(Bytes file, Chunk chunk, std::vector<std::uint8_t>& joined) {
       joined.insert(joined.end(), part.begin(), part.end());
       data = joined;
     }
-    if (!chunk_at(file, chunk.begin + length + 4, chunk) || (chunk.name != "IDAT" && chunk.name != "DDAT")) return data;
+    cut = !chunk_at(file, chunk.begin + length + 4, chunk);
+    if (cut || (chunk.name != "IDAT" && chunk.name != "DDAT")) return data;
   }
 }
 
@@ -151,7 +152,9 @@ PngChunks read_png_chunks(Bytes file, std::vector<std::uint8_t>& joined) {
   const Chunk idat = read_head(file, header);
   check_size(header.width, header.height);
   if (header.color < 0) refuse("bit depth and colour type do not go together");
-  return {header, image_data(file, idat, joined)};
+  PngChunks chunks{.header = header, .data = {}};
+  chunks.data = image_data(file, idat, joined, chunks.cut);
+  return chunks;
 }
 
 }  // namespace nearfar

@@ -20,6 +20,7 @@ struct PngHeader {
 struct PngChunks {
   PngHeader header;
   std::span<const std::uint8_t> data;
+  bool cut = false;  ///< the file ends within the image data, or right behind it: there may have been more
 };
 
 /// `joined` is scratch memory for files of several IDAT chunks. Error(data) where Pillow refuses the file: a chunk

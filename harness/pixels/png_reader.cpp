@@ -72,6 +72,8 @@ class PngReader final : public RowReader {
   ImageSize open(std::span<const std::uint8_t> file) override;
   void start(const Window& window) override;
   const std::uint8_t* next_row() override;
+  /// Rows below the window are not inflated: of those only a file that ends too early is noticed.
+  bool damaged() const override { return cut_ || missing_; }
 
  private:
   bool inflate_row(std::size_t size);
@@ -93,6 +95,7 @@ class PngReader final : public RowReader {
   std::vector<std::uint8_t> rgb_;          // one row of the window; all of it if interlaced
   std::int64_t y_ = 0;                     // next row of the window, counted from its top
   bool alive_ = false;                     // the data is good so far
+  bool cut_ = false, missing_ = false;     // the file ends too early; some row has no data
 };
 
 PngReader::PngReader() {
@@ -103,11 +106,13 @@ ImageSize PngReader::open(std::span<const std::uint8_t> file) {
   const PngChunks chunks = read_png_chunks(file, joined_);
   header_ = chunks.header;
   data_ = chunks.data;
+  cut_ = chunks.cut;
   return {header_.width, header_.height};
 }
 
 /// The next row into row_, unfiltered; row_ and above_ change places. False, for good, once the data ends or is wrong.
 bool PngReader::inflate_row(std::size_t size) {
+  missing_ = true;
   if (!alive_) return false;
   alive_ = false;
   if (stream_.avail_in == 0 || size + 1 > std::numeric_limits<uInt>::max()) return false;
@@ -119,6 +124,7 @@ bool PngReader::inflate_row(std::size_t size) {
   const auto step = static_cast<std::size_t>(std::max(1, channels_of(header_.color) * header_.depth / 8));
   if (!unfilter(row_[0], row_.data() + 1, above_.data() + 1, size, step)) return false;
   alive_ = result != Z_STREAM_END;
+  missing_ = false;
   return true;
 }
 
@@ -134,6 +140,7 @@ void PngReader::start(const Window& window) {
   rgb_.resize(std::max(rgb_.size(), rows * pixels * 3 + kRowSlack));
 
   alive_ = inflateReset(&stream_) == Z_OK;
+  missing_ = false;
   stream_.next_in = const_cast<Bytef*>(data_.data());
   stream_.avail_in = static_cast<uInt>(std::min<std::size_t>(data_.size(), std::numeric_limits<uInt>::max()));
   if (header_.interlaced) return decode_interlaced();

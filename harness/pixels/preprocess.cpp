@@ -75,7 +75,7 @@ struct ImagePipeline::State {
   explicit State(const Preprocess& p) : preprocess(p) {}
 
   ImageSize resized(ImageSize in) const;
-  void run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
+  bool run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
   void emit(const ResizeAxis& horizontal, const ResizeAxis& vertical, std::size_t output, std::uint8_t* out);
 
   Preprocess preprocess;
@@ -107,7 +107,7 @@ ImageSize ImagePipeline::State::resized(ImageSize in) const {
   return {longer_side(p.side, in.width, in.height), p.side};
 }
 
-void ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out) {
+bool ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out) {
   NEARFAR_ASSERT(out.size() == static_cast<std::size_t>(preprocess.width * preprocess.height * 3));
   RowReader& reader = readers.of(file);
   const ImageSize in = reader.open(file);
@@ -147,6 +147,7 @@ void ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std
       emit(horizontal, vertical, output, out_row);
     }
   }
+  return reader.damaged();
 }
 
 /// Output row `output`, whose input rows are all in the ring.
@@ -180,6 +181,8 @@ ImagePipeline::~ImagePipeline() = default;
 ImagePipeline::ImagePipeline(ImagePipeline&&) noexcept = default;
 ImagePipeline& ImagePipeline::operator=(ImagePipeline&&) noexcept = default;
 
-void ImagePipeline::run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out) { state_->run(file, out); }
+bool ImagePipeline::run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out) {
+  return state_->run(file, out);
+}
 
 }  // namespace nearfar

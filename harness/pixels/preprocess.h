@@ -38,11 +38,12 @@ class ImagePipeline {
   ImagePipeline(ImagePipeline&&) noexcept;
   ImagePipeline& operator=(ImagePipeline&&) noexcept;
 
-  /// `file`: the bytes of a JPEG, PNG or WebP file, told by content. `out`: height * width * 3 bytes, [H,W,3].
+  /// `file`: the bytes of an image file, told by content. `out`: height * width * 3 bytes, [H,W,3].
   /// Error(data) without a file name (the caller has it): format unknown or not built in, damaged beyond what Pillow
   /// with LOAD_TRUNCATED_IMAGES accepts, more pixels than Pillow's limit, wrong size for Resize::none. `out` is then
   /// undefined.
-  void run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
+  /// True if the file is cut off or has errors, so that some of its pixels are made up as Pillow does.
+  bool run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
 
  private:
   struct State;

@@ -33,6 +33,9 @@ class RowReader {
   /// RGB of the window's next row, valid until the next call. A row the file has no data for is what Pillow leaves
   /// there.
   virtual const std::uint8_t* next_row() = 0;
+  /// After the window's last row: the file is cut off or has errors, so that some of its pixels, not always the
+  /// window's, are made up. Errors that leave no pixel in doubt (a checksum, a missing end mark) need not be told.
+  virtual bool damaged() const = 0;
 };
 
 std::unique_ptr<RowReader> make_jpeg_reader();
@@ -41,6 +44,8 @@ std::unique_ptr<RowReader> make_webp_reader();  ///< open() throws where libwebp
 
 std::unique_ptr<RowReader> make_gif_reader();
 std::unique_ptr<RowReader> make_bmp_reader();
+std::unique_ptr<RowReader> make_pnm_reader();
+std::unique_ptr<RowReader> make_tiff_reader();
 
 /// Error(data) if a header declares no pixels or more than we decode.
 void check_size(std::int64_t width, std::int64_t height);
@@ -52,7 +57,7 @@ class AnyReader {
   RowReader& of(std::span<const std::uint8_t> file);
 
  private:
-  std::unique_ptr<RowReader> jpeg_, png_, webp_, gif_, bmp_;
+  std::unique_ptr<RowReader> jpeg_, png_, webp_, gif_, bmp_, pnm_, tiff_;
 };
 
 }  // namespace nearfar

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -39,7 +41,10 @@ FolderSet read_folder_set(const fs::path& folder) {
     set.rows = array.shape()[0];
     const std::string hash = fmt::format("{:016x}", xxh3(array.bytes()));
     set.content += hash;
-    if (std::string_view(name) == "labels.npy") set.labels = hash;
+    if (std::string_view(name) == "labels.npy") {
+      const std::vector<std::int64_t> labels = converted<std::int64_t>(array);  // int32 labels are the same images
+      set.labels = fmt::format("{:016x}", xxh3(std::as_bytes(std::span(labels))));
+    }
   }
   return set;
 }

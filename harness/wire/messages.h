@@ -97,6 +97,7 @@ struct Passed {
   double seconds = 0;
   Cost cost = {};               ///< all zero: everything was cached
   std::int64_t unreadable = 0;  ///< images left out
+  std::int64_t damaged = 0;     ///< images with made-up pixels: their files are cut off or have errors
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -105,6 +106,7 @@ struct Passed {
     visit("seconds", m.seconds);
     visit("cost", m.cost);
     visit("unreadable", m.unreadable);
+    visit("damaged", m.damaged);
     visit("artifacts", m.artifacts);
   }
 };
@@ -127,7 +129,7 @@ struct Measured {
   std::string classifier = {};  ///< "linear" or "ncm"
   std::vector<ProtocolAccuracy> accuracy = {};
   std::optional<double> nll = {}, ece = {};  ///< of `test`, with logits only: nats, fraction
-  std::int64_t unreadable = 0;
+  std::int64_t unreadable = 0, damaged = 0;
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -137,6 +139,7 @@ struct Measured {
     visit("nll", m.nll);
     visit("ece", m.ece);
     visit("unreadable", m.unreadable);
+    visit("damaged", m.damaged);
     visit("artifacts", m.artifacts);
   }
 };
@@ -186,6 +189,7 @@ struct Scored {
   std::vector<ScoreFile> scores = {};
   std::optional<Tuned> tuned = {};
   std::int64_t unreadable = 0;  ///< images left out of all its sets
+  std::int64_t damaged = 0;     ///< images of all its sets with made-up pixels
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -195,6 +199,7 @@ struct Scored {
     visit("scores", m.scores);
     visit("tuned", m.tuned);
     visit("unreadable", m.unreadable);
+    visit("damaged", m.damaged);
     visit("artifacts", m.artifacts);
   }
 };

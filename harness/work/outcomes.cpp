@@ -13,8 +13,12 @@ std::vector<ArtifactRow> artifacts_of(const std::vector<wire::Artifact>& artifac
   return rows;
 }
 
-std::string flags_of(std::int64_t unreadable) {
-  return unreadable > 0 ? fmt::format("skipped-images={}", unreadable) : "";
+/// As the database joins them: by name, with ';'.
+template <class Message>
+std::string flags_of(const Message& message) {
+  std::string flags = message.damaged > 0 ? fmt::format("damaged-images={}", message.damaged) : "";
+  if (message.unreadable > 0) flags += fmt::format("{}skipped-images={}", flags.empty() ? "" : ";", message.unreadable);
+  return flags;
 }
 
 }  // namespace
@@ -34,7 +38,7 @@ Outcome outcome_of(const wire::Trained& message) {
 }
 
 Outcome outcome_of(const wire::Passed& message) {
-  Outcome outcome{.flags = flags_of(message.unreadable), .artifacts = artifacts_of(message.artifacts)};
+  Outcome outcome{.flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
   const wire::Cost& cost = message.cost;
   if (cost.forward > 0)
     outcome.passes.push_back({message.set, cost.forward, cost.gradients, cost.changed, cost.float64});
@@ -42,9 +46,8 @@ Outcome outcome_of(const wire::Passed& message) {
 }
 
 Outcome outcome_of(const wire::Measured& message) {
-  Outcome outcome{.classifier = message.classifier,
-                  .flags = flags_of(message.unreadable),
-                  .artifacts = artifacts_of(message.artifacts)};
+  Outcome outcome{
+      .classifier = message.classifier, .flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
   for (const wire::ProtocolAccuracy& row : message.accuracy) {
     outcome.metrics.push_back({row.protocol, "id", row.dataset, "accuracy", row.value});
   }
@@ -55,7 +58,7 @@ Outcome outcome_of(const wire::Measured& message) {
 
 Outcome outcome_of(const wire::Scored& message, const std::filesystem::path& out,
                    const std::vector<wire::Protocol>& protocols) {
-  Outcome outcome{.flags = flags_of(message.unreadable), .artifacts = artifacts_of(message.artifacts)};
+  Outcome outcome{.flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
   outcome.fit_seconds = message.seconds_fit;
   outcome.score_seconds = message.seconds_score;
   std::vector<ScoreFile> files;

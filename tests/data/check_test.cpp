@@ -58,6 +58,24 @@ TEST_F(CheckTest, CountsMissingAndUnreadableFilesAndNamesTheFirst) {
   EXPECT_NE(result.first_problem.find("0002.png"), std::string::npos) << result.first_problem;
 }
 
+TEST_F(CheckTest, WarnsOfDamagedFilesAndNamesTheFirst) {
+  const Benchmark benchmark = made_benchmark(10, 4, 3, 2);
+  for (const int number : {1, 2, 3, 4, 5, 6, 8}) {
+    const std::string whole = made_png(number);
+    write(fmt::format("images/train_made/{:04}.png", number), whole.substr(0, whole.size() * 2 / 3));
+  }
+  const DataCheck result = check(benchmark);
+  EXPECT_TRUE(result.ok);
+  EXPECT_EQ(set(result, "train").damaged, 7);
+  EXPECT_EQ(set(result, "test").damaged, 0);
+  ASSERT_EQ(set(result, "train").first_damaged.size(), 5U);
+  const std::string text = check_text(result);
+  EXPECT_NE(text.find("train_made/0001.png: is cut off or has errors"), std::string::npos) << text;
+  EXPECT_NE(text.find("warning: train: and 2 more damaged files\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("can be read, 7 files of it damaged"), std::string::npos) << text;
+  EXPECT_EQ(nlohmann::json::parse(check_json(result))["sets"][0]["damaged"], 7);
+}
+
 TEST_F(CheckTest, ABadFileIsNamedBeforeAWrongCount) {
   const Benchmark benchmark = made_benchmark(10, 4, 3, 2);
   write("lists/train_made.txt", "train_made/0000.png 0\ntrain_made/0001.png 1\n");

@@ -70,15 +70,18 @@ TEST_F(ClassFoldersTest, RefusesMissingAndEmptyOnes) {
   EXPECT_EQ(refusal(ErrorKind::data, [&] { list_class_folders(folder_.path() / "gone", {}, false); }),
             "gone: there is no such folder; one folder of images a class expected");
   write("top/zoo/readme", "x");
-  EXPECT_EQ(refused(), "top/zoo: this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp)");
+  EXPECT_EQ(
+      refused(),
+      "top/zoo: this class folder has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff, .ppm, .pgm, .pbm)");
   fs::create_directory(folder_.path() / "empty");
   EXPECT_EQ(refusal(ErrorKind::data, [&] { list_class_folders(folder_.path() / "empty", {}, false); }),
-            "empty: has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp) and no class folders");
+            "empty: has no images (.jpg, .jpeg, .png, .webp, .gif, .bmp, .tif, .tiff, .ppm, .pgm, .pbm) and no class "
+            "folders");
 }
 
 TEST_F(ClassFoldersTest, RefusesImagesThatAreNotReadInsteadOfPassingThemOver) {
-  write("top/cat/4.TIFF", "x");
-  EXPECT_EQ(refused(), "top/cat/4.TIFF: images of this format are not read; convert the folder to PNG or JPEG");
+  write("top/cat/4.HEIC", "x");
+  EXPECT_EQ(refused(), "top/cat/4.HEIC: images of this format are not read; convert the folder to PNG or JPEG");
 }
 
 TEST_F(ClassFoldersTest, LinkedFoldersNeedLeave) {

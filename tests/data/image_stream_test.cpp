@@ -14,7 +14,7 @@ using namespace testing;
 
 struct Streamed {
   std::vector<std::uint8_t> pixels;
-  std::vector<std::int64_t> unreadable, slabs;
+  std::vector<std::int64_t> unreadable, damaged, slabs;
 };
 
 Streamed all_of(ImageStream& stream) {
@@ -23,6 +23,7 @@ Streamed all_of(ImageStream& stream) {
     EXPECT_EQ(slab.pixels.size(), static_cast<std::size_t>(slab.count) * kImageBytes);
     all.pixels.insert(all.pixels.end(), slab.pixels.begin(), slab.pixels.end());
     all.unreadable.insert(all.unreadable.end(), slab.unreadable.begin(), slab.unreadable.end());
+    all.damaged.insert(all.damaged.end(), slab.damaged.begin(), slab.damaged.end());
     all.slabs.push_back(slab.count);
   }
   return all;
@@ -104,6 +105,16 @@ TEST_F(ImageStreamTest, GivesTheGoodSlabsBeforeTheBadOneAndStaysAtTheError) {
   EXPECT_TRUE(stream->next(slab));
   EXPECT_THROW(stream->next(slab), Error);
   EXPECT_THROW(stream->next(slab), Error);
+}
+
+TEST_F(ImageStreamTest, TellsWhichImagesAreDamagedWhateverTheThreads) {
+  const Benchmark benchmark = made_benchmark(40, 2, 0, 0);
+  for (const int number : {5, 23, 22}) {
+    const std::string whole = made_png(number);
+    write(fmt::format("images/train_made/{:04}.png", number), whole.substr(0, whole.size() * 2 / 3));
+  }
+  for (const int threads : {1, 2, 7})
+    EXPECT_EQ(streamed(benchmark, "train", threads, 8).damaged, (std::vector<std::int64_t>{5, 22, 23}));
 }
 
 TEST_F(ImageStreamTest, SkipGivesZeroPixelsAndThePositions) {

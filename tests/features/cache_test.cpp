@@ -17,7 +17,7 @@
 namespace nearfar {
 namespace {
 
-/// Lends the images of a view, some a slab; those in `bad` are said to be unreadable.
+/// Lends the images of a view, some a slab; those in `bad` are said to be unreadable, the last one damaged.
 class ViewStream final : public ImageStream {
  public:
   ViewStream(const ImageView& view, std::int64_t slab, std::vector<std::int64_t> bad = {})
@@ -36,11 +36,13 @@ class ViewStream final : public ImageStream {
     slab = {at_,
             count,
             view_.pixels.subspan(static_cast<std::size_t>(at_) * size, static_cast<std::size_t>(count) * size),
+            {},
             {}};
     for (const std::int64_t index : bad_) {
       if (at_ <= index && index < at_ + count) slab.unreadable.push_back(index);
     }
     at_ += count;
+    if (at_ == view_.count) slab.damaged.push_back(at_ - 1);
     return true;
   }
 
@@ -220,6 +222,20 @@ TEST_F(Cache, LeavesOutUnreadableImagesAndSaysWhich) {
   const FeatureFacts facts = read_facts(set());
   EXPECT_EQ(facts.images, 5);
   EXPECT_EQ(facts.unreadable, (std::vector<std::int64_t>{1, 6}));
+}
+
+TEST_F(Cache, SaysWhichImagesWereDamagedAndStillDoesWhenItIsReadAgain) {
+  EXPECT_TRUE(ensure(key_));
+  EXPECT_EQ(read_facts(set()).damaged, std::vector<std::int64_t>{6});
+  EXPECT_FALSE(ensure(key_));  // all is there
+  const FeatureFacts facts = read_facts(set());
+  EXPECT_EQ(facts.damaged, std::vector<std::int64_t>{6});
+  EXPECT_EQ(facts.images, 7);
+  // A manifest of before this was noted.
+  std::string manifest = read_file(set() / "manifest.json");
+  const auto begin = manifest.find("  \"damaged\""), end = manifest.find("  \"pixels\"");
+  write_file_atomic(set() / "manifest.json", manifest.erase(begin, end - begin));
+  EXPECT_TRUE(read_facts(set()).damaged.empty());
 }
 
 TEST_F(Cache, KeepsItsColumnsWhereAnotherProcessMadeTheSetMeanwhile) {

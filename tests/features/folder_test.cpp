@@ -88,17 +88,33 @@ TEST_F(Folder, NamesWhatIsMissing) {
   EXPECT_NE(refusal(kFeatures, "nera/a").find("did you mean 'near/a'"), std::string::npos);
 }
 
-TEST_F(Folder, RefusesWrongTypesAndShapes) {
+TEST_F(Folder, ReadsOtherNumbersAsItsOwn) {
+  const FeatureBatch own = FeatureFolder(path()).set("test", kFeatures | kLogits);
   put<double>(path() / "test/features.npy", {6, 4});
-  EXPECT_NE(refusal(kFeatures).find("expected float32"), std::string::npos);
+  put<std::int16_t>(path() / "test/logits.npy", {6, 3});
+  for (const bool wide : {false, true}) {
+    if (wide)
+      put<double>(path() / "test/labels.npy", {6, 1});
+    else
+      put<std::uint8_t>(path() / "test/labels.npy", {6});
+    const FeatureBatch other = FeatureFolder(path()).set("test", kFeatures | kLogits);
+    EXPECT_EQ(other.features.scalar_type(), at::kFloat);
+    EXPECT_TRUE(other.features.equal(own.features) && other.logits.equal(own.logits));
+    EXPECT_TRUE(other.labels.equal(own.labels));
+  }
+}
+
+TEST_F(Folder, RefusesWrongShapesAndLabels) {
   put<float>(path() / "test/features.npy", {6, 2, 2});
-  EXPECT_NE(refusal(kFeatures).find("3 axes, expected 2"), std::string::npos);
+  EXPECT_NE(refusal(kFeatures).find("3 axes, expected 2; save it with np.save"), std::string::npos);
   put<float>(path() / "test/features.npy", {5, 4});
   EXPECT_NE(refusal(kFeatures | kLogits).find("is 6, expected 5 as in features.npy"), std::string::npos);
   put<float>(path() / "test/features.npy", {6, 5});
   EXPECT_NE(refusal(kFeatures).find("is 5, expected 4 as in head/weight.npy"), std::string::npos);
-  put<std::int32_t>(path() / "test/labels.npy", {6});
-  EXPECT_NE(refusal(kLogits).find("expected int64"), std::string::npos);
+  const std::vector<float> halves{0, 1, 0.5F, 0, 0, 0};
+  const std::vector<std::int64_t> six{6};
+  write_npy<float>(path() / "test/labels.npy", six, halves);
+  EXPECT_NE(refusal(kLogits).find("test/labels.npy: number 2 is 0.5, which is no integer"), std::string::npos);
   put<float>(path() / "head/bias.npy", {4});
   EXPECT_THROW(FeatureFolder(path()).head(), Error);
 }

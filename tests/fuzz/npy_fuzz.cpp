@@ -24,6 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::byte one : array.bytes()) sum += std::to_integer<unsigned>(one);
     if (array.bytes().size() != static_cast<std::size_t>(array.size()) * nearfar::npy_item_size(array.type()))
       std::abort();
+    if (nearfar::converted<double>(array).size() != static_cast<std::size_t>(array.size())) std::abort();
+    static_cast<void>(nearfar::converted<float>(array));
+    static_cast<void>(nearfar::converted<std::int64_t>(array));
     asm volatile("" ::"r"(sum));  // every byte is read, whatever the optimiser thinks
   } catch (const nearfar::Error&) {
   }

@@ -32,7 +32,11 @@ TEST(ImageFormat, IsToldByContent) {
   EXPECT_EQ(image_format(Bytes(webp.begin(), webp.end())), ImageFormat::webp);
   EXPECT_EQ(image_format(Bytes{'G', 'I', 'F', '8', '9', 'a'}), ImageFormat::gif);
   EXPECT_EQ(image_format(Bytes{'B', 'M'}), ImageFormat::bmp);
-  EXPECT_EQ(image_format(Bytes{'P', '6', '\n'}), ImageFormat::unknown);
+  EXPECT_EQ(image_format(Bytes{'P', '6', '\n'}), ImageFormat::pnm);
+  EXPECT_EQ(image_format(Bytes{'P', '7', '\n'}), ImageFormat::unknown);
+  EXPECT_EQ(image_format(Bytes{'I', 'I', 42, 0}), ImageFormat::tiff);
+  EXPECT_EQ(image_format(Bytes{'M', 'M', 0, 42}), ImageFormat::tiff);
+  EXPECT_EQ(image_format(Bytes{'M', 'M', 42, 0}), ImageFormat::unknown);
   EXPECT_EQ(image_format({}), ImageFormat::unknown);
 }
 
@@ -83,7 +87,7 @@ TEST(DecodeImage, DoesNotRememberTheTablesOfTheFileBefore) {
 TEST(DecodeImage, SaysWhatIsWrong) {
   EXPECT_EQ(refusal({}), "the file is empty");
   EXPECT_THAT(refusal({'P', '6', 1, 2}),
-              HasSubstr("neither JPEG, PNG, WebP, GIF nor BMP: the file begins with 50 36 01 02"));
+              HasSubstr("neither JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, PGM nor PBM: the file begins with 50 36 01 02"));
   EXPECT_THAT(refusal({0xFF, 0xD8, 0xFF, 0xE0}), HasSubstr("JPEG: ends in the length of marker FFE0"));
   Bytes png = encode_png(synthetic(2, 2));
   png[16] = 9;

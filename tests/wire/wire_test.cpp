@@ -122,14 +122,15 @@ TEST(Wire, MessagesAreTheirGoldenFiles) {
   check_message(wire::Begin{{"ab", "cd"}});
   check_message(
       wire::Trained{"ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", kArtifacts});
-  check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, kArtifacts});
-  check_message(wire::Measured{"ac", "linear", {{"ood", "test", 0.9}}, 0.3, 0.02, 0, kArtifacts});
+  check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, 2, kArtifacts});
+  check_message(wire::Measured{"ac", "linear", {{"ood", "test", 0.9}}, 0.3, 0.02, 0, 3, kArtifacts});
   check_message(wire::Scored{"ev",
                              0.1,
                              0.2,
                              {{"test", "cells/ev/scores/test.npy", "aa", 100}},
                              wire::Tuned{"k=5", {{"k=5", 0.9, ""}, {"k=50", std::nullopt, "too many"}}, 0},
                              0,
+                             4,
                              kArtifacts});
   check_message(wire::Failed{"ev", "failed", "plugin", "boom"});
   check_message(wire::Skipped{"ev", "the features of 'test' failed"});

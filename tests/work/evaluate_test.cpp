@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/npy.h"
+#include "work/outcomes.h"
 
 #include <gtest/gtest.h>
 
@@ -60,6 +61,13 @@ TEST_F(MetricRows, NamesTheFolderOfScoresThatAreNotNumbers) {
     EXPECT_EQ(error.kind(), ErrorKind::data);
     EXPECT_NE(std::string(error.what()).find(folder_.path().string()), std::string::npos) << error.what();
   }
+}
+
+TEST(Outcome, FlagsSayHowManyImagesWereLeftOutOrDamaged) {
+  EXPECT_EQ(outcome_of(wire::Passed{}).flags, "");
+  EXPECT_EQ(outcome_of(wire::Passed{.unreadable = 2}).flags, "skipped-images=2");
+  EXPECT_EQ(outcome_of(wire::Measured{.damaged = 3}).flags, "damaged-images=3");
+  EXPECT_EQ(outcome_of(wire::Passed{.unreadable = 2, .damaged = 3}).flags, "damaged-images=3;skipped-images=2");
 }
 
 }  // namespace
