@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/npy.h"
+#include "data/class_check.h"
 #include "data/feature_sets.h"
 #include "plan/foreign_models.h"
 #include "plan/identity.h"
@@ -163,6 +164,10 @@ Manifest feature_manifest(const Experiment& experiment, const Benchmark& benchma
     const std::string hash = fmt::format("{:032}", 0).substr(set.labels.size()) + set.labels;
     manifest.sets.push_back({name, group, set.rows, set.rows, expected, 0, hash});
     identity[name] = {set.rows, set.labels};
+    if (const fs::path labels = experiment.foreign[0].features / name / "labels.npy"; fs::exists(labels)) {
+      const std::string lacks = missing_classes_text(benchmark, name, converted<std::int64_t>(NpyArray(labels)));
+      if (!lacks.empty()) manifest.missing_classes.push_back(lacks);
+    }
   }
   manifest.hash = sha256("features " + identity.dump());
   return manifest;

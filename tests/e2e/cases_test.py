@@ -248,6 +248,120 @@ class TwoRuns(FieldCase):  # F4
         self.assertNotIn("running", self.nearfar("status", "--out", "o")[0])
 
 
+def tensors_of(file):
+    """Name -> (type, shape, bytes) of a safetensors file."""
+    data = file.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    begin = 8 + size
+    return {name: (entry["dtype"], entry["shape"], data[begin + entry["data_offsets"][0]:begin + entry["data_offsets"][1]]) for name, entry in header.items()}
+
+
+class Checkpoints(FieldCase):  # F6
+    def imported(self, name):
+        self.nearfar("import", name, "-o", "x.safetensors")
+        return tensors_of(self.folder / "x.safetensors")
+
+    def test_prefixes_averages_and_mappings(self):
+        self.open("F6_prefixes")
+        self.python("gen.py")
+        plain = self.imported("plain.ckpt")
+        for name in ("lightning.ckpt", "lightning_net.ckpt", "ema_only.pth", "weights.pt", "kuangliu_linear.pth", "dp.ckpt", "wrapdp.ckpt", "kuangliu.pth", "timm_ema.pth",
+                     "supcon_wrap.pth", "cuda.ckpt", "param.ckpt", "msd.pt", "compiled.pt", "compiled2.pt"):
+            self.assertEqual(self.imported(name), plain, name)
+        backbone = {name: tensor for name, tensor in self.imported("supcon.pth").items() if name.startswith("backbone.")}
+        self.assertEqual(backbone, {name: tensor for name, tensor in plain.items() if name.startswith("backbone.")})
+
+    def test_networks(self):
+        self.open("F6_prefixes")
+        self.python("g3.py")
+        for name in ("tv34.pth", "timm_vit.pth", "wrn.pt", "tv50.pth", "args.pth"):
+            self.assertGreater(len(self.imported(name)), 50, name)
+
+
+LIST_BENCHMARK = """classes = ["a", "b"]
+[image]
+channels = 3
+height = 32
+width = 32
+resize = 32
+mean = [0.5, 0.5, 0.5]
+std = [0.25, 0.25, 0.25]
+[root.r]
+folder = "."
+in_data_root = "."
+[[set]]
+name = "train"
+list = "train.txt"
+images = "bm/train"
+[[set]]
+name = "test"
+list = "test.txt"
+images = "bm/test"
+[[set]]
+name = "far/o"
+list = "far.txt"
+images = "."
+"""
+
+
+class FileForms(FieldCase):
+    def prepare(self, name, far):
+        """The images of F1 as lists, with the case's files as the far set; `far` is the list's text."""
+        self.open(name)
+        for file in ("ts.py", "bmp.py", "ev.toml"):
+            shutil.copy(CASES / "F1_stale_same_size" / file, self.folder)
+        self.python("bmp.py", "1", "noise")
+        self.weights("save(sd(resnet18(2,seed=0)),'c.ckpt')")
+        for part, count in (("train", 12), ("test", 6)):
+            (self.folder / f"{part}.txt").write_text("".join(f"{c}/{i}.bmp {k}\n" for k, c in enumerate("ab") for i in range(count)))
+        (self.folder / "far.txt").write_bytes(far if isinstance(far, bytes) else far.encode())
+        (self.folder / "l.toml").write_text(LIST_BENCHMARK)
+
+    def evaluate(self):
+        return self.nearfar("run", "ev.toml", "benchmark=l.toml", "data.root=.", "model.checkpoint=c.ckpt", "postprocessors=msp", "--out", "o")
+
+    def test_lists_with_marks_blanks_and_tabs(self):  # F7
+        self.prepare("F7_list_names", b"\xef\xbb\xbfbm/ood/0.bmp -1\r\nmy cats/a b.bmp\t-1\n\"my cats/a b.bmp\" -1\n")
+        (self.folder / "my cats").mkdir()
+        shutil.copy(self.folder / "bm/ood/1.bmp", self.folder / "my cats/a b.bmp")
+        out, _ = self.nearfar("data", "check", "l.toml", "data.root=.")
+        self.assertIn("everything is there", out)
+        (self.folder / "far.txt").write_text("bm/ood/0.bmp -1\nbm/ood/\u200b1.bmp -1\n")
+        out, err = self.nearfar("data", "check", "l.toml", "data.root=.", code=6)
+        self.assertIn("far.txt:2: bm/ood/\\u200b1.bmp", (out + err).replace("./", ""))
+
+    def test_arrays_of_any_kind(self):  # F8
+        self.open("F8_npy")
+        subprocess.run(["tar", "xzf", "folders.tgz"], cwd=self.folder, check=True)
+        for kind, auroc, fpr in (("f16", 78.35, 67.50), ("be", 78.35, 67.50), ("col", 78.35, 67.50), ("int", 78.3008, 71.00)):
+            text, _ = self.nearfar("metrics", "--id", f"{kind}_i.npy", "--ood", f"{kind}_o.npy", "--json")
+            found = json.loads(text)
+            self.assertAlmostEqual(100 * found["auroc"], auroc, delta=0.005, msg=kind)
+            self.assertAlmostEqual(100 * found["fpr95"], fpr, delta=0.005, msg=kind)
+        scores = {}
+        for folder in ("fortran", "i32lab", "f64feat"):
+            self.nearfar("score", "knn", "--features", folder, "--set", "far/x", "-o", "x.npy")
+            scores[folder] = (self.folder / "x.npy").read_bytes()
+        self.assertEqual(len(set(scores.values())), 1, "the same numbers in another order or type")
+        self.nearfar("score", "knn", "--features", "f16feat", "--set", "far/x", "-o", "x.npy")
+
+    def test_first_frames_and_tiff(self):  # F9
+        self.prepare("F9_animated_webp", "anim.webp -1\nx.tif -1\nbm/ood/0.bmp -1\n")
+        out, _ = self.nearfar("data", "check", "l.toml", "data.root=.")
+        self.assertIn("everything is there and can be read\n", out)
+        self.evaluate()
+
+    def test_damaged_images_are_counted(self):  # F10
+        self.prepare("F10_truncated", "trunc.jpg -1\ntrunc.png -1\nbm/ood/0.bmp -1\n")
+        out, _ = self.nearfar("data", "check", "l.toml", "data.root=.")
+        for name in ("trunc.jpg", "trunc.png"):
+            self.assertRegex(out, rf"warning: far/o: .*{name}")
+        self.evaluate()
+        self.assertTrue(all("damaged-images=2" in row["flags"] for row in self.rows("o")), self.rows("o"))
+
+
 class MissingClass(FieldCase):  # F11
     def test_a_train_set_without_a_class_is_flagged(self):
         self.open("F1_stale_same_size")
@@ -258,6 +372,16 @@ class MissingClass(FieldCase):  # F11
         _, err = self.nearfar("run", "ev.toml", "benchmark=bm.toml", "data.root=bm", "model.checkpoint=c.ckpt", "postprocessors=msp,knn", "--out", "o")
         self.assertIn("set 'train' has images of 1 of 2 classes; none of b (1)", err)
         self.assertTrue(all("missing-class" in row["flags"] for row in self.rows("o")))
+
+
+    def test_features_without_a_class_are_flagged(self):
+        self.open("F11_missing_class")
+        self.python("gen.py")
+        (self.folder / "three.toml").write_text(LIST_BENCHMARK.replace('["a", "b"]', '["a", "b", "c"]').replace("far/o", "far/x"))
+        for folder, wanted in (("ok", False), ("noclass", True)):
+            _, err = self.nearfar("run", "evaluate-checkpoint", "benchmark=three.toml", "protocols=ood", f"model.features={folder}", "postprocessors=msp,knn", "postprocessor.knn.k=5", "--out", folder)
+            self.assertEqual("set 'train' has images of 2 of 3 classes; none of c (2)" in err, wanted)
+            self.assertTrue(all(("missing-class" in row["flags"]) == wanted for row in self.rows(folder)))
 
 
 class MissingSet(FieldCase):
