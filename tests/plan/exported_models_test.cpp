@@ -79,7 +79,7 @@ class ExportedModels : public ::testing::Test {
 TEST_F(ExportedModels, AreModelsLikeOthers) {
   const Plan made = plan();
   ASSERT_EQ(made.models.size(), 1u);
-  EXPECT_EQ(made.models[0].label, "net/net/s0");
+  EXPECT_EQ(made.models[0].label, "net.pt2/net/s0");
   EXPECT_EQ(made.models[0].origin, ModelOrigin::exported);
   EXPECT_EQ(asked_.height, 16);
   EXPECT_EQ(asked_.origin, "exported");
