@@ -54,8 +54,8 @@ struct ContentsRequest {
   std::function<std::string_view(std::int64_t)> name;  ///< of file i, beneath the folder
   std::span<const FileStat> files;                     ///< as they are now
   int threads = 1;                                     ///< that read
-  /// Told before the first file and then about ten times a second while files are read; false = stop, which is Error(interrupted). What was read until
-  /// then is remembered.
+  /// Told before the first file and then about ten times a second while files are read; false = stop, which is
+  /// Error(interrupted). What was read until then is remembered.
   std::function<bool(std::int64_t done, std::int64_t total)> progress;
   /// A file that is there and cannot be read, the first in order first. May throw; else the file has the hash 0.
   std::function<void(std::int64_t index, const std::string& why)> failed;

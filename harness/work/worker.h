@@ -31,11 +31,11 @@ struct WorkerOptions {
 
 struct WorkSummary {
   std::int64_t ran = 0, failed = 0;
-  std::int64_t skipped = 0;      ///< not tried: something they need failed
+  std::int64_t skipped = 0;         ///< not tried: something they need failed
   std::int64_t elsewhere = 0;       ///< left to other processes, which have not finished them
   std::int64_t done_elsewhere = 0;  ///< finished by other processes meanwhile
-  std::int64_t handed_back = 0;  ///< interrupted; they are planned again
-  bool interrupted = false;      ///< we were asked to stop, or an engine was
+  std::int64_t handed_back = 0;     ///< interrupted; they are planned again
+  bool interrupted = false;         ///< we were asked to stop, or an engine was
   double seconds = 0;
   /// What the networks looked at: model's label and what it cost. A set that is not listed came from the cache.
   std::vector<std::pair<std::string, PassRow>> passes;
