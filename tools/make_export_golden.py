@@ -92,10 +92,12 @@ def cases(images):
     """NAME.pt2 of Tiny in other forms, and NAME.logits.npy of its seven 8 x 8 images (the inputs' corner) where it can be run."""
     torch.manual_seed(1)
     net = settle(Tiny(), images)
-    for name in ("plain", "views", "skip", "convhead", "fft", "two", "no-grad", "fixed", "decomposed", "training", "half"):
+    for name in ("plain", "views", "skip", "convhead", "fft", "two", "no-grad", "fixed", "any-size", "decomposed", "training", "half"):
         net.form = name
         example = images[:4 if name == "fixed" else 2].clone()
         shapes = None if name == "fixed" else ({0: torch.export.Dim("batch", min=1, max=512)},)
+        if name == "any-size":
+            shapes = ({0: torch.export.Dim("batch", min=1, max=512), 2: torch.export.Dim("height", min=4, max=64), 3: torch.export.Dim("width", min=4, max=64)},)
         net.train(name == "training")
         exported = copy.deepcopy(net).half() if name == "half" else net
         program = torch.export.export(exported, (example.half() if name == "half" else example,), dynamic_shapes=shapes)
@@ -104,7 +106,7 @@ def cases(images):
             program = program.run_decompositions({})
         strip(program)
         torch.export.save(program, OUT / f"tiny-{name}.pt2")
-        if name in ("plain", "views", "skip", "convhead", "fixed", "decomposed"):
+        if name in ("plain", "views", "skip", "convhead", "fixed", "any-size", "decomposed"):
             with torch.no_grad():
                 numpy.save(OUT / f"tiny-{name}.logits.npy", net(images).numpy())
     for name in ("plain", "two"):

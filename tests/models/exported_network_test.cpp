@@ -91,7 +91,7 @@ std::unique_ptr<ExportedNetwork> tiny(const std::string& form, const ExportOptio
 }
 
 TEST(Exported, RunsEveryFormThatIsAFunction) {
-  for (const std::string form : {"plain", "views", "skip", "convhead", "fixed", "decomposed"}) {
+  for (const std::string form : {"plain", "views", "skip", "convhead", "fixed", "any-size", "decomposed"}) {
     const auto network = tiny(form);
     EXPECT_LE(difference(logits(*network, small_images()), array("tiny-" + form + ".logits.npy")), 1e-5) << form;
     EXPECT_EQ(network->has_head_weights(), form != "convhead") << form;
@@ -160,6 +160,14 @@ TEST(Exported, WithoutALinearLayerItHasLogitsAloneOrTheNamedFeature) {
 TEST(Exported, ImagesOfAnotherShapeAreRefusedWithBoth) {
   const std::string said = message([] { tiny("plain", {.channels = 1, .height = 28, .width = 28}); });
   EXPECT_THAT(said, AllOf(HasSubstr("[3,8,8]"), HasSubstr("[1,28,28]"), HasSubstr("torch.randn(2, 1, 28, 28)")));
+}
+
+TEST(Exported, AnExportForAnySizeTakesTheBenchmarksWithinItsRange) {
+  EXPECT_EQ(tiny("any-size")->spec().height, 8);  // its example's
+  const auto network = tiny("any-size", {.channels = 3, .height = 12, .width = 10});
+  EXPECT_EQ(logits(*network, array("inputs.npy").narrow(2, 0, 12).narrow(3, 0, 10)).sizes(),
+            (std::vector<std::int64_t>{7, 10}));
+  EXPECT_THAT(message([] { tiny("any-size", {.channels = 3, .height = 65, .width = 8}); }), HasSubstr("[3,65,8]"));
 }
 
 TEST(Exported, RefusesWhatIsNoFunctionOfImages) {

@@ -202,9 +202,9 @@ class Opener {
     const std::array<std::int64_t*, 3> sizes{&spec_.in_channels, &spec_.height, &spec_.width};
     for (std::size_t i = 0; i < 3; ++i) {
       const exported::Dimension& has = images.shape[i + 1];
-      *sizes[i] = has.size > 0 ? has.size : wanted[i];
+      *sizes[i] = has.size > 0 ? has.size : wanted[i] > 0 ? wanted[i] : has.example;
       const bool fits =
-          has.size > 0 ? wanted[i] == 0 || wanted[i] == has.size : wanted[i] >= has.least && wanted[i] <= has.most;
+          has.size > 0 ? wanted[i] == 0 || wanted[i] == has.size : *sizes[i] >= has.least && *sizes[i] <= has.most;
       if (!fits)
         throw Error(
             ErrorKind::data,

@@ -264,6 +264,9 @@ class Parser {
       return {.size = size};
     }
     Dimension result{.symbol = symbol_of(json_.text(body, "expr_str", where))};
+    const auto hint = body.find("hint");
+    if (hint != body.end() && hint->is_object() && hint->contains("as_int"))
+      result.example = json_.integer((*hint)["as_int"], where);
     const Json& ranges = json_.table(document_, "range_constraints", "");
     const auto range = ranges.find(result.symbol);
     if (range == ranges.end()) return result;

@@ -56,8 +56,9 @@ struct Node {
 };
 
 struct Dimension {
-  std::string symbol = {};  ///< of one that depends on the input: the same symbol, the same number
-  std::int64_t size = 0;    ///< 0: it depends on the input
+  std::string symbol = {};   ///< of one that depends on the input: the same symbol, the same number
+  std::int64_t size = 0;     ///< 0: it depends on the input
+  std::int64_t example = 0;  ///< of one that does: what it was exported with, 0 if the file does not say
   std::int64_t least = 1, most = INT64_C(1) << 40;  ///< of one that does, as far as it is said
 };
 
