@@ -305,6 +305,8 @@ TEST_F(ListedSetTest, ManifestHashesChangeWithTheListsThatAreNotRead) {
 class ClassesTest : public testing::DataFiles {
  protected:
   void SetUp() override {
+    unsetenv("NEARFAR_DATA");
+    unsetenv("NEARFAR_PACKED");
     for (const char* set : {"train", "test"}) {
       for (const char* name : {"10", "2", "owl"}) write(std::string("data/") + set + "/" + name + "/x.png", name);
     }
