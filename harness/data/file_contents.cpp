@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "data/in_chunks.h"
 
 #include <fmt/format.h>
 
@@ -278,14 +279,18 @@ std::vector<Hash128> contents_of(const BeneathFolder& folder, const ContentsRequ
   ContentsIndex index(folder.path());
   std::vector<Hash128> contents(request.files.size());
   std::vector<std::int64_t> wanted;
-  for (std::size_t i = 0; i < request.files.size(); ++i) {
-    const auto file = static_cast<std::int64_t>(i);
-    if (request.files[i].size < 0) continue;
-    if (const auto known = index.find(request.name(file), request.files[i])) {
-      contents[i] = *known;
-    } else {
-      wanted.push_back(file);
+  std::vector<char> unknown(request.files.size());
+  in_chunks(static_cast<std::int64_t>(request.files.size()), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t file = first; file < last; ++file) {
+      const auto i = static_cast<std::size_t>(file);
+      if (request.files[i].size < 0) continue;
+      const std::optional<Hash128> known = index.find(request.name(file), request.files[i]);
+      contents[i] = known.value_or(Hash128{});
+      unknown[i] = known ? 0 : 1;
     }
+  });
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    if (unknown[i] != 0) wanted.push_back(static_cast<std::int64_t>(i));
   }
   if (!wanted.empty()) read_contents(folder, request, wanted, contents, index);
   return contents;

@@ -21,7 +21,8 @@ namespace nearfar {
 /// $NEARFAR_CACHE/contents, else beneath $XDG_CACHE_HOME/nearfar, else ~/.cache/nearfar. Empty where none is set.
 std::filesystem::path contents_folder();
 
-/// What is known of the files beneath one folder. One thread, one owner; several processes may have it open.
+/// What is known of the files beneath one folder. One owner; find() is safe from any thread while nothing is remembered
+/// or saved; several processes may have it open.
 class ContentsIndex {
  public:
   /// Of `folder`, by its canonical path. A damaged index, or one of another version, counts as empty.
@@ -51,7 +52,7 @@ class ContentsIndex {
 
 /// How the reading of many files goes.
 struct ContentsRequest {
-  std::function<std::string_view(std::int64_t)> name;  ///< of file i, beneath the folder
+  std::function<std::string_view(std::int64_t)> name;  ///< of file i, beneath the folder; called by any thread
   std::span<const FileStat> files;                     ///< as they are now
   int threads = 1;                                     ///< that read
   /// Told before the first file and then about ten times a second while files are read; false = stop, which is

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "data/class_folders.h"
 #include "data/file_contents.h"
+#include "data/in_chunks.h"
 #include "data/pack.h"
 #include "data/printable.h"
 #include "data/selection.h"
@@ -174,18 +175,21 @@ void stat_files(const Benchmark& benchmark, const SourceSpec& source, const fs::
                             folder.string(), set.info.name, benchmark.name, fix.empty() ? "" : "; ", fix));
   }
   set.folder = BeneathFolder(folder, options.follow_links);
-  set.files.reserve(set.picks.size());
-  std::int64_t first_missing = -1;
-  FileStats stats(set.folder);
-  for (std::int64_t i = 0; i < set.info.count; ++i) {
-    try {
-      set.files.push_back(stats.stat(set.path(i)));
-    } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("{}: {}", set.where(i), error.what()));
+  set.files.resize(set.picks.size());
+  in_chunks(set.info.count, [&](std::int64_t first, std::int64_t last) {
+    FileStats stats(set.folder);
+    for (std::int64_t i = first; i < last; ++i) {
+      try {
+        set.files[static_cast<std::size_t>(i)] = stats.stat(set.path(i));
+      } catch (const Error& error) {
+        throw Error(error.kind(), fmt::format("{}: {}", set.where(i), error.what()));
+      }
     }
-    if (set.files.back().size >= 0) continue;
-    if (set.info.missing++ == 0) first_missing = i;
-  }
+  });
+  const auto is_missing = [](const FileStat& file) { return file.size < 0; };
+  set.info.missing = std::count_if(set.files.begin(), set.files.end(), is_missing);
+  const std::int64_t first_missing =
+      set.info.missing == 0 ? -1 : std::find_if(set.files.begin(), set.files.end(), is_missing) - set.files.begin();
   if (first_missing < 0 || options.on_unreadable == OnUnreadable::skip) return;
   const std::string& fix = root_named(benchmark, source.root).fix;
   throw Error(
