@@ -129,7 +129,7 @@ class Parser {
         newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - begin) : text_.size() - at_;
     std::string_view line(begin, size);
     line = line.substr(0, line.find_last_not_of(kBlanks) + 1);
-    if (line.empty()) fail("a blank line, 'PATH LABEL' expected");
+    if (line.empty()) fail("a blank line, 'PATH LABEL' expected; remove it");
     const Entry entry = entry_of(line);
     if (const std::string_view problem = name_problem(entry.path); !problem.empty())
       fail(fmt::format("the path '{}' {}", printable(entry.path), problem));

@@ -119,9 +119,9 @@ TEST_F(ImageListTest, RefusesNulAndEmptyPaths) {
 }
 
 TEST_F(ImageListTest, RefusesBlankLinesInside) {
-  EXPECT_EQ(refused("a.png 0\n\nb.png 1\n"), "l.txt:2: a blank line, 'PATH LABEL' expected");
-  EXPECT_EQ(refused("  \nb.png 1\n"), "l.txt:1: a blank line, 'PATH LABEL' expected");
-  EXPECT_EQ(refused("\r\nb.png 1\n"), "l.txt:1: a blank line, 'PATH LABEL' expected");
+  EXPECT_EQ(refused("a.png 0\n\nb.png 1\n"), "l.txt:2: a blank line, 'PATH LABEL' expected; remove it");
+  EXPECT_EQ(refused("  \nb.png 1\n"), "l.txt:1: a blank line, 'PATH LABEL' expected; remove it");
+  EXPECT_EQ(refused("\r\nb.png 1\n"), "l.txt:1: a blank line, 'PATH LABEL' expected; remove it");
 }
 
 TEST_F(ImageListTest, RefusesEmptyLists) {
