@@ -43,6 +43,9 @@ class FieldCase(Case):
         self.folder = self.folder / name
         shutil.copytree(CASES / name, self.folder)
 
+    def start(self, *arguments, **environment):
+        return super().start(*arguments, **{"NEARFAR_DATA": "", "NEARFAR_PACKED": "", **environment})  # the case's own folders
+
     def python(self, *arguments):
         done = subprocess.run([PYTHON, *arguments], cwd=self.folder, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
