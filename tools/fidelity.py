@@ -51,7 +51,7 @@ NOTES = {
 # Looked at once more, through images, with these.
 AGAIN = {name: {"precision": "float64"} for name in ("gram", "adascale-a", "adascale-l")}
 NETWORK = ("odin", "iodin", "mds-ensemble", "gram", "rankfeat", "adascale-a", "adascale-l")
-# Decision 0008: "METHOD on COLUMN" -> {"images": [[set, row, relative difference]], "points": largest metric difference}. Other processors' last places
+# Decision 0008: "METHOD on COLUMN" (its other precisions too) -> {"images": [[set, row, relative difference]], "points": largest metric difference}. Other processors' last places
 # make these differences up to half as large again.
 ACCEPTED_FILE = Path(__file__).resolve().parent / "fidelity_accepted.json"
 SLACK = 1.5
@@ -185,7 +185,7 @@ def main():
                 queues = {name: list(variants(name, source.results)) for name in source.names}
                 while any(queues.values()):
                     rounds.append(("variant", {name: queue.pop(0) for name, queue in queues.items() if queue}))
-            elif any(name in AGAIN for name in source.names):
+            elif not arguments.accept and any(name in AGAIN for name in source.names):
                 rounds.append(("again", {name: {**picks(name, source.expected), **AGAIN[name]} for name in source.names if name in AGAIN}))
             for number, (kind, choices) in enumerate(rounds):
                 params = choices if kind != "variant" else {name: {**picks(name, source.expected), **choice[1]} for name, choice in choices.items()}
@@ -206,7 +206,7 @@ def main():
                     place = f"{label} on {column}"
                     if arguments.accept and (far or points > most):
                         accepted[place] = {"images": far, "points": points}
-                    known = accepted.get(place, {"images": [], "points": 0})
+                    known = accepted.get(place) or accepted.get(f"{name} on {column}", {"images": [], "points": 0})
                     new = [image for image in far if not any(image[:2] == tuple(k[:2]) and image[2] <= SLACK * k[2] for k in known["images"])]
                     good = not new and least >= limit[1] and (points <= most or points <= SLACK * known["points"])
                     search = ""

@@ -244,7 +244,7 @@ class Features(Case):
                     for theirs, ours in (("FPR@95", "fpr95"), ("AUROC", "auroc"), ("AUPR_IN", "aupr_in"), ("AUPR_OUT", "aupr_out")):
                         row = rows[name, protocol, dataset, ours]
                         self.assertAlmostEqual(float(row["mean"]), wanted[theirs], delta=0.01, msg=f"{name} {protocol} {dataset}")
-                        self.assertEqual(row["flags"], "class-mismatch;count-mismatch")
+                        self.assertEqual(row["flags"], "class-mismatch;count-mismatch;missing-class")
         _, err = self.nearfar("run", EXPERIMENT, "benchmark=cifar10", f"model.features={FEATURES}", "--out", self.folder / "out", code=6)
         self.assertIn("is a model of 8 classes", err)
 

@@ -30,7 +30,7 @@ class Case(unittest.TestCase):
     def nearfar(self, *arguments, code=0, **environment):
         """stdout and stderr of a command that must end with `code`."""
         process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=1200)
         self.assertEqual(process.returncode, code, f"nearfar {' '.join(map(str, arguments))}\n{out}\n{err}")
         return out, err
 
