@@ -186,7 +186,9 @@ class Parser {
   }
 
   Argument read_argument(const Json& json, const std::string& where) const {
-    const auto [kind, body] = json_.choice(json, where);
+    const JsonReader::Choice choice = json_.choice(json, where);
+    const std::string& kind = choice.kind;
+    const Json& body = choice.value;
     const auto one = [&](Kind is, Operand operand) { return Argument{.kind = is, .operands = {operand}}; };
     const auto many = [&](Kind is, auto&& read) {
       Argument argument{.kind = is};
