@@ -186,9 +186,7 @@ class Parser {
   }
 
   Argument read_argument(const Json& json, const std::string& where) const {
-    const JsonReader::Choice choice = json_.choice(json, where);
-    const std::string& kind = choice.kind;
-    const Json& body = choice.value;
+    const auto [kind, body] = json_.choice(json, where);
     const auto one = [&](Kind is, Operand operand) { return Argument{.kind = is, .operands = {operand}}; };
     const auto many = [&](Kind is, auto&& read) {
       Argument argument{.kind = is};
