@@ -18,16 +18,17 @@ ALLOWED = {
     "host": ["base"],
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],
-    "models": ["base", "config"],
-    "features": ["base", "data", "models"],
-    "train": ["base", "config", "models", "features"],
+    "device": ["base"],
+    "models": ["base", "config", "device"],
+    "features": ["base", "data", "device", "models"],
+    "train": ["base", "config", "device", "models", "features"],
     "wire": ["base", "config"],
     "plan": ["base", "config", "data", "wire"],  # knows no database
     "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
-    "engine": ["base", "data", "metrics", "host", "models", "features", "train", "wire"],
+    "engine": ["base", "data", "metrics", "device", "host", "models", "features", "train", "wire"],
     "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work"],
 }
-TORCH = {"sdk", "host", "models", "features", "train", "engine"}  # may include ATen and c10
+TORCH = {"sdk", "device", "host", "models", "features", "train", "engine"}  # may include ATen and c10
 FULL_TORCH = {"models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}

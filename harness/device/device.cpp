@@ -1,0 +1,150 @@
+#include "device/device.h"
+
+#include "base/error.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+
+namespace nearfar {
+namespace {
+namespace fs = std::filesystem;
+
+/// Where libtorch_cpu was loaded from: libtorch_cuda must be of the same wheel.
+fs::path torch_folder() {
+  Dl_info info{};
+  const auto* any = reinterpret_cast<const void*>(&at::detail::getCUDAHooks);
+  if (::dladdr(any, &info) == 0 || info.dli_fname == nullptr) return {};
+  return fs::path(info.dli_fname).parent_path();
+}
+
+fs::path module_file() {
+  if (const char* given = std::getenv("NEARFAR_DEVICE_MODULE"); given != nullptr && *given != '\0') return given;
+  std::error_code ignored;
+  const fs::path engine = fs::read_symlink("/proc/self/exe", ignored);
+  return (engine.parent_path() / "../../lib/nearfar/libnearfar_cuda.so").lexically_normal();
+}
+
+/// dlopen, or why not.
+void* load(const fs::path& file, std::string& why) {
+  void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  const char* text = ::dlerror();
+  why = fmt::format("{} cannot be loaded: {}", file.string(), text != nullptr ? text : "unknown reason");
+  return nullptr;
+}
+
+/// Null with the reason.
+const DeviceModule* load_module(std::string& why) {
+  const fs::path file = module_file();
+  if (!fs::exists(file)) {
+    why = fmt::format("this build has no CUDA module ({} is not there); build it with ./run build cuda", file.string());
+    return nullptr;
+  }
+  // Before the module: its own search path may lead to another folder's libtorch_cuda.
+  const fs::path cuda = torch_folder() / "libtorch_cuda.so";
+  const bool whole = fs::exists(cuda);
+  if (whole && load(cuda, why) == nullptr) return nullptr;
+  void* library = load(file, why);
+  if (library == nullptr) {
+    if (!whole)
+      why = fmt::format("{} is not there: this is the CPU part of LibTorch; fetch the rest with ./run cuda, or set "
+                        "NEARFAR_TORCH_DIR to a LibTorch with CUDA and build again",
+                        cuda.string());
+    return nullptr;
+  }
+  const auto entry = reinterpret_cast<decltype(&nearfar_device_module)>(::dlsym(library, "nearfar_device_module"));
+  const DeviceModule* module = entry != nullptr ? entry() : nullptr;
+  if (module == nullptr || module->api != kDeviceModuleApi) {
+    why = fmt::format("{} is of another version of nearfar; build both again", file.string());
+    return nullptr;
+  }
+  return module;
+}
+
+DeviceStatus probe() {
+  // Read by cuBLAS when it starts: without it some products of matrices differ from run to run.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  DeviceStatus status;
+  const DeviceModule* module = load_module(status.reason);
+  if (module == nullptr) return status;
+  status.devices = module->devices(status.reason);
+  if (status.devices == 0) return status;
+  status.module = module;
+  const DeviceFacts facts = module->facts(0);
+  status.reason = fmt::format("{} x {} ({} GiB; {})", status.devices, facts.name, facts.bytes >> 30, facts.software);
+  return status;
+}
+
+const DeviceModule& module_of(at::Device device) {
+  const DeviceStatus& status = probe_devices();
+  NEARFAR_ASSERT(status.module != nullptr && status.module->type == device.type());
+  return *status.module;
+}
+
+int index_of(at::Device device) { return device.has_index() ? device.index() : 0; }
+
+[[noreturn]] void refuse(const std::string& name, const std::string& why) {
+  throw Error(ErrorKind::config, fmt::format("device '{}' is not usable here: {}. Use --device cpu.", name, why));
+}
+
+}  // namespace
+
+const DeviceStatus& probe_devices() {
+  static const DeviceStatus status = probe();
+  return status;
+}
+
+at::Device open_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  constexpr std::string_view kName = "cuda";
+  const std::string_view rest = std::string_view(name).substr(std::min(name.size(), kName.size()));
+  int index = 0;
+  bool known = name.starts_with(kName);
+  if (known && !rest.empty()) {
+    const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), index);
+    known = rest.front() == ':' && rest.size() > 1 && error == std::errc() && end == rest.data() + rest.size();
+  }
+  if (!known) throw Error(ErrorKind::config, fmt::format("unknown device '{}'; expected cpu, cuda or cuda:N", name));
+  const DeviceStatus& status = probe_devices();
+  if (status.module == nullptr) refuse(name, status.reason);
+  if (index >= status.devices)
+    refuse(name, fmt::format("there are {}, numbered from 0: {}", status.devices, status.reason));
+  return {status.module->type, static_cast<c10::DeviceIndex>(index)};
+}
+
+void make_deterministic(bool deterministic) {
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(deterministic, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+  context.setAllowTF32CuDNN(false);
+  context.setAllowTF32CuBLAS(false);
+}
+
+DeviceFacts device_facts(at::Device device) { return module_of(device).facts(index_of(device)); }
+DeviceMemory device_memory(at::Device device) { return module_of(device).memory(index_of(device)); }
+
+std::unique_ptr<DeviceGraph> make_graph(at::Device device) {
+  return device.is_cpu() ? nullptr : module_of(device).graph();
+}
+
+void wait_for(at::Device device) {
+  if (device.is_cpu()) return;
+  c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(static_cast<c10::DeviceIndex>(index_of(device)));
+}
+
+ForbidWaits::ForbidWaits() {
+  if (const DeviceModule* module = probe_devices().module; module != nullptr) module->forbid_waits(true);
+}
+ForbidWaits::~ForbidWaits() {
+  if (const DeviceModule* module = probe_devices().module; module != nullptr) module->forbid_waits(false);
+}
+
+}  // namespace nearfar

@@ -1,0 +1,59 @@
+#pragma once
+/// What a device brings as a library of its own, loaded before anything asks LibTorch for it: libnearfar_cuda.so for
+/// NVIDIA GPUs, tests/fake_device for tests. Everything that LibTorch does for any device (memory, streams, events,
+/// pinned memory, autocast, fused optimisers) is not here. Plain functions, called by harness/device alone.
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace nearfar {
+
+constexpr std::uint32_t kDeviceModuleApi = 1;
+
+/// Work that is recorded once and run many times. Between begin() and end(), on one thread, what is enqueued is
+/// recorded and not run; replay() runs it on the current stream, with the same addresses. Nothing in between may wait
+/// for the device, or copy from or to memory that is not pinned. Tensors made in between stay alive with the graph, and
+/// hold nothing before the first replay.
+class DeviceGraph {
+ public:
+  DeviceGraph() = default;
+  DeviceGraph(const DeviceGraph&) = delete;
+  DeviceGraph& operator=(const DeviceGraph&) = delete;
+  virtual ~DeviceGraph() = default;
+  virtual void begin() = 0;
+  virtual void end() = 0;
+  virtual void replay() = 0;
+};
+
+struct DeviceFacts {
+  std::string name;        ///< "NVIDIA H100 80GB HBM3"
+  std::string software;    ///< "CUDA 13.0, driver for CUDA 13.0, cuDNN 91900"
+  std::string capability;  ///< "9.0"; empty where there is no such number
+  std::int64_t bytes = 0;  ///< of memory, in all
+  bool bfloat16 = false;   ///< computes with bfloat16 at a higher rate than with float32
+};
+
+struct DeviceMemory {
+  std::int64_t free = 0;  ///< bytes that may still be asked for, LibTorch's unused cache included
+  std::int64_t peak = 0;  ///< bytes that tensors held at most since the process began
+};
+
+struct DeviceModule {
+  std::uint32_t api = kDeviceModuleApi;
+  const char* name = "";  ///< what people type: "cuda"
+  c10::DeviceType type = c10::DeviceType::CPU;
+  /// Usable devices; 0: `why` says why not and what to do.
+  int (*devices)(std::string& why) noexcept = nullptr;
+  DeviceFacts (*facts)(int index) = nullptr;
+  DeviceMemory (*memory)(int index) = nullptr;
+  /// On the current device.
+  std::unique_ptr<DeviceGraph> (*graph)() = nullptr;
+  /// While on, an operator that makes the host wait for the device is c10::Error: for tests and the GPU check.
+  void (*forbid_waits)(bool on) = nullptr;
+};
+
+}  // namespace nearfar
+
+extern "C" __attribute__((visibility("default"))) const nearfar::DeviceModule* nearfar_device_module();
