@@ -37,6 +37,7 @@ struct TrainRecipe {
   bool flip = false;
   std::string projection = "mlp";
   std::int64_t embedding_dim = 32;
+  std::string dtype = "float32";
   std::int64_t checkpoint_every_epochs = 1;  ///< does not change the result
 
   bool operator==(const TrainRecipe&) const = default;

@@ -62,14 +62,14 @@ Traffic traffic() {
   return {all.to_device, all.to_device_bytes, all.to_host, all.to_host_bytes, all.waits};
 }
 
-at::Tensor to_host(const at::Tensor& tensor) {
+at::Tensor download(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.is_cpu()) return tensor;
   count_to_host(tensor);
   ++counters().waits;
   return tensor.cpu();
 }
 
-at::Tensor to_device(const at::Tensor& tensor, at::Device device) {
+at::Tensor upload(const at::Tensor& tensor, at::Device device) {
   if (!tensor.defined() || tensor.device() == device) return tensor;
   count_to_device(tensor);
   const bool pinned = tensor.is_cpu() && tensor.is_pinned();

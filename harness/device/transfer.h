@@ -20,11 +20,11 @@ struct Traffic {
 };
 Traffic traffic();
 
-/// The tensor on the host: itself where it is there. Waits for the device.
-at::Tensor to_host(const at::Tensor& tensor);
+/// The tensor on the host: itself where it is there. Waits for the device. Plugins have nearfar/to_host.h.
+at::Tensor download(const at::Tensor& tensor);
 /// The tensor on `device`: itself where it is there, undefined where it is undefined. From host memory that is not
 /// pinned the host waits for the copy.
-at::Tensor to_device(const at::Tensor& tensor, at::Device device);
+at::Tensor upload(const at::Tensor& tensor, at::Device device);
 
 /// Sends slabs to the device through two pinned buffers, in turn: the second is filled while the first still travels.
 class Uploader {

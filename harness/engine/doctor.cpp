@@ -1,5 +1,5 @@
 #include "base/error.h"
-#include "engine/cuda.h"
+#include "device/device.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "wire/facts.h"
@@ -11,11 +11,11 @@
 namespace nearfar {
 
 void doctor(const wire::Nothing&) {
-  const CudaStatus cuda = probe_cuda();  // first: see cuda.h
+  const DeviceStatus& cuda = probe_devices();  // first: see device.h
   send_result(wire::DoctorFacts{.torch = NEARFAR_TORCH_VERSION,
                                 .cpu_capability = at::get_cpu_capability(),
                                 .threads = at::get_num_threads(),
-                                .cuda = {cuda.usable, cuda.devices, cuda.reason}});
+                                .cuda = {cuda.module != nullptr, cuda.devices, cuda.reason}});
 }
 
 }  // namespace nearfar

@@ -40,7 +40,10 @@ void write_trace(const fs::path& file, const GroupCell& cell, const wire::Tuned&
 /// One model's cells, in the order in which they are done.
 class EvalGroup {
  public:
-  explicit EvalGroup(const wire::EvalJob& job) : job_(job), out_(job.out), features_(job) { load_plugins(); }
+  EvalGroup(const wire::EvalJob& job, at::Device device)
+      : job_(job), device_(device), out_(job.out), features_(job, device) {
+    load_plugins();
+  }
 
   void run() {
     observation_.emplace(features_, job_.fit_sets, job_.score_sets, cells_, calls());
@@ -137,7 +140,7 @@ class EvalGroup {
   }
 
   void search(GroupCell& cell) {
-    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, folder(), columns_of(cell));
+    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, folder(), device_, columns_of(cell));
     wire::Tuned tuned{
         .chosen = canonical_params(result.chosen), .points = {}, .ties = static_cast<std::int64_t>(result.ties)};
     for (const SearchPoint& point : result.trace) {
@@ -168,11 +171,11 @@ class EvalGroup {
         fitted ? std::move(fitted->handle) : PostprocessorHandle(cell.plugin, cell.params, where);
     const PointColumns columns = columns_of(cell);
     const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
-    if (!fitted) fit(postprocessor, features, own);
+    if (!fitted) fit(postprocessor, features, device_, own);
     message.seconds_fit = fitted ? fitted->seconds : whole.seconds();
     const Stopwatch watch;
     for (const wire::PassCell& pass : job_.score_sets) {
-      const at::Tensor scores = score_set(postprocessor, features, pass.set.name, own);
+      const at::Tensor scores = score_set(postprocessor, features, pass.set.name, device_, own);
       const fs::path file = fs::path(cell.job.folder) / "scores" / (pass.set.name + ".npy");
       save_scores(out_ / file, scores);
       message.scores.push_back({pass.set.name, file.string(), sha256_file(out_ / file), scores.size(0)});
@@ -195,6 +198,7 @@ class EvalGroup {
   }
 
   const wire::EvalJob& job_;
+  at::Device device_;
   fs::path out_;
   ModelFeatures features_;
   std::vector<GroupCell> cells_;
@@ -205,8 +209,8 @@ class EvalGroup {
 }  // namespace
 
 void eval_group(const wire::EvalJob& job) {
-  prepare_torch(job.compute);
-  EvalGroup(job).run();
+  const at::Device device = prepare_torch(job.compute);
+  EvalGroup(job, device).run();
 }
 
 }  // namespace nearfar

@@ -3,24 +3,33 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "data/benchmark.h"
-#include "engine/cuda.h"
+#include "device/device.h"
 
-#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace nearfar {
 namespace {
 // Also the batch of the network: large enough for convolutions to run at full speed, small enough at 224 pixels.
 constexpr std::int64_t kSlabImages = 64;
+// On a device: what keeps it busy, where a quarter of its free memory is enough for it. Evaluation takes up to about
+// 2.5 KB a pixel (WRN-28-10).
+constexpr std::int64_t kDeviceSlabImages = 1024, kBytesPerPixel = 2560;
+
+std::int64_t slab_images(at::Device device, std::int64_t area) {
+  if (device.is_cpu()) return kSlabImages;
+  return std::clamp(device_memory(device).free / 4 / (area * kBytesPerPixel), kSlabImages, kDeviceSlabImages);
+}
 }  // namespace
 
-void prepare_torch(const wire::Compute& compute) {
-  require_device(compute.device);
+at::Device prepare_torch(const wire::Compute& compute) {
+  const at::Device device = open_device(compute.device);
   at::set_num_threads(static_cast<int>(compute.threads));
   at::set_num_interop_threads(1);
-  at::globalContext().setDeterministicAlgorithms(compute.deterministic, /*warn_only=*/true);
-  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  make_deterministic(compute.deterministic);
+  return device;
 }
 
 PluginSearch plugin_search(const std::vector<std::string>& directories, const std::string& installed) {
@@ -44,7 +53,8 @@ wire::Artifact artifact(const std::string& name, const std::filesystem::path& ou
           static_cast<std::int64_t>(std::filesystem::file_size(file))};
 }
 
-JobImages::JobImages(const wire::Images& images, int threads) : benchmark_(load_benchmark(images.benchmark, {})) {
+JobImages::JobImages(const wire::Images& images, int threads, at::Device device)
+    : benchmark_(load_benchmark(images.benchmark, {})), device_(device) {
   options_ = {.data_root = images.root,
               .limit = images.limit,
               .allow_count_mismatch = images.allow_count_mismatch,
@@ -78,7 +88,7 @@ std::vector<ImageSet> JobImages::load(const std::vector<wire::SetRef>& sets) con
 }
 
 std::unique_ptr<ImageStream> JobImages::open(const wire::SetRef& set) const {
-  auto stream = open_stream(benchmark_, set.name, options_, kSlabImages);
+  auto stream = open_stream(benchmark_, set.name, options_, slab_images(device_, height() * width()));
   check_planned(set, stream->info().hash);
   return stream;
 }

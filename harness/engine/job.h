@@ -14,9 +14,9 @@
 
 namespace nearfar {
 
-/// Threads, determinism and device, once and before anything else touches LibTorch. Error(config) for a device that
-/// cannot be used.
-void prepare_torch(const wire::Compute& compute);
+/// Threads, determinism and device, once and before anything else touches LibTorch; returns where to compute.
+/// Error(config) for a device that cannot be used.
+at::Device prepare_torch(const wire::Compute& compute);
 
 /// `directories` are --plugin-dir's.
 PluginSearch plugin_search(const std::vector<std::string>& directories, const std::string& installed);
@@ -31,7 +31,8 @@ wire::Artifact artifact(const std::string& name, const std::filesystem::path& ou
 /// changed lists), and a benchmark file that says other things than it did, are Error(data).
 class JobImages {
  public:
-  JobImages(const wire::Images& images, int threads);
+  /// `device`: images of a slab are as many as it computes with at once.
+  JobImages(const wire::Images& images, int threads, at::Device device);
   /// Whole, in memory: for training.
   std::vector<ImageSet> load(const std::vector<wire::SetRef>& sets) const;
   /// Slab by slab: for features.
@@ -50,6 +51,7 @@ class JobImages {
   void check_planned(const wire::SetRef& planned, const std::string& found) const;
   Benchmark benchmark_;
   LoadOptions options_;
+  at::Device device_;
 };
 
 }  // namespace nearfar

@@ -18,22 +18,24 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-std::unique_ptr<Network> network_of_job(const wire::Model& model, const JobImages& images) {
-  if (model.origin == "trained") return load_network(model.file);
+std::unique_ptr<Network> network_of_job(const wire::Model& model, const JobImages& images, at::Device device) {
+  if (model.origin == "trained") return load_network(model.file, device);
   if (model.origin == "exported") {
     return open_exported(model.file, {.feature_node = model.feature_node,
                                       .map_nodes = model.map_nodes,
                                       .channels = images.channels(),
                                       .height = images.height(),
-                                      .width = images.width()});
+                                      .width = images.width(),
+                                      .device = device});
   }
   if (model.origin == "torchscript")
-    return open_torchscript(model.file, images.channels(), images.height(), images.width());
+    return open_torchscript(model.file, images.channels(), images.height(), images.width(), device);
   return network_of(import_weights(model.file, {.architecture = model.architecture,
                                                 .height = images.height(),
                                                 .width = images.width(),
                                                 .in_channels = images.channels(),
-                                                .mappings = model.mappings}));
+                                                .mappings = model.mappings}),
+                    device);
 }
 
 /// SHA-256 of the weights; of foreign ones, Error(data) if they are not the plan's any more.
@@ -48,19 +50,20 @@ std::string weights_hash(const wire::Model& model) {
 
 }  // namespace
 
-ModelFeatures::ModelFeatures(const wire::EvalJob& job)
+ModelFeatures::ModelFeatures(const wire::EvalJob& job, at::Device device)
     : job_(job),
+      device_(device),
       sets_(static_cast<double>(std::max<std::size_t>(1, job.fit_sets.size() + job.score_sets.size()))),
       folder_(job.model.features) {
   if (job.model.origin == "features") return;
-  images_.emplace(job.images, static_cast<int>(job.compute.threads));
+  images_.emplace(job.images, static_cast<int>(job.compute.threads), device);
   weights_ = weights_hash(job.model);
 }
 ModelFeatures::~ModelFeatures() = default;
 
 Network& ModelFeatures::network() {
   if (!network_) {
-    network_ = network_of_job(job_.model, *images_);
+    network_ = network_of_job(job_.model, *images_, device_);
     if (network_->has_head_weights()) write_head(folder_, network_->head());
   }
   return *network_;

@@ -22,11 +22,12 @@ struct ImageFaults {
 class ModelFeatures {
  public:
   /// `job` outlives it.
-  explicit ModelFeatures(const wire::EvalJob& job);
+  ModelFeatures(const wire::EvalJob& job, at::Device device);
   ~ModelFeatures();
 
   /// The feature folder, the model's own for a model of features.
   const std::filesystem::path& folder() const { return folder_; }
+  at::Device device() const { return device_; }
   /// Of a model of features: there is no network, and no image is looked at.
   bool only_features() const { return !images_; }
   /// One pass over the set's images for whatever is missing of its features and of the observers' columns; what it
@@ -38,6 +39,7 @@ class ModelFeatures {
   Network& network();
 
   const wire::EvalJob& job_;
+  at::Device device_;
   double sets_, done_ = 0;
   std::filesystem::path folder_;
   std::optional<JobImages> images_;  // not of a model of features

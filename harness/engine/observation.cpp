@@ -202,7 +202,7 @@ void Observation::fit_points(bool with_validation) {
     guarded(point->cell, [&] {
       calls_.begin({point->cell.job.cell});
       try {
-        point->seconds_fit = fit(point->handle, folder, columns(point->cell, point->params()));
+        point->seconds_fit = fit(point->handle, folder, features_.device(), columns(point->cell, point->params()));
         point->fitted = true;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::config || point->cell.grid.empty()) throw;

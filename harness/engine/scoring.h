@@ -13,12 +13,15 @@ namespace nearfar {
 /// none.
 using Columns = std::function<at::Tensor(const std::string& set, bool fitted)>;
 
-/// Hands the postprocessor what it declared. Returns wall seconds.
-double fit(PostprocessorHandle& postprocessor, const FeatureFolder& folder, const Columns& columns = {});
+/// Hands the postprocessor what it declared, on `device`. Returns wall seconds. DeviceOutOfMemory where that, or what
+/// the postprocessor makes of it, does not fit.
+double fit(PostprocessorHandle& postprocessor, const FeatureFolder& folder, at::Device device,
+           const Columns& columns = {});
 
-/// [N] float32 or float64, as the postprocessor gives it, in blocks of rows so that memory does not grow with the set.
+/// [N] float32 or float64 on the host, as the postprocessor gives it, in blocks of rows so that memory does not grow
+/// with the set; in smaller ones where a device's memory is too small for these. `device`: that of fit().
 at::Tensor score_set(const PostprocessorHandle& postprocessor, const FeatureFolder& folder, const std::string& set,
-                     const Columns& columns = {});
+                     at::Device device, const Columns& columns = {});
 
 /// .npy of the scores' type, atomically.
 void save_scores(const std::filesystem::path& file, const at::Tensor& scores);

@@ -42,11 +42,11 @@ const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
 }  // namespace
 
 void train_cell(const wire::TrainJob& job) {
-  prepare_torch(job.compute);
+  const at::Device device = prepare_torch(job.compute);
   const LoadedPlugin plugin = load_planned(job.loss);
   LossHandle handle(plugin, job.loss.params, plugin.label());
   GuardedLoss loss(handle);
-  const JobImages images(job.images, static_cast<int>(job.compute.threads));
+  const JobImages images(job.images, static_cast<int>(job.compute.threads), device);
   const std::vector<ImageSet> sets = images.load(job.sets);
   const ImageSet *train_set = find(sets, "train"), *val_set = find(sets, "val");
   NEARFAR_ASSERT(train_set != nullptr);
@@ -54,6 +54,7 @@ void train_cell(const wire::TrainJob& job) {
   const fs::path out = job.out;
   TrainingTask work;
   work.identity = job.cell;
+  work.device = device;
   work.recipe = job.recipe;
   work.traits = handle.traits();
   work.seed = static_cast<std::uint64_t>(job.seed);

@@ -13,9 +13,10 @@
 namespace nearfar {
 namespace {
 
-double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureFolder& folder, const Columns& columns) {
-  const at::Tensor id = score_set(postprocessor, folder, "val", columns);
-  const at::Tensor ood = score_set(postprocessor, folder, "ood_val", columns);
+double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureFolder& folder, at::Device device,
+                        const Columns& columns) {
+  const at::Tensor id = score_set(postprocessor, folder, "val", device, columns);
+  const at::Tensor ood = score_set(postprocessor, folder, "ood_val", device, columns);
   const auto of = [&]<class T>(T) {
     const auto view = [](const at::Tensor& scores) {
       return std::span<const T>(scores.const_data_ptr<T>(), static_cast<std::size_t>(scores.numel()));
@@ -28,7 +29,7 @@ double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureF
 }  // namespace
 
 SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
-                  const PointColumns& columns) {
+                  at::Device device, const PointColumns& columns) {
   SearchResult result;
   double best = 0;
   for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -40,14 +41,14 @@ SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const Param
     PostprocessorHandle postprocessor(plugin, params, where);
     const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
     try {
-      fit(postprocessor, folder, own);
+      fit(postprocessor, folder, device, own);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::config) throw;
       point.refused = error.what();
     }
     if (point.refused.empty()) {
       try {
-        point.auroc = validation_auroc(postprocessor, folder, own);
+        point.auroc = validation_auroc(postprocessor, folder, device, own);
       } catch (const Error& error) {
         throw Error(error.kind(), fmt::format("parameter search of {}: {}", where, error.what()));
       }

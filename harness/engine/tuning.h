@@ -31,6 +31,6 @@ using PointColumns = std::function<Columns(const ParamMap& params)>;
 /// Error(data) naming the point for scores that are not finite; Error(config) if every point is refused, or none is
 /// above 0.
 SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const ParamGrid& grid, const FeatureFolder& folder,
-                  const PointColumns& columns = {});
+                  at::Device device, const PointColumns& columns = {});
 
 }  // namespace nearfar

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "device/transfer.h"
 
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
@@ -76,7 +77,7 @@ void put_in_place(const fs::path& fresh, const fs::path& folder, const FeatureKe
 }
 
 void write_tensor(const fs::path& file, const at::Tensor& tensor) {
-  const at::Tensor whole = tensor.detach().cpu().contiguous();
+  const at::Tensor whole = download(tensor.detach()).contiguous();
   write_npy<float>(file, std::span<const std::int64_t>(whole.sizes().data(), whole.sizes().size()),
                    std::span<const float>(whole.const_data_ptr<float>(), static_cast<std::size_t>(whole.numel())));
 }

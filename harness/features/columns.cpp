@@ -60,7 +60,7 @@ bool ColumnWriter::finish() {
 }
 
 void append_rows(NpyWriter& writer, const at::Tensor& rows) {
-  const at::Tensor whole = rows.detach().cpu().to(at::kFloat).contiguous();
+  const at::Tensor whole = rows.detach().to(at::kFloat).contiguous();
   writer.append(std::as_bytes(std::span(whole.const_data_ptr<float>(), static_cast<std::size_t>(whole.numel()))));
 }
 

@@ -51,7 +51,7 @@ class ColumnWriter {
   bool failed_ = false;
 };
 
-/// Appends rows of a tensor to a float32 array.
+/// Appends rows of a tensor on the host to a float32 array.
 void append_rows(NpyWriter& writer, const at::Tensor& rows);
 
 }  // namespace nearfar

@@ -1,6 +1,7 @@
 #include "features/quality.h"
 
 #include "base/error.h"
+#include "device/transfer.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/bucketize.h>
@@ -31,7 +32,7 @@ Calibration calibration(const at::Tensor& logits, const at::Tensor& labels, std:
 std::vector<ClassCount> count_classes(const at::Tensor& predictions, const at::Tensor& labels, std::int64_t classes) {
   NEARFAR_ASSERT(predictions.sizes().equals(labels.sizes()));
   std::vector<ClassCount> counts(static_cast<std::size_t>(classes));
-  const at::Tensor truth = labels.contiguous(), hits = predictions.eq(labels).contiguous();
+  const at::Tensor truth = download(labels).contiguous(), hits = download(predictions.eq(labels)).contiguous();
   const std::int64_t* label = truth.const_data_ptr<std::int64_t>();
   const bool* hit = hits.const_data_ptr<bool>();
   for (std::int64_t i = 0; i < truth.numel(); ++i) {

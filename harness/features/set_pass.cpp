@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "device/device.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -17,9 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// With observers, pixels a batch: all maps and the graph of a ResNet are about 7 KB a pixel, so 2 GB, and 4 more where
-// a method asks for float64.
-constexpr std::int64_t kObservedPixels = std::int64_t{1} << 18;
+// With observers: all maps and the graph of a ResNet are about 7 KB a pixel, and twice as much where a method asks for
+// float64. On a CPU 2 GB, and 4 more; on a device a quarter of what is free.
+constexpr std::int64_t kObservedPixels = std::int64_t{1} << 18, kObservedBytes = 24576;
+
+std::int64_t observed_images(at::Device device, std::int64_t area) {
+  const std::int64_t pixels = device.is_cpu() ? kObservedPixels : device_memory(device).free / 4 / kObservedBytes;
+  return std::max<std::int64_t>(1, pixels / area);
+}
 
 Needs needs_of(const std::vector<const Observer*>& observers) {
   Needs needs = 0;
@@ -34,13 +40,19 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
   check_images(images);
   NEARFAR_ASSERT(batch_size > 0);
   const EvalScope scope(network);
+  const at::Device device = network.device();
+  const at::TensorOptions floats = at::TensorOptions(at::kFloat).device(device);
   FeatureBatch batch;
-  batch.features = at::empty({images.count, network.feature_dim()}, at::kFloat);
-  if (network.has_classifier()) batch.logits = at::empty({images.count, network.output_dim()}, at::kFloat);
-  batch.labels = label_tensor(images);
+  batch.features = at::empty({images.count, network.feature_dim()}, floats);
+  if (network.has_classifier()) batch.logits = at::empty({images.count, network.output_dim()}, floats);
+  batch.labels = upload(label_tensor(images), device);
+  Uploader uploader(device);
+  const at::Tensor table = device.is_cpu() ? at::Tensor() : table_tensor(images, device);
   for (std::int64_t first = 0; first < images.count; first += batch_size) {
     const std::int64_t last = std::min(first + batch_size, images.count);
-    const at::Tensor features = network.features(test_batch(images, first, last));
+    const at::Tensor in = device.is_cpu() ? test_batch(images, first, last)
+                                          : normalized_images(uploader.send(pixel_tensor(images, first, last)), table);
+    const at::Tensor features = network.features(in);
     batch.features.narrow(0, first, last - first).copy_(features);
     if (batch.logits.defined()) batch.logits.narrow(0, first, last - first).copy_(network.output(features));
     if (progress) progress(last);
@@ -54,7 +66,9 @@ SetPass::SetPass(const fs::path& folder, bool whole, Network& network, const Nor
       stream_(stream),
       info_(stream.info()),
       network_(network),
-      pass_(network, needs_of(observers), normalization.std) {
+      pass_(network, needs_of(observers), normalization.std),
+      uploader_(network.device()),
+      downloader_(network.device()) {
   if (whole) {
     features_.emplace(folder / "features.npy", NpyType::float32, std::vector<std::int64_t>{network.feature_dim()});
     labels_.emplace(folder / "labels.npy", NpyType::int64, std::vector<std::int64_t>{});
@@ -77,45 +91,54 @@ void SetPass::add(const Slab& slab) {
                        .std = normalization_.std};
   check_images(view);
   pixels_ = xxh3(std::as_bytes(slab.pixels), pixels_);
-  const std::int64_t step =
-      columns_.empty() ? slab.count
-                       : std::clamp<std::int64_t>(kObservedPixels / (info_.height * info_.width), 1, slab.count);
-  for (std::int64_t begin = 0; begin < slab.count; begin += step) {
-    add_batch(view, begin, std::min(begin + step, slab.count), slab);
+  const at::Device device = network_.device();
+  if (!device.is_cpu() && !table_.defined()) table_ = table_tensor(view, device);
+  const at::Tensor sent = device.is_cpu() ? at::Tensor() : uploader_.send(pixel_tensor(view, 0, slab.count));
+  if (most_ == 0) most_ = columns_.empty() ? slab.count : observed_images(device, info_.height * info_.width);
+  for (std::int64_t begin = 0; begin < slab.count; begin += most_) {
+    const std::int64_t size = std::min(most_, slab.count - begin);
+    Part part{.first = slab.first + begin, .count = size};
+    for (const std::int64_t image : slab.unreadable) {
+      if (part.first <= image && image < part.first + size) part.unreadable.push_back(image);
+    }
+    add_part(device.is_cpu() ? test_batch(view, begin, begin + size)
+                             : normalized_images(sent.narrow(0, begin, size), table_),
+             part);
   }
   unreadable_.insert(unreadable_.end(), slab.unreadable.begin(), slab.unreadable.end());
   damaged_.insert(damaged_.end(), slab.damaged.begin(), slab.damaged.end());
 }
 
-void SetPass::add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab) {
-  const std::unique_ptr<NetworkBatch> batch = pass_.run(test_batch(view, begin, end));
-  check(*batch, slab.first + begin, slab);
-  std::vector<at::Tensor> looks;
-  for (ColumnWriter& column : columns_) looks.push_back(column.look(*batch));
-  const auto labels = view.labels.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-  if (slab.unreadable.empty()) return keep(*batch, looks, labels, 0);
-  for (std::int64_t i = begin; i < end; ++i) {
-    if (std::binary_search(slab.unreadable.begin(), slab.unreadable.end(), slab.first + i)) continue;
-    keep(*batch, looks, labels.subspan(static_cast<std::size_t>(i - begin), 1), i - begin);
+void SetPass::add_part(const at::Tensor& images, const Part& part) {
+  const std::unique_ptr<NetworkBatch> batch = pass_.run(images);
+  // What looks inside must not compute with NaN: a device would be asked for an element that there is not, and refuse
+  // everything from then on. Where nothing looks, the check waits until the values are on the host anyway.
+  const bool early = !columns_.empty();
+  if (early) check(download(batch->features()), download(batch->logits()), part);
+  std::vector<at::Tensor> rows{batch->features(), batch->logits()};
+  for (ColumnWriter& column : columns_) rows.push_back(column.look(*batch));
+  for (at::Tensor& tensor : rows) {
+    if (tensor.defined()) tensor = tensor.to(at::kFloat).contiguous();
   }
+  downloader_.fetch(rows, [this, part, early](const std::vector<at::Tensor>& host) {
+    if (!early) check(host[0], host[1], part);
+    keep(host, part);
+  });
 }
 
-/// Images from position `first` of the set. Observers that would compute with what is not finite fail here, with the
-/// reason, and not somewhere inside.
-void SetPass::check(const NetworkBatch& batch, std::int64_t first, const Slab& slab) {
+/// Tensors on the host. Observers that would compute with what is not finite fail here, with the reason, and not
+/// somewhere inside.
+void SetPass::check(const at::Tensor& features, const at::Tensor& logits, const Part& part) {
   const auto look = [&](const at::Tensor& rows, const char* name, NonFinite& all, Needs users) {
     if (!rows.defined()) return;
     at::Tensor floats = rows.to(at::kFloat).contiguous();
-    for (const std::int64_t image : slab.unreadable) {  // these are no images
-      if (image < first || image >= first + rows.size(0)) continue;
-      if (floats.is_alias_of(rows)) floats = floats.clone();
-      floats[image - first].zero_();
-    }
+    if (!part.unreadable.empty() && floats.is_alias_of(rows)) floats = floats.clone();
+    for (const std::int64_t image : part.unreadable) floats[image - part.first].zero_();  // these are no images
     NonFinite found = find_nonfinite(floats);
     if (found.rows == 0) return;
     if (all.rows == 0) {
       all = found;
-      all.first += first;
+      all.first += part.first;
       all.image = stream_.where(all.first);
       all.rows = 0;
       if (check_.cause.empty()) check_.cause = nonfinite_cause(network_);
@@ -127,23 +150,31 @@ void SetPass::check(const NetworkBatch& batch, std::int64_t first, const Slab& s
           Error(ErrorKind::data, nonfinite_text(info_.name, name, all, info_.count, check_.cause))));
     }
   };
-  look(batch.features(), "features", check_.features, ~Needs{0});
-  look(batch.logits(), "logits", check_.logits, kLogits | kInputGradients);
+  look(features, "features", check_.features, ~Needs{0});
+  look(logits, "logits", check_.logits, kLogits | kInputGradients);
 }
 
-/// As many rows as there are labels, from `row` of the batch.
-void SetPass::keep(const NetworkBatch& batch, const std::vector<at::Tensor>& looks,
-                   std::span<const std::int64_t> labels, std::int64_t row) {
-  const auto count = static_cast<std::int64_t>(labels.size());
-  if (features_) append_rows(*features_, batch.features().narrow(0, row, count));
-  if (logits_) append_rows(*logits_, batch.logits().narrow(0, row, count));
+/// `rows`: features, logits, then what each column is given; on the host.
+void SetPass::keep(const std::vector<at::Tensor>& rows, const Part& part) {
+  if (part.unreadable.empty()) return append(rows, 0, part.count, part.first);
+  for (std::int64_t row = 0; row < part.count; ++row) {
+    if (!std::binary_search(part.unreadable.begin(), part.unreadable.end(), part.first + row))
+      append(rows, row, 1, part.first);
+  }
+}
+
+void SetPass::append(const std::vector<at::Tensor>& rows, std::int64_t row, std::int64_t count, std::int64_t first) {
+  const auto labels = std::span(info_.labels).subspan(static_cast<std::size_t>(first + row), static_cast<std::size_t>(count));
+  if (features_) append_rows(*features_, rows[0].narrow(0, row, count));
+  if (logits_) append_rows(*logits_, rows[1].narrow(0, row, count));
   if (labels_) labels_->append(std::as_bytes(labels));
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (looks[i].defined()) columns_[i].append(looks[i].narrow(0, row, count));
+    if (rows[2 + i].defined()) columns_[i].append(rows[2 + i].narrow(0, row, count));
   }
 }
 
 FeatureFacts SetPass::finish() {
+  downloader_.finish();
   if (!features_) return {};
   features_->finish();
   if (logits_) logits_->finish();
@@ -155,6 +186,7 @@ FeatureFacts SetPass::finish() {
 }
 
 std::vector<const Observer*> SetPass::finish_columns() {
+  downloader_.finish();
   std::vector<const Observer*> whole;
   for (ColumnWriter& column : columns_) {
     if (column.finish()) whole.push_back(&column.observer());

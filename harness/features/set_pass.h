@@ -3,6 +3,7 @@
 /// Evaluation mode, no gradients; both are restored. One thread.
 #include "base/npy.h"
 #include "data/image_stream.h"
+#include "device/transfer.h"
 #include "features/columns.h"
 #include "features/manifest.h"
 #include "features/network_pass.h"
@@ -24,13 +25,13 @@ struct Normalization {
   std::vector<double> mean, std;  ///< one per channel, on the scale 0 to 1
 };
 
-/// features [N,D], logits [N,C] (undefined without a linear head), labels [N]; `normalized` undefined. `progress` (may
-/// be empty) is called with the number of images done.
+/// features [N,D], logits [N,C] (undefined without a linear head), labels [N], all on the network's device;
+/// `normalized` undefined. `progress` (may be empty) is called with the number of images done.
 FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t batch_size = 256,
                          const std::function<void(std::int64_t)>& progress = {});
 
-/// A pass over a stream into files, slab by slab: memory does not grow with the set. Everything it is given must
-/// outlive it. Features and logits that are not finite are counted, and told to observers that would use them.
+/// A pass over a stream into files, slab by slab: memory does not grow with the set. On a device the next slab is sent
+/// and computed while the last one's results travel and are written. Everything it is given must outlive it. Features and logits that are not finite are counted, and told to observers that would use them.
 /// Error(data) if a file cannot be written.
 class SetPass {
  public:
@@ -47,10 +48,15 @@ class SetPass {
   PassCounts counts() const { return pass_.counts(); }
 
  private:
-  void add_batch(const ImageView& view, std::int64_t begin, std::int64_t end, const Slab& slab);
-  void check(const NetworkBatch& batch, std::int64_t first, const Slab& slab);
-  void keep(const NetworkBatch& batch, const std::vector<at::Tensor>& looks, std::span<const std::int64_t> labels,
-            std::int64_t row);
+  /// Some images of a slab, from position `first` of the set.
+  struct Part {
+    std::int64_t first = 0, count = 0;
+    std::vector<std::int64_t> unreadable = {};  ///< positions in the set, of these images
+  };
+  void add_part(const at::Tensor& images, const Part& part);
+  void check(const at::Tensor& features, const at::Tensor& logits, const Part& part);
+  void keep(const std::vector<at::Tensor>& rows, const Part& part);
+  void append(const std::vector<at::Tensor>& rows, std::int64_t row, std::int64_t count, std::int64_t first);
 
   const Normalization& normalization_;
   const ImageStream& stream_;
@@ -60,6 +66,10 @@ class SetPass {
   std::optional<NpyWriter> features_, labels_, logits_;
   std::deque<ColumnWriter> columns_;  // a deque: writers do not move
   NetworkPass pass_;
+  Uploader uploader_;
+  Downloader downloader_;
+  at::Tensor table_;  ///< of the normalisation, on a device
+  std::int64_t most_ = 0;  ///< images through the network at once; 0 = not known yet
   std::uint64_t pixels_ = 0;  ///< hash so far
   std::vector<std::int64_t> unreadable_, damaged_;
 };

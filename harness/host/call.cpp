@@ -67,8 +67,12 @@ void rethrow_plugin_error(std::string_view plugin, std::string_view call) {
   const auto message = [&](std::string_view what) { return fmt::format("{}, {}: {}", plugin, call, what); };
   try {
     throw;
+  } catch (const DeviceOutOfMemory& error) {
+    throw DeviceOutOfMemory(message(error.what()));
   } catch (const Error& error) {
     throw Error(error.kind() == ErrorKind::internal ? ErrorKind::plugin : error.kind(), message(error.what()));
+  } catch (const c10::OutOfMemoryError& error) {
+    throw DeviceOutOfMemory(message(error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     throw Error(ErrorKind::plugin, message(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
@@ -127,13 +131,16 @@ at::Tensor PostprocessorHandle::score(const FeatureBatch& batch) const {
       (scores.scalar_type() != at::kFloat && scores.scalar_type() != at::kDouble)) {
     refuse(label_, "score", fmt::format("returned {}; expected [{}] Float", shape_text(scores), count));
   }
-  const at::Tensor finite = scores.isfinite();
-  if (!finite.all().item<bool>()) {
-    const auto row = finite.logical_not().nonzero()[0].item<std::int64_t>();
-    refuse(label_, "score",
-           fmt::format("row {} of {} is {}; expected finite scores", row, count, scores[row].item<double>()));
-  }
+  if (scores.is_cpu()) require_finite(scores);
   return scores.detach().contiguous();
+}
+
+void PostprocessorHandle::require_finite(const at::Tensor& scores) const {
+  const at::Tensor finite = scores.isfinite();
+  if (finite.all().item<bool>()) return;
+  const auto row = finite.logical_not().nonzero()[0].item<std::int64_t>();
+  refuse(label_, "score",
+         fmt::format("row {} of {} is {}; expected finite scores", row, scores.size(0), scores[row].item<double>()));
 }
 
 at::Tensor PostprocessorHandle::observe(NetworkBatch& batch, bool fitted) const {

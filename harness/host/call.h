@@ -19,8 +19,14 @@ namespace nearfar {
 
 /// Called inside a catch block: throws the exception in flight as an Error whose message begins with `plugin` and
 /// `call`. A nearfar::Error keeps its kind (internal becomes plugin); everything else (c10::Error without its
-/// backtrace, std::exception, others) becomes Error(plugin).
+/// backtrace, std::exception, others) becomes Error(plugin), one of them DeviceOutOfMemory.
 [[noreturn]] void rethrow_plugin_error(std::string_view plugin, std::string_view call);
+
+/// The device's memory is full. Less at once may fit.
+class DeviceOutOfMemory : public Error {
+ public:
+  explicit DeviceOutOfMemory(const std::string& message) : Error(ErrorKind::plugin, message) {}
+};
 
 /// Runs `body` under the guard: guard(plugin.label(), "score", [&] { … }).
 template <std::invocable Body>
@@ -59,9 +65,12 @@ class PostprocessorHandle {
 
   /// Under NoGradScope. Error(data) if something that the plugin needs is undefined.
   void fit(const FitContext& context);
-  /// [N] float32 or float64, contiguous, finite, under NoGradScope. Error(data) if something needed is undefined;
-  /// Error(plugin) for anything but that shape and type, and for a value that is not finite, naming the first such row.
+  /// [N] float32 or float64, contiguous, where the batch is, under NoGradScope. Error(data) if something needed is
+  /// undefined; Error(plugin) for anything but that shape and type, and for a value that is not finite, as
+  /// require_finite() says; a device's values are not looked at, since that would wait for them.
   at::Tensor score(const FeatureBatch& batch) const;
+  /// Error(plugin) naming the first row of scores on the host that is not finite.
+  void require_finite(const at::Tensor& scores) const;
 
   /// [B,K] float32 contiguous, undefined gradients, under NoGradScope: observe() or, with `fitted`, observe_fitted().
   /// Error(plugin) for another shape or type.

@@ -83,6 +83,7 @@ class BackboneAndHead final : public Network {
   void train(bool on) override { training_ = on; }
   bool is_training() const override { return training_; }
   const NetworkSpec& spec() const override { return spec_; }
+  at::Device device() const override { return state_.device(); }
   std::int64_t feature_dim() const override { return backbone_->width(); }
 
   State& state() { return state_; }
@@ -172,15 +173,18 @@ std::int64_t architecture_stages(const std::string& architecture) {
       ->stages();
 }
 
-std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed) {
-  auto network = build(spec, at::kCPU);
-  network->state().draw(at::make_generator<at::CPUGeneratorImpl>(seed));
-  network->state().channels_last(true);
+std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed, at::Device device) {
+  auto drawn = build(spec, at::kCPU);
+  drawn->state().draw(at::make_generator<at::CPUGeneratorImpl>(seed));
+  drawn->state().channels_last(true);
+  if (device.is_cpu()) return drawn;
+  auto network = make_empty_network(spec, device);
+  load_tensors(*network, drawn->named_tensors(), "new weights");
   return network;
 }
 
-std::unique_ptr<Network> make_empty_network(const NetworkSpec& spec) {
-  auto network = build(spec, at::kCPU);
+std::unique_ptr<Network> make_empty_network(const NetworkSpec& spec, at::Device device) {
+  auto network = build(spec, device);
   network->state().channels_last(false);
   return network;
 }

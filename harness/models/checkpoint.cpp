@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "device/transfer.h"
 #include "models/safetensors.h"
 
 #include <fmt/format.h>
@@ -126,6 +127,7 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
   }
   for (const NamedTensor& named : checkpoint.ema) tensors.push_back({kEma + named.name, named.tensor, false});
   for (const NamedTensor& named : checkpoint.loss) tensors.push_back({kLoss + named.name, named.tensor, false});
+  for (NamedTensor& named : tensors) named.tensor = download(named.tensor);
   const nlohmann::ordered_json state = state_json(checkpoint);
   write_safetensors(file, tensors, {{kState, state.dump()}, {kDigest, digest_of(tensors)}});
   std::filesystem::path beside = file;
@@ -167,7 +169,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
   return checkpoint;
 }
 
-std::unique_ptr<Network> load_network(const std::filesystem::path& file) {
+std::unique_ptr<Network> load_network(const std::filesystem::path& file, at::Device device) {
   const Checkpoint checkpoint = read_checkpoint(file);
   try {
     check_tensors(checkpoint.spec, checkpoint.network, file.string());
@@ -176,7 +178,7 @@ std::unique_ptr<Network> load_network(const std::filesystem::path& file) {
     throw Error(ErrorKind::data,
                 fmt::format("{}: damaged checkpoint: {}", file.string(), error.what()));  // its spec, not a user's
   }
-  std::unique_ptr<Network> network = make_empty_network(checkpoint.spec);
+  std::unique_ptr<Network> network = make_empty_network(checkpoint.spec, device);
   load_tensors(*network, checkpoint.network, file.string());
   network->train(false);
   return network;

@@ -48,13 +48,14 @@ std::filesystem::path best_checkpoint(const std::filesystem::path& folder);
 /// "best.next.safetensors": a best epoch that no last.safetensors knows yet; becomes best.safetensors by a rename.
 std::filesystem::path next_best_checkpoint(const std::filesystem::path& folder);
 
-/// Atomic: readers see the old file or the new one. Error(data) if it cannot be written.
+/// Atomic: readers see the old file or the new one. The tensors may be on any device. Error(data) if it cannot be
+/// written.
 void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 
 /// Error(data) naming the file and what is wrong with it.
 Checkpoint read_checkpoint(const std::filesystem::path& file);
 
 /// The network of a checkpoint, with its weights, in evaluation mode. Error(data) as read_checkpoint and load_tensors.
-std::unique_ptr<Network> load_network(const std::filesystem::path& file);
+std::unique_ptr<Network> load_network(const std::filesystem::path& file, at::Device device = at::kCPU);
 
 }  // namespace nearfar

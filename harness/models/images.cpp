@@ -1,8 +1,11 @@
 #include "models/images.h"
 
 #include "base/error.h"
+#include "device/transfer.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,6 +58,25 @@ at::Tensor test_batch(const ImageView& images, std::int64_t first, std::int64_t 
     for (std::int64_t c = 0; c < channels; ++c) *out++ = table[static_cast<std::size_t>(256 * c + *in++)];
   }
   return batch;
+}
+
+at::Tensor pixel_tensor(const ImageView& images, std::int64_t first, std::int64_t last) {
+  NEARFAR_ASSERT(0 <= first && first <= last && last <= images.count);
+  const std::uint8_t* begin = images.pixels.data() + first * images.channels * images.height * images.width;
+  return at::from_blob(const_cast<std::uint8_t*>(begin), {last - first, images.height, images.width, images.channels},
+                       at::kByte);
+}
+
+at::Tensor table_tensor(const ImageView& images, at::Device device) {
+  std::vector<float> table = normalization_table(images);
+  const at::Tensor host = at::from_blob(table.data(), {images.channels, 256}, at::kFloat).clone();
+  return upload(host, device);
+}
+
+at::Tensor normalized_images(const at::Tensor& pixels, const at::Tensor& table) {
+  const at::Tensor offset = at::arange(table.size(0), table.options().dtype(at::kInt)).mul(256);
+  const at::Tensor entry = pixels.to(at::kInt).add(offset);
+  return table.flatten().index_select(0, entry.flatten()).view(pixels.sizes()).permute({0, 3, 1, 2});
 }
 
 at::Tensor label_tensor(const ImageView& images) {

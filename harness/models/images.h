@@ -29,6 +29,17 @@ std::vector<float> normalization_table(const ImageView& images);
 /// memory.
 at::Tensor test_batch(const ImageView& images, std::int64_t first, std::int64_t last);
 
+/// The images themselves, not copied: [last - first, height, width, channels] uint8 on the host, valid as long as
+/// `images` is.
+at::Tensor pixel_tensor(const ImageView& images, std::int64_t first, std::int64_t last);
+
+/// normalization_table() as a tensor on a device: [channels, 256] float32.
+at::Tensor table_tensor(const ImageView& images, at::Device device);
+
+/// The test transform where the pixels are: [N, height, width, channels] uint8 and table_tensor() of the same device ->
+/// what test_batch() gives, to the bit. No wait.
+at::Tensor normalized_images(const at::Tensor& pixels, const at::Tensor& table);
+
 /// [count] int64, a copy.
 at::Tensor label_tensor(const ImageView& images);
 

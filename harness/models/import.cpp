@@ -233,9 +233,9 @@ Imported import_weights(const std::filesystem::path& file, const ImportOptions& 
   return imported;
 }
 
-std::unique_ptr<Network> network_of(const Imported& imported) {
+std::unique_ptr<Network> network_of(const Imported& imported, at::Device device) {
   check_tensors(imported.spec, imported.tensors, "imported weights");
-  std::unique_ptr<Network> network = make_empty_network(imported.spec);
+  std::unique_ptr<Network> network = make_empty_network(imported.spec, device);
   load_tensors(*network, imported.tensors, "imported weights");
   network->train(false);
   return network;

@@ -38,7 +38,7 @@ Imported import_weights(const std::filesystem::path& file, const ImportOptions& 
 Imported import_tensors(std::vector<NamedTensor> tensors, const std::string& source, const ImportOptions& options);
 
 /// The network with these weights, in evaluation mode.
-std::unique_ptr<Network> network_of(const Imported& imported);
+std::unique_ptr<Network> network_of(const Imported& imported, at::Device device = at::kCPU);
 
 /// A nearfar checkpoint without training state: what `nearfar import` writes and model.checkpoint reads again. Same
 /// weights, same bytes.

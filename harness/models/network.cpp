@@ -50,7 +50,7 @@ void load_tensors(Network& network, const std::vector<NamedTensor>& tensors, con
 }
 
 std::unique_ptr<Network> Network::in_float64() {
-  std::unique_ptr<Network> copy = make_empty_network(spec());
+  std::unique_ptr<Network> copy = make_empty_network(spec(), device());
   const std::vector<NamedTensor> from = named_tensors(), to = copy->named_tensors();
   NEARFAR_ASSERT(from.size() == to.size());
   const c10::AutoGradMode no_gradients(false);

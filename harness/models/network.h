@@ -69,6 +69,8 @@ class Network {
   virtual std::int64_t feature_dim() const = 0;  ///< D
 
   std::int64_t output_dim() const;  ///< C or E
+  /// Where its tensors are, and images and features must be.
+  virtual at::Device device() const = 0;
   bool has_classifier() const { return spec().head == HeadKind::linear; }
   /// Are the logits one linear layer of features()? Always so of the networks that are made by name.
   virtual bool has_head_weights() const { return has_classifier(); }
@@ -98,9 +100,10 @@ std::int64_t architecture_stages(const std::string& architecture);
 /// for transformers and ConvNeXt). Error(config): unknown architecture or
 /// projection (with a suggestion), a dimension that is not positive or beyond 2^20, or images of a size that the
 /// architecture does not take (vit_b_16: 224 only).
-std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed);
+/// They are drawn on the CPU and copied, so that every device starts from the same.
+std::unique_ptr<Network> make_network(const NetworkSpec& spec, std::uint64_t seed, at::Device device = at::kCPU);
 /// The same without values: to be filled by load_tensors, which spares the draw.
-std::unique_ptr<Network> make_empty_network(const NetworkSpec& spec);
+std::unique_ptr<Network> make_empty_network(const NetworkSpec& spec, at::Device device = at::kCPU);
 /// The same without memory (its tensors are on the device "meta"): names, shapes, feature_dim. It cannot run.
 std::unique_ptr<Network> make_shape_network(const NetworkSpec& spec);
 

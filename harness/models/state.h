@@ -33,7 +33,7 @@ struct Fill {
 
 class State {
  public:
-  /// `device` meta: shapes only, no memory.
+  /// Where its tensors are made; meta: shapes only, no memory.
   explicit State(at::Device device) : device_(device) {}
 
   at::Tensor parameter(const std::string& name, const std::vector<std::int64_t>& shape,
@@ -47,6 +47,7 @@ class State {
   void channels_last(bool keep_values);
   /// Parameters, then buffers, each in the order of registration.
   std::vector<NamedTensor> named() const;
+  at::Device device() const { return device_; }
 
  private:
   struct Row {
@@ -66,6 +67,8 @@ class Scope {
   Scope(State& state, std::string prefix) : state_(&state), prefix_(std::move(prefix)) {}
   Scope operator/(const std::string& name) const { return {*state_, prefix_ + name + "."}; }
   Scope operator/(std::int64_t index) const { return *this / std::to_string(index); }
+
+  at::Device device() const { return state_->device(); }  ///< for what a layer keeps besides
 
   at::Tensor parameter(const char* name, const std::vector<std::int64_t>& shape, Fill fill) const {
     return state_->parameter(prefix_ + name, shape, fill);

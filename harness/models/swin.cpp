@@ -82,6 +82,7 @@ class WindowAttention {
                                Fill::normal(kDeviation))),
         qkv_(linear(scope / "qkv", width, 3 * width)),
         out_(linear(scope / "proj", width, width)),
+        bias_rows_(bias_rows().to(scope.device())),
         heads_(heads),
         shift_(shift) {}
 
@@ -94,9 +95,7 @@ class WindowAttention {
     const std::int64_t shift_y = kWindow >= padded_height ? 0 : shift_, shift_x = kWindow >= padded_width ? 0 : shift_;
     const bool shifted = shift_y + shift_x > 0;
     if (shifted) x = x.roll({-shift_y, -shift_x}, {1, 2});
-    const at::Tensor mask =
-        shifted ? shift_mask(padded_height, padded_width, shift_y, shift_x).to(in.device()) : at::Tensor();
-    x = attend(to_windows(x), mask);
+    x = attend(to_windows(x), shifted ? mask_of(padded_height, padded_width, shift_y, shift_x) : at::Tensor());
     x = from_windows(x, count, padded_height, padded_width);
     if (shifted) x = x.roll({shift_y, shift_x}, {1, 2});
     return x.narrow(1, 0, height).narrow(2, 0, width).contiguous();
@@ -107,8 +106,7 @@ class WindowAttention {
     const std::int64_t count = windows.size(0), width = windows.size(2), head = width / heads_;
     const at::Tensor qkv = qkv_(windows).view({count, kArea, 3, heads_, head}).permute({2, 0, 3, 1, 4});
     const at::Tensor query = qkv.select(0, 0).mul(1 / std::sqrt(static_cast<double>(head)));
-    const at::Tensor bias =
-        table_.index_select(0, bias_rows().to(table_.device())).view({kArea, kArea, heads_}).permute({2, 0, 1});
+    const at::Tensor bias = table_.index_select(0, bias_rows_).view({kArea, kArea, heads_}).permute({2, 0, 1});
     at::Tensor weights = query.matmul(qkv.select(0, 1).transpose(2, 3)).add(bias.unsqueeze(0));  // [B,heads,49,49]
     if (mask.defined()) {
       const std::int64_t per_image = mask.size(0);
@@ -118,9 +116,22 @@ class WindowAttention {
     return out_(weights.softmax(-1).matmul(qkv.select(0, 2)).transpose(1, 2).reshape({count, kArea, width}));
   }
 
+  /// Made where it is used, and kept: images of a network are nearly always of one size.
+  at::Tensor mask_of(std::int64_t height, std::int64_t width, std::int64_t shift_y, std::int64_t shift_x) const {
+    const std::array wanted{height, width, shift_y, shift_x};
+    if (!mask_.defined() || wanted != mask_is_of_) {
+      mask_ = shift_mask(height, width, shift_y, shift_x).to(table_.device());
+      mask_is_of_ = wanted;
+    }
+    return mask_;
+  }
+
   at::Tensor table_;
   Linear qkv_, out_;
+  at::Tensor bias_rows_;
   std::int64_t heads_, shift_;
+  mutable at::Tensor mask_;
+  mutable std::array<std::int64_t, 4> mask_is_of_{};
 };
 
 class SwinBlock {

@@ -13,8 +13,8 @@ namespace {
 
 class Script final : public TorchScriptNetwork {
  public:
-  Script(torch::jit::Module module, std::string file, NetworkSpec spec)
-      : module_(std::move(module)), file_(std::move(file)), spec_(std::move(spec)) {
+  Script(torch::jit::Module module, std::string file, NetworkSpec spec, at::Device device)
+      : module_(std::move(module)), file_(std::move(file)), spec_(std::move(spec)), device_(device) {
     module_.eval();
     for (const at::Tensor& parameter : module_.parameters()) parameter.set_requires_grad(false);
   }
@@ -22,7 +22,9 @@ class Script final : public TorchScriptNetwork {
   /// Widths, by an image of zeros.
   void measure(at::ScalarType type) {
     const c10::AutoGradMode none(false);
-    feature_dim_ = features(at::zeros({1, spec_.in_channels, spec_.height, spec_.width}, type)).size(1);
+    const at::Tensor images = at::zeros({1, spec_.in_channels, spec_.height, spec_.width},
+                                        at::TensorOptions(type).device(device_));
+    feature_dim_ = features(images).size(1);
     spec_.classes = logits_.size(1);
   }
 
@@ -62,6 +64,7 @@ class Script final : public TorchScriptNetwork {
   void train(bool on) override { training_ = on; }  // of ours: the module stays in evaluation mode
   bool is_training() const override { return training_; }
   const NetworkSpec& spec() const override { return spec_; }
+  at::Device device() const override { return device_; }
   std::int64_t feature_dim() const override { return feature_dim_; }
   bool has_head_weights() const override { return false; }
   bool has_features() const override { return has_features_; }
@@ -69,7 +72,7 @@ class Script final : public TorchScriptNetwork {
   std::unique_ptr<Network> in_float64() override {
     torch::jit::Module copy = module_.deepcopy();
     copy.to(at::kDouble);
-    auto network = std::make_unique<Script>(std::move(copy), file_, spec_);
+    auto network = std::make_unique<Script>(std::move(copy), file_, spec_, device_);
     try {
       network->measure(at::kDouble);
     } catch (const Error& error) {
@@ -105,6 +108,7 @@ class Script final : public TorchScriptNetwork {
   torch::jit::Module module_;
   std::string file_;
   NetworkSpec spec_;
+  at::Device device_;
   std::int64_t feature_dim_ = 0;
   bool has_features_ = false, training_ = false;
   at::Tensor features_, logits_;  ///< of the last images
@@ -113,11 +117,11 @@ class Script final : public TorchScriptNetwork {
 }  // namespace
 
 std::unique_ptr<TorchScriptNetwork> open_torchscript(const std::filesystem::path& file, std::int64_t channels,
-                                                     std::int64_t height, std::int64_t width) {
+                                                     std::int64_t height, std::int64_t width, at::Device device) {
   const NetworkSpec spec{.architecture = "torchscript", .in_channels = channels, .height = height, .width = width};
   try {
     auto network =
-        std::make_unique<Script>(torch::jit::load(file.string(), c10::Device(c10::kCPU)), file.string(), spec);
+        std::make_unique<Script>(torch::jit::load(file.string(), device), file.string(), spec, device);
     network->measure(at::kFloat);
     return network;
   } catch (const c10::Error& error) {

@@ -15,11 +15,12 @@ class TorchScriptNetwork : public Network {
   virtual bool has_features() const = 0;
 };
 
-/// In evaluation mode, on the CPU. forward takes images [N,channels,height,width] and returns logits [N,C], or logits
+/// In evaluation mode. forward takes images [N,channels,height,width] and returns logits [N,C], or logits
 /// and features [N,D]; both widths are found by running it once. It has no maps and no head weights, and output() knows
 /// the logits of what features() gave last. Error(data) naming the file: no TorchScript, forward fails or returns
 /// something else.
 std::unique_ptr<TorchScriptNetwork> open_torchscript(const std::filesystem::path& file, std::int64_t channels,
-                                                     std::int64_t height, std::int64_t width);
+                                                     std::int64_t height, std::int64_t width,
+                                                     at::Device device = at::kCPU);
 
 }  // namespace nearfar

@@ -1,78 +1,84 @@
-/// torch::optim::SGD behind our header.
 #include "train/optimizer.h"
 
 #include "base/error.h"
 
+#include <ATen/ops/_foreach_zero.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
-#include <torch/optim/sgd.h>
 
 #include <algorithm>
 
 namespace nearfar {
-
-struct Sgd::Impl {
-  std::vector<NamedTensor> parameters;
-  torch::optim::SGD optimizer;
-};
-
 namespace {
 
 constexpr const char* kMomentum = "momentum";
 
-std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& parameters) {
-  std::vector<at::Tensor> tensors;
-  for (const NamedTensor& named : parameters) tensors.push_back(named.tensor);
-  return tensors;
-}
-
 }  // namespace
 
-Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options) {
+Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
+    : parameters_(std::move(parameters)), options_(options) {
   NEARFAR_ASSERT(!options.nesterov || options.momentum > 0);
-  const std::vector<at::Tensor> tensors = tensors_of(parameters);
-  // The rate is set before each step; the constructor wants one.
-  torch::optim::SGDOptions torch_options(0.0);
-  torch_options.momentum(options.momentum).weight_decay(options.weight_decay).nesterov(options.nesterov);
-  impl_ = std::make_unique<Impl>(Impl{std::move(parameters), torch::optim::SGD(tensors, torch_options)});
+  for (const NamedTensor& named : parameters_) {
+    at::Tensor parameter = named.tensor;
+    parameter.mutable_grad() = at::zeros_like(parameter.detach());
+    momentum_.push_back(options.momentum > 0 ? at::zeros_like(parameter.detach()) : at::Tensor());
+    auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& one) {
+      return one.rate.scalar_type() == parameter.scalar_type();
+    });
+    if (group == groups_.end()) {
+      groups_.push_back({{}, {}, {}, at::zeros({}, parameter.detach().options())});
+      group = groups_.end() - 1;
+    }
+    group->parameters.push_back(parameter);
+    group->gradients.push_back(parameter.grad());
+    if (momentum_.back().defined()) group->momentum.push_back(momentum_.back());
+  }
 }
 
-Sgd::~Sgd() = default;
+void Sgd::zero_grad() {
+  const c10::AutoGradMode none(false);
+  for (const Group& group : groups_) at::_foreach_zero_(group.gradients);
+}
 
-void Sgd::zero_grad() { impl_->optimizer.zero_grad(); }
+void Sgd::set_rate(double learning_rate) {
+  for (Group& group : groups_) group.rate.fill_(learning_rate);
+}
 
-void Sgd::step(double learning_rate) {
-  for (auto& group : impl_->optimizer.param_groups()) group.options().set_lr(learning_rate);
-  impl_->optimizer.step();
+void Sgd::step() {
+  const c10::AutoGradMode none(false);
+  // A momentum of zeros is what the first step starts from: momentum * 0 + gradient.
+  for (Group& group : groups_) {
+    at::_fused_sgd_(group.parameters, group.gradients, group.momentum, options_.weight_decay, options_.momentum,
+                    group.rate, /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  }
+  stepped_ = true;
 }
 
 std::vector<OptimizerTensor> Sgd::state() const {
   std::vector<OptimizerTensor> result;
-  for (const NamedTensor& named : impl_->parameters) {
-    const auto& states = impl_->optimizer.state();
-    const auto found = states.find(named.tensor.unsafeGetTensorImpl());
-    if (found == states.end()) continue;
-    const auto& state = static_cast<const torch::optim::SGDParamState&>(*found->second);
-    if (state.momentum_buffer().defined()) result.push_back({kMomentum, named.name, state.momentum_buffer()});
-  }
+  if (!stepped_ || options_.momentum == 0) return result;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    result.push_back({kMomentum, parameters_[i].name, momentum_[i]});
   return result;
 }
 
 void Sgd::restore(const std::vector<OptimizerTensor>& state) {
-  std::vector<c10::TensorImpl*> owners;
+  std::vector<at::Tensor> owners;
   for (const OptimizerTensor& saved : state) {
-    const auto found = std::find_if(impl_->parameters.begin(), impl_->parameters.end(),
+    const auto found = std::find_if(parameters_.begin(), parameters_.end(),
                                     [&](const NamedTensor& named) { return named.name == saved.parameter; });
-    if (saved.slot != kMomentum || found == impl_->parameters.end() || found->tensor.sizes() != saved.tensor.sizes()) {
+    if (saved.slot != kMomentum || found == parameters_.end() || found->tensor.sizes() != saved.tensor.sizes() ||
+        options_.momentum == 0) {
       throw Error(ErrorKind::data,
                   fmt::format("'optimizer.{}.{}' of the checkpoint fits no parameter", saved.slot, saved.parameter));
     }
-    owners.push_back(found->tensor.unsafeGetTensorImpl());
+    owners.push_back(momentum_[static_cast<std::size_t>(found - parameters_.begin())]);
   }
-  for (std::size_t i = 0; i < state.size(); ++i) {
-    auto kept = std::make_unique<torch::optim::SGDParamState>();
-    kept->momentum_buffer(state[i].tensor.clone());
-    impl_->optimizer.state()[owners[i]] = std::move(kept);
-  }
+  for (std::size_t i = 0; i < state.size(); ++i) owners[i].copy_(state[i].tensor);
+  stepped_ = stepped_ || !state.empty();
 }
 
 }  // namespace nearfar

@@ -1,8 +1,8 @@
 #pragma once
-/// SGD with momentum, Nesterov's form and weight decay (torch::optim::SGD), whose state can be saved and restored.
+/// SGD with momentum, Nesterov's form and weight decay, whose state can be saved and restored. torch.optim.SGD's
+/// arithmetic in one fused operator (aten::_fused_sgd_), the same on every device.
 #include "models/named_tensor.h"
 
-#include <memory>
 #include <vector>
 
 namespace nearfar {
@@ -13,25 +13,36 @@ struct SgdOptions {
   bool nesterov = true;
 };
 
-/// Not thread-safe. Holds references to the parameters it is given.
+/// Not thread-safe. Holds references to the parameters it is given, which lie on one device, and gives each a gradient
+/// that stays at its address: a step may be captured as a graph. Nothing here waits for the device.
 class Sgd {
  public:
   Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options);
-  ~Sgd();
   Sgd(const Sgd&) = delete;
   Sgd& operator=(const Sgd&) = delete;
 
   void zero_grad();
-  void step(double learning_rate);
+  /// Of the steps from now on; outside a graph.
+  void set_rate(double learning_rate);
+  void step();
 
-  /// Slot "momentum" of each parameter that has one (none before the first step); by reference.
+  /// Slot "momentum" of each parameter (none before the first step, or without momentum); by reference.
   std::vector<OptimizerTensor> state() const;
-  /// Clones saved state back. Error(data), with nothing changed, for a slot or a name that is unknown or another shape.
+  /// Copies saved state back. Error(data), with nothing changed, for a slot or a name that is unknown or another shape.
   void restore(const std::vector<OptimizerTensor>& state);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  /// Parameters of one dtype, as the operator wants them.
+  struct Group {
+    std::vector<at::Tensor> parameters, gradients, momentum;
+    at::Tensor rate;  ///< [] of that dtype, on the device
+  };
+
+  std::vector<NamedTensor> parameters_;
+  std::vector<at::Tensor> momentum_;  ///< by parameter; undefined without momentum
+  SgdOptions options_;
+  std::vector<Group> groups_;
+  bool stepped_ = false;
 };
 
 }  // namespace nearfar

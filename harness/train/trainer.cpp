@@ -6,12 +6,11 @@
 #include "base/stopwatch.h"
 #include "features/accuracy.h"
 #include "features/extract.h"
-#include "train/augment.h"
 #include "train/optimizer.h"
 #include "train/random.h"
 #include "train/schedule.h"
+#include "train/step.h"
 
-#include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
@@ -59,11 +58,12 @@ class Training {
         steps_per_epoch_(steps_per_epoch(task.train.count, task.recipe.batch_size)),
         total_steps_(steps_per_epoch_ * task.recipe.epochs),
         data_seed_(derive_seed(task.seed, kDataSeed)),
-        network_(make_network(task.network, derive_seed(task.seed, kInitSeed))) {
+        network_(make_network(task.network, derive_seed(task.seed, kInitSeed), task.device)) {
     if (total_steps_ < 1) throw Error(ErrorKind::data, fmt::format("{} train images are too few", task.train.count));
     const LossSetup setup{.classes = task_.network.classes,
                           .output_width = network_->output_dim(),
-                          .feature_width = network_->feature_dim()};
+                          .feature_width = network_->feature_dim(),
+                          .device = task.device};
     call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
     optimizer_ = std::make_unique<Sgd>(
@@ -95,16 +95,20 @@ class Training {
   /// The loop. Returns true when all epochs are done, false when asked to stop.
   bool run() {
     network_->train(true);
+    losses_read_ = state_.step;
+    if (state_.step < total_steps_) step_ = std::make_unique<TrainingStep>(step_parts());
     while (state_.step < total_steps_) {
       const std::int64_t epoch = state_.step / steps_per_epoch_;
-      const std::vector<std::int64_t> order = permutation(data_seed_, epoch, task_.train.count);
+      step_->begin_epoch(epoch, permutation(data_seed_, epoch, task_.train.count));
       while (state_.step < (epoch + 1) * steps_per_epoch_) {
         if (task_.callbacks.should_stop && task_.callbacks.should_stop()) {
+          read_losses(epoch);
           save_last();
           return false;
         }
-        step(epoch, order);
+        step(epoch);
       }
+      read_losses(epoch);
       finish_epoch(epoch);
     }
     return true;
@@ -113,55 +117,40 @@ class Training {
   const Checkpoint& state() const { return state_; }
 
  private:
-  void step(std::int64_t epoch, const std::vector<std::int64_t>& order) {
-    const std::int64_t first = (state_.step - epoch * steps_per_epoch_) * task_.recipe.batch_size;
-    const std::int64_t size = std::min(task_.recipe.batch_size, task_.train.count - first);
-    const std::span<const std::int64_t> rows(order.data() + first, static_cast<std::size_t>(size));
-
-    const Augmentation augmentation{task_.recipe.shift, task_.recipe.flip};
-    const at::Tensor images = augmented_batch(task_.train, rows, augmentation, task_.traits.views, data_seed_, epoch);
-    const at::Tensor features = network_->features(images);
-    LossInput input{
-        .output = network_->output(features), .labels = labels_of(rows), .epoch = epoch, .step = state_.step};
-    if (task_.traits.normalized_embedding) input.output = normalized_rows(input.output);
-    if (task_.traits.wants_features) input.features = features;
-
+  void step(std::int64_t epoch) {
+    const std::int64_t place = state_.step - epoch * steps_per_epoch_;
     const double rate = learning_rate(state_.step, total_steps_, task_.recipe);
-    optimizer_->zero_grad();
-    const double loss = backward(input, rate);
-    optimizer_->step(rate);
-
-    state_.loss_average = state_.step == 0 ? loss : (1 - kAverageWeight) * state_.loss_average + kAverageWeight * loss;
-    state_.epoch_loss_sum += loss;
+    step_->run(place, state_.step, rate);
     ++state_.step;
-    if (task_.callbacks.progress) task_.callbacks.progress({state_.step, total_steps_, epoch, loss, rate});
+    if (task_.device.is_cpu()) read_losses(epoch);  // they are at hand; on a device that would be a wait
+    if (task_.callbacks.progress) task_.callbacks.progress({state_.step, total_steps_, epoch, last_loss_, rate});
   }
 
-  /// [views * B] int64
-  at::Tensor labels_of(std::span<const std::int64_t> rows) const {
-    at::Tensor labels = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
-    std::int64_t* out = labels.mutable_data_ptr<std::int64_t>();
-    for (const std::int64_t row : rows) *out++ = task_.train.labels[static_cast<std::size_t>(row)];
-    return labels.repeat({task_.traits.views});
+  /// Of the steps since they were last read.
+  void read_losses(std::int64_t epoch) {
+    const std::int64_t before = epoch * steps_per_epoch_;
+    for (const double loss : step_->losses(losses_read_ - before, state_.step - before)) {
+      if (!std::isfinite(loss)) throw NonFiniteLoss(nonfinite_text(loss, epoch, losses_read_));
+      state_.loss_average =
+          losses_read_ == 0 ? loss : (1 - kAverageWeight) * state_.loss_average + kAverageWeight * loss;
+      state_.epoch_loss_sum += loss;
+      last_loss_ = loss;
+      ++losses_read_;
+    }
   }
 
-  /// The loss's value, with gradients left in the parameters.
-  double backward(const LossInput& input, double rate) {
-    at::Tensor loss;
-    call_loss([&] { loss = loss_.forward(input); });
-    if (!loss.defined() || loss.numel() != 1 || !loss.requires_grad()) {
-      throw Error(ErrorKind::plugin,
-                  "the loss returned no differentiable scalar (undefined, several elements, or without a gradient)");
-    }
-    const auto value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      throw NonFiniteLoss(
-          fmt::format("the loss is {} at epoch {}, step {} (learning rate {:.4g}); a lower learning rate or a longer "
-                      "warm-up may help",
-                      value, input.epoch, input.step, rate));
-    }
-    call_loss([&] { loss.backward(); });  // guarded too: the plugin may bring autograd functions of its own
-    return value;
+  std::string nonfinite_text(double loss, std::int64_t epoch, std::int64_t step) const {
+    const std::int64_t first = (step - epoch * steps_per_epoch_) * task_.recipe.batch_size;
+    const std::vector<std::int64_t> order = permutation(data_seed_, epoch, task_.train.count);
+    const auto begin = order.begin() + first;
+    const auto end = begin + std::min(task_.recipe.batch_size, task_.train.count - first);
+    constexpr std::ptrdiff_t kNamed = 8;
+    const bool all = end - begin <= kNamed;
+    return fmt::format(
+        "the loss is {} at epoch {}, step {} (learning rate {:.4g}; train images {}{} of its batch); a lower learning "
+        "rate or a longer warm-up may help",
+        loss, epoch, step, learning_rate(step, total_steps_, task_.recipe),
+        fmt::join(begin, all ? end : begin + kNamed, ", "), all ? "" : ", …");
   }
 
   void finish_epoch(std::int64_t epoch) {
@@ -245,6 +234,17 @@ class Training {
     return whole;
   }
 
+  StepParts step_parts() {
+    return {.network = *network_,
+            .loss = loss_,
+            .traits = task_.traits,
+            .recipe = task_.recipe,
+            .images = task_.train,
+            .optimizer = *optimizer_,
+            .data_seed = data_seed_,
+            .guard = task_.callbacks.guard};
+  }
+
   std::vector<NamedTensor> parameters() {
     std::vector<NamedTensor> all = network_->named_tensors();
     std::erase_if(all, [](const NamedTensor& named) { return !named.parameter; });
@@ -290,6 +290,9 @@ class Training {
   std::unique_ptr<Network> network_;
   std::vector<LossTensor> loss_state_;
   std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<TrainingStep> step_;
+  std::int64_t losses_read_ = 0;  ///< steps whose losses are in the state
+  double last_loss_ = 0;
   Checkpoint state_;  // its tensors stay empty; snapshot() fills them
 };
 
@@ -297,7 +300,7 @@ class Training {
 std::optional<double> final_accuracy(const TrainingTask& task, const Checkpoint& state) {
   if (task.val.count == 0) return std::nullopt;
   if (state.spec.head == HeadKind::linear) return state.best_value;
-  const std::unique_ptr<Network> best = load_network(best_checkpoint(task.folder));
+  const std::unique_ptr<Network> best = load_network(best_checkpoint(task.folder), task.device);
   const FeatureBatch train = run_network(*best, task.train), val = run_network(*best, task.val);
   return ncm_accuracy(train.features, train.labels, task.network.classes, val.features, val.labels).accuracy;
 }

@@ -17,7 +17,8 @@
 
 namespace nearfar {
 
-/// The loss became NaN or infinite: the cell's state is `nan`. The message names epoch, step and learning rate.
+/// The loss became NaN or infinite: the cell's state is `nan`. The message names epoch, step, learning rate and images.
+/// On a device it comes at the end of the epoch.
 class NonFiniteLoss : public Error {
  public:
   explicit NonFiniteLoss(const std::string& message) : Error(ErrorKind::plugin, message) {}
@@ -26,7 +27,8 @@ class NonFiniteLoss : public Error {
 struct TrainProgress {
   std::int64_t step = 0, total_steps = 0;  ///< steps done
   std::int64_t epoch = 0;                  ///< of this step, from 0
-  double loss = 0, learning_rate = 0;      ///< of this step
+  double loss = 0;                         ///< of this step; on a device of the last epoch's last step
+  double learning_rate = 0;                ///< of this step
 };
 
 struct TrainCallbacks {
@@ -40,6 +42,7 @@ struct TrainingTask {
   std::string
       identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
   NetworkSpec network;  ///< its head must be the loss's
+  at::Device device = at::kCPU;
   LossTraits traits;    ///< of the loss with its parameters
   TrainRecipe recipe;
   std::uint64_t seed = 0;

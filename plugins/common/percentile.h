@@ -1,6 +1,7 @@
 #pragma once
 /// numpy.percentile as numpy 2 has it for float32 arrays: rank, fraction and interpolation in float32.
 #include <nearfar/error.h>
+#include <nearfar/to_host.h>
 
 #include <ATen/core/Tensor.h>
 
@@ -14,7 +15,7 @@ namespace nearfar::common {
 /// The q-th percentile (0 … 100) of all values, linear interpolation between order statistics. Error(data) without a
 /// value.
 inline float percentile(const at::Tensor& values, double q) {
-  const at::Tensor flat = values.reshape({-1}).contiguous();
+  const at::Tensor flat = to_host(values).reshape({-1}).contiguous();
   const std::int64_t count = flat.numel();
   if (count == 0) throw Error(ErrorKind::data, "a percentile of no values: there are no images to fit on");
   const float* data = flat.const_data_ptr<float>();

@@ -77,6 +77,7 @@ class Exported final : public ExportedNetwork {
   void train(bool on) override { training_ = on; }
   bool is_training() const override { return training_; }
   const NetworkSpec& spec() const override { return spec_; }
+  at::Device device() const override { return program_->device(); }
   std::int64_t feature_dim() const override { return feature_dim_; }
   bool has_head_weights() const override { return head_.weight.defined(); }
 
@@ -173,8 +174,8 @@ class Opener {
   std::unique_ptr<ExportedNetwork> open() {
     exported::Export read = exported::read_export(file_);
     check_images(read.graph);
-    program_ =
-        std::make_shared<Program>(std::move(read), file_, std::vector{spec_.in_channels, spec_.height, spec_.width});
+    program_ = std::make_shared<Program>(
+        std::move(read), file_, std::vector{spec_.in_channels, spec_.height, spec_.width}, options_.device);
     const Value& logits = value(graph().output);
     if (!logits.has_shape || logits.shape.size() != 2 || logits.shape[1].size <= 0 || !per_image(logits))
       throw Error(ErrorKind::data,

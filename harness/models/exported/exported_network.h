@@ -15,6 +15,7 @@ struct ExportOptions {
   std::string feature_node = {};  ///< value whose [N,D] is the feature; "" = what enters the last linear layer
   std::vector<std::string> map_nodes = {};           ///< values that are the maps of stages, in order
   std::int64_t channels = 0, height = 0, width = 0;  ///< of the images it will see; 0 = as the export says
+  at::Device device = at::kCPU;                      ///< where it runs
 };
 
 /// What an export is, for people and plans.

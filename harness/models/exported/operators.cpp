@@ -228,8 +228,8 @@ IValue Call::value(const Argument& argument, const c10::TypePtr& type, const Env
       if (argument.kind == Kind::memory_format && memory_format(operand.number) >= 0)
         return memory_format(operand.number);
       break;
-    case TypeKind::DeviceObjType:  // wherever it was exported, it runs here
-      if (argument.kind == Kind::device) return c10::Device(c10::kCPU);
+    case TypeKind::DeviceObjType:
+      if (argument.kind == Kind::device) return device_;
       break;
     case TypeKind::ListType:
       return list(argument, type->castRaw<c10::ListType>()->getElementType(), values);

@@ -32,8 +32,9 @@ class Call {
  public:
   /// Error(data) naming `where`, the operator or the argument: one that is not allowed (with what to do), unknown to
   /// this LibTorch, arguments that do not fit its parameters, training mode. `doubles`: float32 becomes float64
-  /// throughout, and half precision, which has no such copy, is Error(config). The node outlives the call.
-  Call(const Node& node, bool doubles, std::string where);
+  /// throughout, and half precision, which has no such copy, is Error(config). `device`: wherever it was exported, it
+  /// runs here. The node outlives the call.
+  Call(const Node& node, bool doubles, at::Device device, std::string where);
 
   /// Reads what the node reads from `values` and puts there what it makes. Error(data) naming the node and what the
   /// operator said.
@@ -59,6 +60,7 @@ class Call {
 
   const Node* node_;
   bool doubles_;
+  at::Device device_;
   std::string where_;
   std::optional<c10::OperatorHandle> handle_;  ///< none: arithmetic on sizes
   std::vector<c10::IValue> stack_;             ///< constants and defaults in their places

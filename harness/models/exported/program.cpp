@@ -1,6 +1,7 @@
 #include "models/exported/program.h"
 
 #include "base/error.h"
+#include "device/transfer.h"
 #include "models/mismatch.h"
 
 #include <fmt/format.h>
@@ -22,8 +23,12 @@ void for_reads(const Node& node, Visit visit) {
 }
 }  // namespace
 
-Program::Program(Export exported, std::string source, std::vector<std::int64_t> image)
-    : source_(std::move(source)), image_(std::move(image)), constants_(std::move(exported.constants)) {
+Program::Program(Export exported, std::string source, std::vector<std::int64_t> image, at::Device device)
+    : source_(std::move(source)),
+      image_(std::move(image)),
+      device_(device),
+      constants_(std::move(exported.constants)) {
+  for (at::Tensor& constant : constants_) constant = upload(constant, device_);
   effects_ = make_functional(exported.graph, source_);
   graph_ = std::make_shared<const Graph>(std::move(exported.graph));
   bind(slice(graph_->input, {graph_->output}).nodes, false);
@@ -33,7 +38,7 @@ void Program::bind(const std::vector<std::int32_t>& nodes, bool doubles) {
   calls_.resize(graph_->nodes.size());
   for (const std::int32_t index : nodes) {
     const Node& node = graph_->nodes[at(index)];
-    calls_[at(index)] = std::make_shared<const Call>(node, doubles, place_of(node, source_));
+    calls_[at(index)] = std::make_shared<const Call>(node, doubles, device_, place_of(node, source_));
   }
 }
 
@@ -144,7 +149,7 @@ void Program::require_float64() const {
                                                  source_, c10::toString(constant.scalar_type())));
   }
   for (std::size_t i = 0; i < calls_.size(); ++i) {
-    if (calls_[i]) static_cast<void>(Call(graph_->nodes[i], true, calls_[i]->where()));
+    if (calls_[i]) static_cast<void>(Call(graph_->nodes[i], true, device_, calls_[i]->where()));
   }
 }
 
@@ -153,6 +158,7 @@ std::unique_ptr<Program> Program::in_float64() const {
   std::unique_ptr<Program> copy(new Program());
   copy->source_ = source_;
   copy->image_ = image_;
+  copy->device_ = device_;
   copy->graph_ = graph_;
   copy->effects_ = effects_;
   for (const at::Tensor& constant : constants_)

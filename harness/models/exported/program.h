@@ -25,11 +25,12 @@ class Program {
  public:
   /// `image`: channels, height and width. Error(data): operators that are not allowed or do not fit (operators.h,
   /// functional.h); of nodes that the output needs.
-  Program(Export exported, std::string source, std::vector<std::int64_t> image);
+  Program(Export exported, std::string source, std::vector<std::int64_t> image, at::Device device = at::kCPU);
 
   const Graph& graph() const { return *graph_; }
   const std::string& source() const { return source_; }
   const std::vector<at::Tensor>& constants() const { return constants_; }
+  at::Device device() const { return device_; }
 
   /// `from`: the images, or a node through which everything goes that `to` is made of; kNoValue: `to` is made of
   /// constants alone. Error(config) naming the value that gets past it.
@@ -51,6 +52,7 @@ class Program {
 
   std::string source_;
   std::vector<std::int64_t> image_;
+  at::Device device_ = at::kCPU;
   std::shared_ptr<const Graph> graph_;  ///< shared with its float64 copy
   Effects effects_;
   std::vector<at::Tensor> constants_;

@@ -26,6 +26,10 @@ struct LossTraits {
   bool wants_features = false;        ///< LossInput::features, and aux_features where there are auxiliary images
   bool takes_soft_targets = false;  ///< uses LossInput::soft_targets; without it a recipe that mixes labels is refused
   bool wants_auxiliary = false;     ///< a batch of images of no class beside each batch (outlier exposure)
+  /// forward() enqueues the same work for every batch of a size: it reads no value of a tensor (item, nonzero,
+  /// masked_select, a copy to the host), and neither epoch nor step. On a GPU the whole step is then recorded once and
+  /// replayed, several times as fast for small networks.
+  bool capturable = false;
 };
 
 /// What is known before the first batch.

@@ -10,7 +10,7 @@ class CrossEntropy final : public nearfar::Loss {
   explicit CrossEntropy(const nearfar::Params&) {}
 
   static nearfar::LossTraits traits(const nearfar::Params&) {
-    return {.views = 1, .head = nearfar::HeadKind::linear, .takes_soft_targets = true};
+    return {.views = 1, .head = nearfar::HeadKind::linear, .takes_soft_targets = true, .capturable = true};
   }
 
   at::Tensor forward(const nearfar::LossInput& input) override {  // [N,C] -> []

@@ -2,6 +2,7 @@
 #include <nearfar/plugin.h>
 
 #include <ATen/ops/elu.h>
+#include <ATen/ops/where.h>
 
 namespace {
 
@@ -21,26 +22,31 @@ class ReweightOod final : public nearfar::Loss {
         c_w_(params.number("c_w")) {}
 
   static nearfar::LossTraits traits(const nearfar::Params&) {
-    return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true};
+    return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true, .capturable = true};
   }
 
   at::Tensor forward(const nearfar::LossInput& input) override {      // [N,E] -> []
     const at::Tensor similarity = input.output.mm(input.output.t());  // [N,N]; each pair once: i < j
     const at::Tensor same = input.labels.unsqueeze(0).eq(input.labels.unsqueeze(1));
-    const at::Tensor within = similarity.masked_select(same.triu(1));
-    const at::Tensor between = similarity.masked_select(same.logical_not().triu(1));
+    const at::Tensor within = same.triu(1), between = same.logical_not().triu(1);
+    // Weights are constants of the step: no gradient flows through them.
+    const at::Tensor fixed = similarity.detach();
+    const at::Tensor pull =
+        log_sum_exp(similarity.mul(fixed.mul(-m_w_).add(c_w_).sigmoid()).div(-tau_), within);
+    const at::Tensor push = log_sum_exp(similarity.mul(fixed.mul(m_b_).sub(c_b_).sigmoid()).div(tau_), between);
     // The log-sum-exp of nothing is -inf and its ELU is -1, with no gradient: OpenOOD's value for a batch of one class,
     // or of singletons.
-    if (within.numel() == 0 || between.numel() == 0) return input.output.sum().mul(0).sub(1);
-    // Weights are constants of the step: no gradient flows through them.
-    const at::Tensor within_weight = within.detach().mul(-m_w_).add(c_w_).sigmoid();
-    const at::Tensor between_weight = between.detach().mul(m_b_).sub(c_b_).sigmoid();
-    const at::Tensor pull = within.mul(within_weight).div(-tau_).logsumexp(0);
-    const at::Tensor push = between.mul(between_weight).div(tau_).logsumexp(0);
-    return at::elu(pull.add(push));
+    const at::Tensor both = within.any().logical_and(between.any());
+    return at::where(both, at::elu(pull.add(push)), input.output.sum().mul(0).sub(1));
   }
 
  private:
+  /// Over the pairs where `mask` is true. Others are not taken out, which would ask the device how many there are: they
+  /// weigh e^-1e30 = 0; with -inf a batch without any pair would have NaN for a gradient.
+  static at::Tensor log_sum_exp(const at::Tensor& pairs, const at::Tensor& mask) {
+    return pairs.masked_fill(mask.logical_not(), -1e30).flatten().logsumexp(0);
+  }
+
   double tau_, m_b_, c_b_, m_w_, c_w_;
 };
 

@@ -5,6 +5,7 @@
 #include "../../common/python_random.h"
 
 #include <nearfar/plugin.h>
+#include <nearfar/to_host.h>
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
@@ -124,7 +125,7 @@ class Gram final : public nearfar::Postprocessor {
       throw nearfar::Error(nearfar::ErrorKind::data,
                            "the train images have no labels; the ranges of classes need them");
     }
-    const at::Tensor labels = context.train.labels.cpu().contiguous();
+    const at::Tensor labels = nearfar::to_host(context.train.labels).contiguous();
     const std::int64_t* label = labels.const_data_ptr<std::int64_t>();
     const std::int64_t total = labels.size(0);
     if (total == 0) throw nearfar::Error(nearfar::ErrorKind::data, "there are no train images to fit on");

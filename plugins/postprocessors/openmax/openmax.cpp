@@ -2,6 +2,7 @@
 #include "../../common/weibull.h"
 
 #include <nearfar/plugin.h>
+#include <nearfar/to_host.h>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
@@ -33,7 +34,7 @@ class OpenMax final : public nearfar::Postprocessor {
     const std::int64_t classes = logits.size(1);
     const at::Tensor correct = logits.argmax(1).eq(labels).nonzero().squeeze(1);
     const auto [sorted, order] = labels.index_select(0, correct).sort(/*stable=*/true, 0, false);
-    const at::Tensor rows = correct.index_select(0, order), counts = sorted.bincount({}, classes).cpu();
+    const at::Tensor rows = correct.index_select(0, order), counts = nearfar::to_host(sorted.bincount({}, classes));
     means_ = at::zeros({classes, classes}, logits.options().dtype(at::kDouble));
     at::Tensor weibull = at::empty({3, classes}, at::TensorOptions(at::kDouble));
     double* parameters = weibull.mutable_data_ptr<double>();
@@ -66,7 +67,7 @@ class OpenMax final : public nearfar::Postprocessor {
     const at::Tensor own = logits.index_select(0, rows).toType(at::kDouble), mean = own.mean(0);
     means_.select(0, c).copy_(mean);
     const at::Tensor distances = own.sub(mean).square_().sum(1).sqrt_();
-    const at::Tensor tail = std::get<0>(distances.topk(std::min(tail_, distances.size(0)), 0)).cpu().contiguous();
+    const at::Tensor tail = nearfar::to_host(std::get<0>(distances.topk(std::min(tail_, distances.size(0)), 0))).contiguous();
     return nearfar::common::fit_weibull_tail({tail.const_data_ptr<double>(), static_cast<std::size_t>(tail.size(0))});
   }
 
