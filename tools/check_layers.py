@@ -2,7 +2,7 @@
 """Keeps the include arrows of harness/ and plugins/ true. Run as a test and by ./run lint; exit 1 with one line per wrong include.
 
 A folder may include itself, the folders named in ALLOWED, the SDK and system headers within the limits below. std and system headers are free,
-except LibTorch's: only TORCH folders may include ATen/c10/caffe2, and only .cpp files of models/ and train/ may include <torch/...>.
+except LibTorch's: only TORCH folders may include ATen/c10/caffe2, and only .cpp files of FULL_TORCH folders <torch/...>.
 """
 import re
 import sys
@@ -19,17 +19,18 @@ ALLOWED = {
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],
     "device": ["base"],
-    "models": ["base", "config", "device"],
-    "features": ["base", "data", "device", "models"],
-    "train": ["base", "config", "device", "models", "features"],
+    "kernels": ["base"],
+    "models": ["base", "config", "device", "kernels"],
+    "features": ["base", "data", "device", "kernels", "models"],
+    "train": ["base", "config", "device", "kernels", "models", "features"],
     "wire": ["base", "config"],
     "plan": ["base", "config", "data", "wire"],  # knows no database
     "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
-    "engine": ["base", "data", "metrics", "device", "host", "models", "features", "train", "wire"],
+    "engine": ["base", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
     "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work"],
 }
-TORCH = {"sdk", "device", "host", "models", "features", "train", "engine"}  # may include ATen and c10
-FULL_TORCH = {"models", "train"}  # whose .cpp files may include <torch/...>
+TORCH = {"sdk", "device", "kernels", "host", "models", "features", "train", "engine"}  # may include ATen and c10
+FULL_TORCH = {"kernels", "models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
@@ -59,7 +60,7 @@ def refusal(root, path, folder, quoted, name):
     if top == "torch":
         if folder in FULL_TORCH and path.suffix == ".cpp":
             return None
-        return "only .cpp files of models/ and train/ may include <torch/...>: use <ATen/core/Tensor.h> and <ATen/ops/...>"
+        return f"only .cpp files of {', '.join(sorted(FULL_TORCH))} may include <torch/...>: use <ATen/core/Tensor.h> and <ATen/ops/...>"
     if top in ("ATen", "c10", "caffe2"):
         if rest == "ATen.h":
             return "is 6 s a file: use <ATen/core/Tensor.h> and <ATen/ops/...>"
