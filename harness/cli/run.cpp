@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -25,13 +26,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Before anything is planned: a result must not be stored as made on a device that nothing was computed on.
-void check_device(const std::string& device) {
-  if (device == "cpu") return;
+std::vector<DeviceSlot> devices_of(const std::string& device) {
+  if (device == "cpu") return device_slots(device, 0, "");
   const wire::CudaFacts cuda = engine_doctor().cuda;
-  throw Error(
-      ErrorKind::config,
-      fmt::format("device '{}' is not usable here: {}. This version computes on the CPU only: use --device cpu.",
-                  device, cuda.usable ? "there is a GPU, but no code for it yet" : cuda.reason));
+  if (!cuda.usable)
+    throw Error(ErrorKind::config,
+                fmt::format("device '{}' is not usable here: {}. Use --device cpu.", device, cuda.reason));
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  return device_slots(device, cuda.devices, visible != nullptr ? visible : "");
 }
 
 /// What `data check` would say of the classes, too.
@@ -73,12 +75,17 @@ class ReadingBar {
   Stopwatch watch_;
 };
 
-Plan planned(const RunArguments& arguments) {
+struct Planned {
+  Plan plan;
+  std::vector<DeviceSlot> devices;
+};
+
+Planned planned(const RunArguments& arguments) {
   if (arguments.files.empty()) {
     throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
   }
   Experiment experiment = load_experiment(arguments.files, arguments.overrides);
-  check_device(experiment.device);
+  std::vector<DeviceSlot> devices = devices_of(experiment.device);
   const auto bar = std::make_shared<ReadingBar>(arguments.quiet);
   Plan plan = make_plan({.experiment = std::move(experiment),
                          .benchmark_folders = benchmark_folders(arguments.files),
@@ -90,7 +97,7 @@ Plan planned(const RunArguments& arguments) {
                                           std::int64_t total) { return (*bar)(set, done, total); }},
                         engine_asker());
   for (const BenchmarkPlan& benchmark : plan.benchmarks) tell_of_data(benchmark);
-  return plan;
+  return {std::move(plan), std::move(devices)};
 }
 
 /// Cells that are still to be done, by the next run or by another process.
@@ -137,7 +144,7 @@ std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int6
 }  // namespace
 
 int plan_verb(const RunArguments& arguments) {
-  Plan plan = planned(arguments);
+  Plan plan = planned(arguments).plan;
   std::optional<Session> session;
   if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
   compare(plan, session ? &session->planning() : nullptr);
@@ -147,7 +154,7 @@ int plan_verb(const RunArguments& arguments) {
 
 int run_verb(const RunArguments& arguments) {
   if (arguments.dry_run) return plan_verb(arguments);
-  Plan plan = planned(arguments);
+  auto [plan, devices] = planned(arguments);
   Session session = Session::open(plan.database);
   if (const int stale = session.queue().recover_stale(); stale > 0) {
     log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
@@ -160,7 +167,7 @@ int run_verb(const RunArguments& arguments) {
   const StopSignals signals;
   Worker worker(plan, std::move(put), session,
                 {.launcher = launcher, .clock = clock, .owner = owner_of_this_process(), .signals = &signals},
-                {.fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
+                {.devices = std::move(devices), .fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
   const WorkSummary summary = worker.run();
   write_leaderboards(plan.database, plan.out);
   if (arguments.json) {

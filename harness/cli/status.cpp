@@ -185,11 +185,25 @@ std::string tuning_text(const std::vector<TunePoint>& points) {
 std::string measures_text(const std::vector<MeasureRow>& measures) {
   std::string text;
   for (const MeasureRow& row : measures) {
+    if (row.set.empty()) continue;  // the device's
     const std::string value = row.unit == "fraction" ? fmt::format("{:.2f} %", 100 * row.value)
                                                      : fmt::format("{:.4f} {}", row.value, row.unit);
     text += fmt::format("{}{} {}", text.empty() ? "measured   " : ", ", row.name, value);
   }
   return text.empty() ? "" : text + " on test (classes: quality.json)\n";
+}
+
+/// What was asked of a device that is not the CPU.
+std::string device_text(const std::vector<MeasureRow>& measures) {
+  std::map<std::string_view, double> found;
+  for (const MeasureRow& row : measures) {
+    if (row.set.empty()) found[row.name] = row.value;
+  }
+  if (!found.contains("device_peak_memory")) return "";
+  constexpr double kMiB = 1 << 20;
+  return fmt::format("device     {:.0f} copies to it ({:.1f} MiB), {:.0f} back ({:.1f} MiB), {:.0f} waits; {:.1f} MiB at most\n",
+                     found["device_copies_in"], found["device_bytes_in"] / kMiB, found["device_copies_out"],
+                     found["device_bytes_out"] / kMiB, found["device_waits"], found["device_peak_memory"] / kMiB);
 }
 
 std::string factors_text(const CellDetails& details) {
@@ -228,7 +242,7 @@ std::string details_text(const CellDetails& details) {
   }
   if (!details.location.empty()) text += fmt::format("location   {}\n", details.location.string());
   if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
-  text += measures_text(details.outcome.measures);
+  text += measures_text(details.outcome.measures) + device_text(details.outcome.measures);
   std::vector<std::vector<std::string>> rows{{"protocol", "group", "data set", "metric", "%"}};
   for (const MetricRow& row : details.outcome.metrics) {
     rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});

@@ -328,6 +328,17 @@ void check_name(const std::string& name, const std::string& where) {
                        name));
 }
 
+void check_device(const std::string& device, const std::string& where) {
+  const std::string_view index = std::string_view(device).substr(std::min<std::size_t>(device.size(), 5));
+  const auto is_digit = [](char c) { return '0' <= c && c <= '9'; };
+  const bool numbered = device.starts_with("cuda:") && !index.empty() && index.size() < 4 &&
+                        std::all_of(index.begin(), index.end(), is_digit);
+  if (device == "cpu" || device == "cuda" || device == "cuda:all" || numbered) return;
+  const std::vector<std::string> known{"cpu", "cuda", "cuda:0", "cuda:all"};
+  fail_at(where, fmt::format("'device' takes cpu, cuda, cuda:N (that one) or cuda:all (a child on each), found '{}'{}",
+                             device, suggestion(device, known)));
+}
+
 /// `default_name` of the experiment; `source` stands for the document in messages about what is not in it.
 Experiment typed(const Value& document, const std::string& default_name, const std::string& source) {
   Experiment experiment;
@@ -338,7 +349,8 @@ Experiment typed(const Value& document, const std::string& default_name, const s
   top.read("recipe", experiment.recipe);
   read_benchmarks(top, experiment, source);
   read_networks(top, experiment);
-  top.read("device", experiment.device, {"cpu", "cuda"});
+  top.read("device", experiment.device);
+  check_device(experiment.device, top.where("device"));
   top.read("dtype", experiment.dtype, {"float32"});
   experiment.out = std::filesystem::path("out") / experiment.name;
   top.read("out", experiment.out);

@@ -14,7 +14,7 @@
 ///   losses = ["ce", "supcon"]                # names with - or _
 ///   postprocessors = ["msp", "knn"]
 ///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
-///   device = "cpu"                           # cpu, cuda
+///   device = "cpu"                           # cpu, cuda, cuda:1, cuda:all
 ///   dtype = "float32"
 ///   out = "out/quickstart"
 ///   tune = "openood"                         # or "none": do postprocessors search their parameters on the validation sets
@@ -115,10 +115,10 @@ struct Experiment {
   std::string identity = "contents";   ///< key `data.identity`: "contents" or "stat" (data/image_set.h)
   std::filesystem::path packed;        ///< key `data.packed`
   std::int64_t limit = 0;      ///< key `data.limit`: at most so many images a set; 0 = all. A limited result is partial
-  std::string device = "cpu";  ///< "cpu" or "cuda"
+  std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1" or "cuda:all"
   std::string dtype = "float32";
   bool deterministic = true;
-  std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core
+  std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core, or one a device
   std::int64_t threads = 1;    ///< threads of a child
   double timeout_seconds = 0;  ///< of a cell; 0 = none
   std::filesystem::path out;   ///< default out/NAME, relative to the working folder

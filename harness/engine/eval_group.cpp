@@ -1,8 +1,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/stopwatch.h"
 #include "engine/classifier.h"
+#include "engine/device_use.h"
 #include "engine/job.h"
 #include "engine/messages.h"
 #include "engine/model_features.h"
@@ -41,7 +43,7 @@ void write_trace(const fs::path& file, const GroupCell& cell, const wire::Tuned&
 class EvalGroup {
  public:
   EvalGroup(const wire::EvalJob& job, at::Device device)
-      : job_(job), device_(device), out_(job.out), features_(job, device) {
+      : job_(job), device_(device), meter_(device), out_(job.out), features_(job, device) {
     load_plugins();
   }
 
@@ -87,7 +89,7 @@ class EvalGroup {
             [](GroupCell& cell, const std::string& set) {
               send(wire::Skipped{cell.job.cell, fmt::format("the features of '{}' failed", set)});
             },
-        .search = [this](GroupCell& cell) { search(cell); },
+        .search = [this](GroupCell& cell) { search(cell, device_); },
         .begin = [](const std::vector<std::string>& cells) { send(wire::Begin{cells}); },
         .passed = [this](const wire::PassCell& pass, const std::string& cell, double seconds,
                          const PassCounts& counts) { passed(pass, cell, seconds, counts); },
@@ -102,7 +104,8 @@ class EvalGroup {
                          .seconds = seconds,
                          .cost = {counts.forward, counts.gradients, counts.changed, counts.float64},
                          .unreadable = faults.unreadable,
-                         .damaged = faults.damaged};
+                         .damaged = faults.damaged,
+                         .device = meter_.read()};
     if (!cell.empty()) {
       message.artifacts.push_back(
           artifact("features", job_.features_out, features_.folder() / pass.set.name / "manifest.json"));
@@ -139,8 +142,8 @@ class EvalGroup {
     return [this, &cell](const ParamMap& params) { return observation_->columns(cell, params); };
   }
 
-  void search(GroupCell& cell) {
-    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, folder(), device_, columns_of(cell));
+  void search(GroupCell& cell, at::Device device) {
+    const SearchResult result = tune(cell.plugin, cell.fixed, cell.grid, folder(), device, columns_of(cell));
     wire::Tuned tuned{
         .chosen = canonical_params(result.chosen), .points = {}, .ties = static_cast<std::int64_t>(result.ties)};
     for (const SearchPoint& point : result.trace) {
@@ -156,12 +159,26 @@ class EvalGroup {
     cell.params.insert(result.chosen.begin(), result.chosen.end());
   }
 
+  /// On the CPU where the device's memory is too small for the method.
   wire::Scored scored(GroupCell& cell) {
+    const bool fitted = observation_->is_fitted(cell);
+    try {
+      return scored_on(cell, device_);
+    } catch (const DeviceOutOfMemory& error) {
+      if (device_.is_cpu() || fitted) throw;
+      log_warn(fmt::format("{}; it is computed on the CPU instead", error.what()));
+    }
+    wire::Scored message = scored_on(cell, at::kCPU);
+    message.on_cpu = true;
+    return message;
+  }
+
+  wire::Scored scored_on(GroupCell& cell, at::Device device) {
     wire::Scored message{.cell = cell.job.cell};
     const FeatureFolder& features = folder();
     std::optional<Observation::Fitted> fitted = observation_->take_fitted(cell);
     const Stopwatch whole;
-    if (!cell.chosen) search(cell);
+    if (!cell.chosen) search(cell, device);
     message.tuned = cell.tuned;
     message.artifacts = cell.artifacts;
     const std::string where =
@@ -171,16 +188,17 @@ class EvalGroup {
         fitted ? std::move(fitted->handle) : PostprocessorHandle(cell.plugin, cell.params, where);
     const PointColumns columns = columns_of(cell);
     const Columns own = columns ? columns(postprocessor.params().values()) : Columns{};
-    if (!fitted) fit(postprocessor, features, device_, own);
+    if (!fitted) fit(postprocessor, features, device, own);
     message.seconds_fit = fitted ? fitted->seconds : whole.seconds();
     const Stopwatch watch;
     for (const wire::PassCell& pass : job_.score_sets) {
-      const at::Tensor scores = score_set(postprocessor, features, pass.set.name, device_, own);
+      const at::Tensor scores = score_set(postprocessor, features, pass.set.name, device, own);
       const fs::path file = fs::path(cell.job.folder) / "scores" / (pass.set.name + ".npy");
       save_scores(out_ / file, scores);
       message.scores.push_back({pass.set.name, file.string(), sha256_file(out_ / file), scores.size(0)});
     }
     message.seconds_score = watch.seconds();
+    message.device = meter_.read();
     tell_faults(message);
     return message;
   }
@@ -199,6 +217,7 @@ class EvalGroup {
 
   const wire::EvalJob& job_;
   at::Device device_;
+  DeviceUseMeter meter_;
   fs::path out_;
   ModelFeatures features_;
   std::vector<GroupCell> cells_;

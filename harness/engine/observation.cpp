@@ -240,6 +240,10 @@ void Observation::run() {
   std::erase_if(points_, [](const auto& point) { return !point->fitted || !point->is_chosen(); });
 }
 
+bool Observation::is_fitted(const GroupCell& cell) const {
+  return std::any_of(points_.begin(), points_.end(), [&](const auto& point) { return &point->cell == &cell; });
+}
+
 std::optional<Observation::Fitted> Observation::take_fitted(const GroupCell& cell) {
   const auto found =
       std::find_if(points_.begin(), points_.end(), [&](const auto& point) { return &point->cell == &cell; });

@@ -70,6 +70,8 @@ class Observation {
     double seconds = 0;
   };
   std::optional<Fitted> take_fitted(const GroupCell& cell);
+  /// Has it one to take?
+  bool is_fitted(const GroupCell& cell) const;
 
  private:
   struct Point;

@@ -34,7 +34,7 @@ FeatureBatch rows_on(const FeatureBatch& whole, std::int64_t first, std::int64_t
   FeatureBatch batch{part(whole.features), part(whole.normalized), part(whole.logits), part(whole.labels),
                      part(whole.observed)};
   if ((needs & kNormalizedFeatures) != 0 && !batch.normalized.defined()) batch.normalized = normalized_rows(batch.features);
-  if ((needs & kFeatures) == 0) batch.features = {};
+  if ((needs & kFeatures) == 0) batch.features = at::Tensor();
   return batch;
 }
 
@@ -46,7 +46,7 @@ class SetScorer {
  public:
   SetScorer(const PostprocessorHandle& postprocessor, FeatureBatch whole, at::Device device)
       : postprocessor_(postprocessor), whole_(std::move(whole)), device_(device), count_(rows(whole_)), arriving_(device) {
-    whole_.labels = {};  // a score knows no label
+    whole_.labels = at::Tensor();  // a score knows no label
   }
 
   at::Tensor run() {

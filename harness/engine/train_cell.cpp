@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/device_use.h"
 #include "engine/job.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
@@ -43,6 +44,7 @@ const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
 
 void train_cell(const wire::TrainJob& job) {
   const at::Device device = prepare_torch(job.compute);
+  DeviceUseMeter meter(device);
   const LoadedPlugin plugin = load_planned(job.loss);
   LossHandle handle(plugin, job.loss.params, plugin.label());
   GuardedLoss loss(handle);
@@ -87,6 +89,7 @@ void train_cell(const wire::TrainJob& job) {
                      .best_epoch = result.best_epoch,
                      .val_accuracy = result.val_accuracy,
                      .classifier = handle.traits().head == HeadKind::linear ? "linear" : "ncm",
+                     .device = meter.read(),
                      .artifacts = {artifact("checkpoint", out, result.best), artifact("last", out, result.last)}});
 }
 

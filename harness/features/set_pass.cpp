@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "device/device.h"
+#include "kernels/augment.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -51,7 +52,7 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
   for (std::int64_t first = 0; first < images.count; first += batch_size) {
     const std::int64_t last = std::min(first + batch_size, images.count);
     const at::Tensor in = device.is_cpu() ? test_batch(images, first, last)
-                                          : normalized_images(uploader.send(pixel_tensor(images, first, last)), table);
+                                          : normalize(uploader.send(pixel_tensor(images, first, last)), table);
     const at::Tensor features = network.features(in);
     batch.features.narrow(0, first, last - first).copy_(features);
     if (batch.logits.defined()) batch.logits.narrow(0, first, last - first).copy_(network.output(features));
@@ -102,7 +103,7 @@ void SetPass::add(const Slab& slab) {
       if (part.first <= image && image < part.first + size) part.unreadable.push_back(image);
     }
     add_part(device.is_cpu() ? test_batch(view, begin, begin + size)
-                             : normalized_images(sent.narrow(0, begin, size), table_),
+                             : normalize(sent.narrow(0, begin, size), table_),
              part);
   }
   unreadable_.insert(unreadable_.end(), slab.unreadable.begin(), slab.unreadable.end());

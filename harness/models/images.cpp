@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "device/transfer.h"
 
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
@@ -71,12 +70,6 @@ at::Tensor table_tensor(const ImageView& images, at::Device device) {
   std::vector<float> table = normalization_table(images);
   const at::Tensor host = at::from_blob(table.data(), {images.channels, 256}, at::kFloat).clone();
   return upload(host, device);
-}
-
-at::Tensor normalized_images(const at::Tensor& pixels, const at::Tensor& table) {
-  const at::Tensor offset = at::arange(table.size(0), table.options().dtype(at::kInt)).mul(256);
-  const at::Tensor entry = pixels.to(at::kInt).add(offset);
-  return table.flatten().index_select(0, entry.flatten()).view(pixels.sizes()).permute({0, 3, 1, 2});
 }
 
 at::Tensor label_tensor(const ImageView& images) {

@@ -36,10 +36,6 @@ at::Tensor pixel_tensor(const ImageView& images, std::int64_t first, std::int64_
 /// normalization_table() as a tensor on a device: [channels, 256] float32.
 at::Tensor table_tensor(const ImageView& images, at::Device device);
 
-/// The test transform where the pixels are: [N, height, width, channels] uint8 and table_tensor() of the same device ->
-/// what test_batch() gives, to the bit. No wait.
-at::Tensor normalized_images(const at::Tensor& pixels, const at::Tensor& table);
-
 /// [count] int64, a copy.
 at::Tensor label_tensor(const ImageView& images);
 

@@ -55,6 +55,23 @@ struct Epoch {
   }
 };
 
+/// What a cell asked of its device; all zero on a CPU.
+struct DeviceUse {
+  std::int64_t to_device = 0, to_device_bytes = 0;  ///< copies from the host
+  std::int64_t to_host = 0, to_host_bytes = 0;      ///< copies to the host
+  std::int64_t waits = 0;                           ///< times that the host waited for the device
+  std::int64_t peak_bytes = 0;                      ///< of the process so far: memory that tensors held at most
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("to_device", m.to_device);
+    visit("to_device_bytes", m.to_device_bytes);
+    visit("to_host", m.to_host);
+    visit("to_host_bytes", m.to_host_bytes);
+    visit("waits", m.waits);
+    visit("peak_bytes", m.peak_bytes);
+  }
+};
+
 /// A train cell is done.
 struct Trained {
   static constexpr const char* kType = "trained";
@@ -64,6 +81,7 @@ struct Trained {
   std::int64_t best_epoch = 0;
   std::optional<double> val_accuracy = {};
   std::string classifier = {};  ///< "linear" or "ncm": what val_accuracy was measured with
+  DeviceUse device = {};
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -73,6 +91,7 @@ struct Trained {
     visit("best_epoch", m.best_epoch);
     visit("val_accuracy", m.val_accuracy);
     visit("classifier", m.classifier);
+    visit("device", m.device);
     visit("artifacts", m.artifacts);
   }
 };
@@ -98,6 +117,7 @@ struct Passed {
   Cost cost = {};               ///< all zero: everything was cached
   std::int64_t unreadable = 0;  ///< images left out
   std::int64_t damaged = 0;     ///< images with made-up pixels: their files are cut off or have errors
+  DeviceUse device = {};
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -107,6 +127,7 @@ struct Passed {
     visit("cost", m.cost);
     visit("unreadable", m.unreadable);
     visit("damaged", m.damaged);
+    visit("device", m.device);
     visit("artifacts", m.artifacts);
   }
 };
@@ -190,6 +211,8 @@ struct Scored {
   std::optional<Tuned> tuned = {};
   std::int64_t unreadable = 0;  ///< images left out of all its sets
   std::int64_t damaged = 0;     ///< images of all its sets with made-up pixels
+  DeviceUse device = {};
+  bool on_cpu = false;  ///< the device's memory was too small for this method
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -200,6 +223,8 @@ struct Scored {
     visit("tuned", m.tuned);
     visit("unreadable", m.unreadable);
     visit("damaged", m.damaged);
+    visit("device", m.device);
+    visit("on_cpu", m.on_cpu);
     visit("artifacts", m.artifacts);
   }
 };

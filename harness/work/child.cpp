@@ -46,15 +46,16 @@ Descriptor job_file(const std::string& job) {
   return file;
 }
 
-std::vector<std::string> environment(int threads) {
+std::vector<std::string> environment(int threads, const std::string& visible) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
     if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") &&
-        !text.starts_with("MKL_NUM_THREADS="))
+        !text.starts_with("MKL_NUM_THREADS=") && (visible.empty() || !text.starts_with("CUDA_VISIBLE_DEVICES=")))
       variables.emplace_back(text);
   }
   variables.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
+  if (!visible.empty()) variables.push_back("CUDA_VISIBLE_DEVICES=" + visible);
   variables.push_back(fmt::format("MKL_NUM_THREADS={}", threads));
   variables.emplace_back("OMP_WAIT_POLICY=passive");  // spinning threads of several children would starve each other
   return variables;
@@ -92,7 +93,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }  // namespace
 
 Child::Child(const LaunchRequest& request) {
-  std::vector<std::string> arguments{engine_program().string(), request.verb}, variables = environment(request.threads);
+  std::vector<std::string> arguments{engine_program().string(), request.verb}, variables = environment(request.threads, request.visible);
   const auto argv = pointers(arguments), envp = pointers(variables);
   Descriptor log, log_high;
   if (!request.log.empty()) {

@@ -21,10 +21,25 @@ std::string flags_of(const Message& message) {
   return flags;
 }
 
+/// As measures of the run; a CPU has none.
+void add_device_use(Outcome& outcome, const wire::DeviceUse& use) {
+  if (use.peak_bytes == 0) return;
+  const auto add = [&](const char* name, const char* unit, std::int64_t value) {
+    outcome.measures.push_back({"", name, unit, static_cast<double>(value)});
+  };
+  add("device_copies_in", "copies", use.to_device);
+  add("device_bytes_in", "bytes", use.to_device_bytes);
+  add("device_copies_out", "copies", use.to_host);
+  add("device_bytes_out", "bytes", use.to_host_bytes);
+  add("device_waits", "waits", use.waits);
+  add("device_peak_memory", "bytes", use.peak_bytes);
+}
+
 }  // namespace
 
 Outcome outcome_of(const wire::Trained& message) {
   Outcome outcome{.classifier = message.classifier, .artifacts = artifacts_of(message.artifacts)};
+  add_device_use(outcome, message.device);
   outcome.train_seconds = message.seconds;
   outcome.val_accuracy = message.val_accuracy;
   for (const wire::Epoch& epoch : message.history) {
@@ -39,6 +54,7 @@ Outcome outcome_of(const wire::Trained& message) {
 
 Outcome outcome_of(const wire::Passed& message) {
   Outcome outcome{.flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
+  add_device_use(outcome, message.device);
   const wire::Cost& cost = message.cost;
   if (cost.forward > 0)
     outcome.passes.push_back({message.set, cost.forward, cost.gradients, cost.changed, cost.float64});
@@ -59,6 +75,8 @@ Outcome outcome_of(const wire::Measured& message) {
 Outcome outcome_of(const wire::Scored& message, const std::filesystem::path& out,
                    const std::vector<wire::Protocol>& protocols) {
   Outcome outcome{.flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
+  if (message.on_cpu) outcome.flags += outcome.flags.empty() ? "on-cpu" : ";on-cpu";
+  add_device_use(outcome, message.device);
   outcome.fit_seconds = message.seconds_fit;
   outcome.score_seconds = message.seconds_score;
   std::vector<ScoreFile> files;

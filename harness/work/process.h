@@ -33,6 +33,7 @@ struct LaunchRequest {
   std::string verb = {}, job = {};  ///< job: a JSON document
   std::filesystem::path log = {};   ///< gets stdout and stderr, appended; empty: stderr is ours
   int threads = 1;                  ///< becomes OMP_NUM_THREADS
+  std::string visible = {};         ///< becomes CUDA_VISIBLE_DEVICES, unless empty
 };
 
 class Launcher {

@@ -26,7 +26,9 @@ Worker::Worker(const Plan& plan, PutPlan put, Session& session, WorkerWorld worl
       world_(std::move(world)),
       options_(options),
       jobs_(plan.experiment.jobs > 0 ? static_cast<std::size_t>(plan.experiment.jobs)
-                                     : std::max(1U, std::thread::hardware_concurrency())),
+                    : options_.devices.front().device == "cpu"
+                        ? std::max<std::size_t>(1, std::thread::hardware_concurrency())
+                        : options_.devices.size()),
       progress_(plan.cells_to_run(), "cells", options.quiet ? Progress::Mode::quiet : Progress::Mode::automatic) {
   const auto know = [&](const Cell& cell, CellKind kind, std::size_t index) {
     if (!places_.emplace(cell.key, Place{kind, index}).second) return;
@@ -155,14 +157,14 @@ std::vector<std::string> Worker::without_lost_needs(const std::vector<std::strin
   return kept;
 }
 
-RunContext Worker::context_of(const Place& place, const fs::path& log) const {
+RunContext Worker::context_of(const Place& place, const fs::path& log, const DeviceSlot& device) const {
   std::int64_t plugin = 0;
   if (place.kind == CellKind::train) plugin = put_.plugin_ids[plan_.trains[place.index].plugin];
   if (place.kind == CellKind::eval) {
     plugin = put_.plugin_ids[plan_.postprocessors[plan_.evals[place.index].postprocessor].plugin];
   }
   return {.owner = world_.owner,
-          .device = plan_.experiment.device,
+          .device = device.name,
           .threads = static_cast<int>(plan_.experiment.threads),
           .engine_version = engine_version(),
           .numerics = std::to_string(kNumericsVersion),
@@ -176,6 +178,7 @@ bool Worker::start_next() {
   std::vector<std::string> keys;
   std::map<std::string, Lease> leases;
   std::size_t model = 0;
+  const std::size_t slot = idlest_device();
   bool found = false;
   session_.in_transaction([&] {
     const auto group = session_.queue().next_ready(
@@ -189,7 +192,7 @@ bool Worker::start_next() {
     const std::int64_t features = session_.planning().put_location(put_.places[model].features_root);
     for (const std::string& key : without_lost_needs(group->keys)) {
       const Place& place = places_.at(key);
-      RunContext context = context_of(place, log);
+      RunContext context = context_of(place, log, options_.devices[slot]);
       context.location = place.kind == CellKind::features ? features : out;
       if (auto lease = session_.queue().claim(key, context)) {
         leases.emplace(key, std::move(*lease));
@@ -210,20 +213,32 @@ bool Worker::start_next() {
       std::make_unique<Running>(Running{.task = Task(std::move(owed), std::move(options), world_.clock.seconds()),
                                         .model = model,
                                         .leases = std::move(leases),
+                                        .slot = slot,
                                         .out = plan_.out});
   launch(*running, keys);
   if (running->process) running_.push_back(std::move(running));
   return true;
 }
 
+/// The device on which the fewest children compute.
+std::size_t Worker::idlest_device() const {
+  std::vector<std::size_t> users(options_.devices.size(), 0);
+  for (const auto& running : running_) ++users[running->slot];
+  return static_cast<std::size_t>(std::min_element(users.begin(), users.end()) - users.begin());
+}
+
 void Worker::launch(Running& running, const std::vector<std::string>& keys) {
+  const DeviceSlot& device = options_.devices[running.slot];
   LaunchRequest request{.verb = running.task.training() ? "train" : "eval",
                         .job = {},
                         .log = plan_.out / cell_folder(plan_.models[running.model].key) /
                                (running.task.training() ? "train.log" : "eval.log"),
-                        .threads = static_cast<int>(plan_.experiment.threads)};
+                        .threads = static_cast<int>(plan_.experiment.threads),
+                        .visible = device.visible};
   if (running.task.training()) {
-    request.job = wire::dump(wire::to_json(train_job(plan_, plan_.trains[places_.at(keys.front()).index])));
+    wire::TrainJob job = train_job(plan_, plan_.trains[places_.at(keys.front()).index]);
+    job.compute.device = device.device;
+    request.job = wire::dump(wire::to_json(job));
   } else {
     Group group{.model = running.model};
     for (const std::string& key : keys) {
@@ -233,7 +248,8 @@ void Worker::launch(Running& running, const std::vector<std::string>& keys) {
                                           : group.evals)
           .push_back(place.index);
     }
-    const wire::EvalJob job = eval_job(plan_, put_.places[running.model], group);
+    wire::EvalJob job = eval_job(plan_, put_.places[running.model], group);
+    job.compute.device = device.device;
     running.protocols = job.protocols;
     request.job = wire::dump(wire::to_json(job));
   }

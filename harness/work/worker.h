@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "base/signals.h"
 #include "store/session.h"
+#include "work/device_slots.h"
 #include "work/jobs.h"
 #include "work/process.h"
 #include "work/put.h"
@@ -22,6 +23,7 @@
 namespace nearfar {
 
 struct WorkerOptions {
+  std::vector<DeviceSlot> devices = {{"cpu", "cpu", ""}};  ///< that children are spread over; at least one
   bool fail_fast =
       false;  ///< stop after the first failed cell; the default is to go on with what does not depend on it
   bool quiet = false;
@@ -72,7 +74,8 @@ class Worker {
   std::vector<std::string> without_lost_needs(const std::vector<std::string>& keys);
   bool lost(std::size_t model, const std::vector<std::string>& sets) const;
   bool needs_failed(const Place& place) const;
-  RunContext context_of(const Place& place, const std::filesystem::path& log) const;
+  RunContext context_of(const Place& place, const std::filesystem::path& log, const DeviceSlot& device) const;
+  std::size_t idlest_device() const;
   void launch(Running& running, const std::vector<std::string>& keys);
   void read(Running& running);
   void apply(Running& running, const Effects& effects);

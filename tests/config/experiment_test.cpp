@@ -235,7 +235,8 @@ TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[train]\nwarmup_fraction = 1\n"),
             "experiment.toml:3:19: 'warmup_fraction' in [train] takes a number of at least 0, below 1, found 1");
   EXPECT_EQ(refusal("benchmark = 'smoke'\ndevice = 'cpus'\n"),
-            "experiment.toml:2:10: 'device' takes cpu or cuda, found 'cpus'; did you mean 'cpu'?");
+            "experiment.toml:2:10: 'device' takes cpu, cuda, cuda:N (that one) or cuda:all (a child on each), found "
+            "'cpus'; did you mean 'cpu'?");
   EXPECT_EQ(refusal("benchmark = 'smoke'\n[data]\non_unreadable = 'ignore'\n"),
             "experiment.toml:3:17: 'on_unreadable' in [data] takes fail or skip, found 'ignore'");
 }

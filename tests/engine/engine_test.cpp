@@ -4,7 +4,7 @@
 #include "base/npy.h"
 #include "base/text.h"
 #include "engine/classifier.h"
-#include "engine/cuda.h"
+#include "device/device.h"
 #include "engine/job.h"
 #include "support/golden.h"
 
@@ -30,8 +30,8 @@ std::string refusal(ErrorKind kind, const std::function<void()>& call) {
 
 TEST(EngineDevice, RefusesWhatItDoesNotComputeOn) {
   // E3: "cuda" must not be stored with numbers that a CPU made.
-  EXPECT_NO_THROW(require_device("cpu"));
-  EXPECT_NE(refusal(ErrorKind::config, [] { require_device("cuda"); }).find("--device cpu"), std::string::npos);
+  EXPECT_NO_THROW(open_device("cpu"));
+  EXPECT_NE(refusal(ErrorKind::config, [] { open_device("cuda"); }).find("--device cpu"), std::string::npos);
 }
 
 class EngineImages : public ::testing::Test {

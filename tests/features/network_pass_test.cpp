@@ -32,6 +32,7 @@ class Counting final : public Network {
   void train(bool on) override { network_->train(on); }
   bool is_training() const override { return network_->is_training(); }
   const NetworkSpec& spec() const override { return network_->spec(); }
+  at::Device device() const override { return network_->device(); }
   std::int64_t feature_dim() const override { return network_->feature_dim(); }
 
   std::int64_t whole = 0, part = 0;

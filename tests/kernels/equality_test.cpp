@@ -3,7 +3,7 @@
 #include "image_sets.h"
 #include "kernels/augment.h"
 #include "kernels/composite.h"
-#include "train/augment.h"
+#include "augmented_batch.h"
 
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>

@@ -85,8 +85,8 @@ bool may_alias(const c10::OperatorHandle& handle) {
          std::any_of(returns.begin(), returns.end(), [](const c10::Argument& r) { return r.alias_info() != nullptr; });
 }
 
-Call::Call(const Node& node, bool doubles, std::string where)
-    : node_(&node), doubles_(doubles), where_(std::move(where)) {
+Call::Call(const Node& node, bool doubles, at::Device device, std::string where)
+    : node_(&node), doubles_(doubles), device_(device), where_(std::move(where)) {
   if (!is_allowed(node.target)) {
     fail(
         "is not among the operators that are called; export the module in evaluation mode, as it is for inference, or "

@@ -18,7 +18,7 @@ class SupCon final : public nearfar::Loss {
       : temperature_(params.number("temperature")), base_temperature_(params.number("base_temperature")) {}
 
   static nearfar::LossTraits traits(const nearfar::Params&) {
-    return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true};
+    return {.views = 2, .head = nearfar::HeadKind::embedding, .normalized_embedding = true, .capturable = true};
   }
 
   at::Tensor forward(const nearfar::LossInput& input) override {  // [N,E] -> []

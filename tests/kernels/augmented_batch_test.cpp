@@ -1,4 +1,4 @@
-#include "train/augment.h"
+#include "augmented_batch.h"
 
 #include "train/random.h"
 

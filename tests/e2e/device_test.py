@@ -1,0 +1,82 @@
+"""Whole runs on the fake device (tests/fake_device) against the CPU: every checkpoint, feature and score to the byte."""
+import hashlib
+import json
+import os
+import unittest
+
+from support import SMOKE, Case
+
+FAKE = os.environ["NEARFAR_FAKE_MODULE"]
+
+# By name, with the reason that docs/devices.md has: these compute another way where they are not on a CPU.
+OTHER_PATH = {
+    "knn": "the k nearest by tiles of tensor operators, on a CPU by a loop of its own",
+    "cider": "as knn",
+    "reweightood": "as knn",
+}
+POSTPROCESSORS = [
+    "adascale-a", "adascale-l", "ash", "cfood", "cider", "dice", "dropout", "ebo", "fdbd", "gen", "gradnorm", "gram", "iodin", "klm", "knn", "mcm",
+    "mds", "mds-ensemble", "mls", "msp", "nci", "nnguide", "odin", "openmax", "palm", "random", "rankfeat", "react", "relation", "residual",
+    "reweightood", "rmds", "scale", "she", "t2fnorm", "temp-scaling", "vim", "vra",
+]
+
+
+def hash_of(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+class OnTheFakeDevice(Case):
+    def run_on(self, device, *words, out, code=0, **environment):
+        if device != "cpu":
+            environment["NEARFAR_DEVICE_MODULE"] = FAKE
+        return self.nearfar("run", SMOKE, "--device", device, "--out", self.folder / out, *words, code=code, **environment)
+
+    def files(self, out):
+        """Path → hash of everything that holds numbers. Features lie in a folder named after the model."""
+        found = {}
+        for pattern in ("*.safetensors", "*.npy"):
+            for file in (self.folder / out).rglob(pattern):
+                found[str(file.relative_to(self.folder / out))] = hash_of(file)
+        return found
+
+    def assert_same_files(self, one, other, apart=()):
+        first, second = self.files(one), self.files(other)
+        self.assertEqual(sorted(first), sorted(second))
+        differ = [name for name in first if first[name] != second[name] and not any(f"/{method}" in name for method in apart)]
+        self.assertEqual(differ, [])
+        return first
+
+    def test_trainings_and_scores_are_the_cpus_to_the_byte(self):
+        self.run_on("cpu", out="cpu")
+        self.run_on("cuda", out="device")
+        files = self.assert_same_files("cpu", "device", OTHER_PATH)
+        self.assertEqual(sum(name.endswith("best.safetensors") for name in files), 3)
+        shown = self.nearfar("show", "ce/resnet8/s0", "--out", self.folder / "device", NEARFAR_DEVICE_MODULE=FAKE)[0]
+        self.assertRegex(shown, r"device +\d+ copies to it \([\d.]+ MiB\), \d+ back \([\d.]+ MiB\), \d+ waits; [\d.]+ MiB at most")
+
+    def test_every_method_gives_the_cpus_scores(self):
+        words = ["losses=ce", "postprocessors=" + ",".join(POSTPROCESSORS)]
+        self.run_on("cpu", *words, out="cpu")
+        self.run_on("cuda", *words, out="device")
+        files = self.assert_same_files("cpu", "device", OTHER_PATH)
+        self.assertGreaterEqual(len({name.split("/scores/")[0] for name in files if "/scores/" in name}), len(POSTPROCESSORS))
+
+    def test_little_memory_changes_nothing(self):
+        words = ["losses=ce", "postprocessors=msp,mds,vim,odin"]
+        self.run_on("cpu", *words, out="cpu")
+        self.run_on("cuda", *words, out="device", NEARFAR_FAKE_BYTES=str(48 << 20))
+        self.assert_same_files("cpu", "device")
+
+    def test_the_device_is_in_the_result(self):
+        self.run_on("cuda:0", "losses=ce", "postprocessors=msp", out="device")
+        shown = json.loads(self.nearfar("show", "ce/resnet8/s0", "--json", "--out", self.folder / "device")[0])
+        self.assertIn("cuda:0", json.dumps(shown))
+
+    def test_a_device_that_is_not_there_is_refused_before_anything_is_planned(self):
+        _, err = self.run_on("cuda:3", out="device", code=4)
+        self.assertIn("device 'cuda:3' is not usable here: there is 1 (cuda:0)", err)
+        self.assertFalse((self.folder / "device").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
