@@ -20,6 +20,7 @@ ALLOWED = {
     "data": ["base", "config", "pixels"],
     "device": ["base"],
     "kernels": ["base"],
+    "cuda": ["device", "kernels"],  # a library of its own, which nothing links
     "models": ["base", "config", "device", "kernels"],
     "features": ["base", "data", "device", "kernels", "models"],
     "train": ["base", "config", "device", "kernels", "models", "features"],
@@ -29,8 +30,8 @@ ALLOWED = {
     "engine": ["base", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
     "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work"],
 }
-TORCH = {"sdk", "device", "kernels", "host", "models", "features", "train", "engine"}  # may include ATen and c10
-FULL_TORCH = {"kernels", "models", "train"}  # whose .cpp files may include <torch/...>
+TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "engine"}  # may include ATen and c10
+FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
@@ -39,7 +40,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 def problems(root: Path):
     for path in sorted((root / "harness").rglob("*")) + sorted((root / "plugins").rglob("*")):
-        if path.suffix not in (".h", ".cpp"):
+        if path.suffix not in (".h", ".cpp", ".cu"):
             continue
         parts = path.relative_to(root).parts
         folder = parts[1] if parts[0] == "harness" else "plugins"

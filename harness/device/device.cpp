@@ -51,7 +51,10 @@ const DeviceModule* load_module(std::string& why) {
   // Before the module: its own search path may lead to another folder's libtorch_cuda.
   const fs::path cuda = torch_folder() / "libtorch_cuda.so";
   const bool whole = fs::exists(cuda);
-  if (whole && load(cuda, why) == nullptr) return nullptr;
+  if (whole && load(cuda, why) == nullptr) {
+    why += "; LibTorch's CUDA half needs NVIDIA's libraries: fetch them with ./run cuda";
+    return nullptr;
+  }
   void* library = load(file, why);
   if (library == nullptr) {
     if (!whole)

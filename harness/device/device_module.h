@@ -13,9 +13,10 @@ namespace nearfar {
 constexpr std::uint32_t kDeviceModuleApi = 1;
 
 /// Work that is recorded once and run many times. Between begin() and end(), on one thread, what is enqueued is
-/// recorded and not run; replay() runs it on the current stream, with the same addresses. Nothing in between may wait
-/// for the device, or copy from or to memory that is not pinned. Tensors made in between stay alive with the graph, and
-/// hold nothing before the first replay.
+/// recorded and not run; replay() runs it on the current stream, with the same addresses. Recorded is the current
+/// stream, on which the work may have been warmed up, or one of the graph's own where that is the device's default one.
+/// Nothing in between may wait for the device, or copy from or to memory that is not pinned. Tensors made in between
+/// stay alive with the graph, and hold nothing before the first replay.
 class DeviceGraph {
  public:
   DeviceGraph() = default;

@@ -7,6 +7,8 @@
 #include "kernels/color_body.h"
 #include "kernels/resize_body.h"
 
+#include <cmath>
+
 namespace nearfar {
 
 struct AugmentJob {
@@ -142,17 +144,22 @@ NEARFAR_BOTH Draw draw(const AugmentJob& job, const Counter& random) {
   return d;
 }
 
-/// Channel `c` of the image at `image` after crop, shift and flip.
-NEARFAR_BOTH std::int32_t placed(const AugmentJob& job, const Draw& d, const std::uint8_t* image, std::int32_t y,
-                                 std::int32_t x, std::int32_t c) {
+/// Pixel `at` of the image at `image` after crop, shift and flip: write(c, value) for each channel.
+template <class Write>
+NEARFAR_BOTH void place(const AugmentJob& job, const Draw& d, const std::uint8_t* image, std::int32_t at,
+                        const Write& write) {
+  const std::int32_t y = at / job.width, x = at % job.width, mirrored = job.width - 1 - x;
   if (job.smallest_crop < 1) {
-    const resize::Axis rows{d.top, d.height, job.height}, columns{d.left, d.width, job.width};
-    return resize::bilinear(image, job.width, job.channels, rows, columns, y, d.flip ? job.width - 1 - x : x, c);
+    const resize::Taps rows = resize::taps({d.top, d.height, job.height}, y);
+    const resize::Taps columns = resize::taps({d.left, d.width, job.width}, d.flip ? mirrored : x);
+    for (std::int32_t c = 0; c < job.channels; ++c)
+      write(c, resize::bilinear(image, job.width, job.channels, rows, columns, c));
+    return;
   }
-  const std::int32_t from_y = y - d.rows, shifted = x - d.columns;
-  if (from_y < 0 || from_y >= job.height || shifted < 0 || shifted >= job.width) return 0;
-  const std::int32_t from_x = d.flip ? job.width - 1 - shifted : shifted;
-  return image[(static_cast<std::int64_t>(from_y) * job.width + from_x) * job.channels + c];
+  const std::int32_t from_y = y - d.rows, from_x = d.flip ? mirrored + d.columns : x - d.columns;
+  const bool there = 0 <= from_y && from_y < job.height && 0 <= from_x && from_x < job.width;
+  const std::uint8_t* pixel = image + (static_cast<std::int64_t>(from_y) * job.width + from_x) * job.channels;
+  for (std::int32_t c = 0; c < job.channels; ++c) write(c, there ? pixel[c] : 0);
 }
 
 NEARFAR_BOTH bool done(const AugmentJob& job, std::int32_t step) {
@@ -178,7 +185,7 @@ NEARFAR_BOTH color::Pixel jittered(const AugmentJob& job, const Draw& d, color::
 NEARFAR_BOTH color::Pixel placed_pixel(const AugmentJob& job, const Draw& d, const std::uint8_t* image,
                                        std::int32_t at) {
   color::Pixel p{};
-  for (std::int32_t c = 0; c < job.channels; ++c) p.c[c] = placed(job, d, image, at / job.width, at % job.width, c);
+  place(job, d, image, at, [&](std::int32_t c, std::int32_t value) { p.c[c] = value; });
   return p;
 }
 
@@ -210,8 +217,8 @@ NEARFAR_BOTH void augment_pixel(const AugmentJob& job, const augmentation::Draw&
                                 std::int64_t gray_sum, std::int32_t at, float* out) {
   out += static_cast<std::int64_t>(at) * job.channels;
   if (!d.jitter && !d.gray) {  // any number of channels
-    for (std::int32_t c = 0; c < job.channels; ++c)
-      out[c] = job.table[256 * c + augmentation::placed(job, d, image, at / job.width, at % job.width, c)];
+    augmentation::place(job, d, image, at,
+                        [&](std::int32_t c, std::int32_t value) { out[c] = job.table[256 * c + value]; });
     return;
   }
   color::Pixel p = augmentation::placed_pixel(job, d, image, at);

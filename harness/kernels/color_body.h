@@ -3,8 +3,6 @@
 /// Pillow's own formulas (src/libImaging/Blend.c, Convert.c). Pure; both processors (host_device.h).
 #include "kernels/host_device.h"
 
-#include <cmath>
-
 namespace nearfar::color {
 
 /// Values 0 … 255. An image of one channel uses c[0].
@@ -57,7 +55,8 @@ NEARFAR_BOTH Hsv to_hsv(const Pixel& p) {
   const float sector = p.c[0] == most   ? b - g
                        : p.c[1] == most ? static_cast<float>(2.0 + static_cast<double>(r) - static_cast<double>(b))
                                         : static_cast<float>(4.0 + static_cast<double>(g) - static_cast<double>(r));
-  const auto hue = static_cast<float>(fmod(static_cast<double>(sector) / 6.0 + 1.0, 1.0));
+  const double turns = static_cast<double>(sector) / 6.0 + 1.0;  // 5/6 … 11/6, of which Convert.c takes fmod 1
+  const auto hue = static_cast<float>(turns >= 1 ? turns - 1 : turns);
   return {static_cast<std::int32_t>(static_cast<double>(hue) * 255.0),
           static_cast<std::int32_t>(static_cast<double>(saturation) * 255.0), most};
 }
@@ -69,8 +68,10 @@ NEARFAR_BOTH Pixel to_rgb(const Hsv& x) {
   const auto sector = static_cast<std::int32_t>(sixths);
   const auto rest = static_cast<float>(sixths - static_cast<double>(sector));
   const auto saturation = static_cast<float>(static_cast<double>(x.saturation) / 255.0);
-  const auto scaled = [&](double share) {
-    return static_cast<std::int32_t>(round(static_cast<double>(x.value) * share));
+  const auto scaled = [&](double share) {  // round(), which is a call on some processors
+    const double exact = static_cast<double>(x.value) * share;
+    const auto whole = static_cast<std::int32_t>(exact);
+    return whole + (exact - whole >= 0.5 ? 1 : 0);
   };
   const std::int32_t v = x.value;
   const std::int32_t p = scaled(1.0 - static_cast<double>(saturation));

@@ -1,7 +1,7 @@
 #pragma once
 /// One body for both processors: nvcc compiles it into a kernel, g++ into the CPU's loop. So that both give the same
 /// bits: no a * b + c in one rounding (-ffp-contract=off, -fmad=false), and of the mathematical functions only those
-/// that IEEE 754 rounds correctly (sqrt, floor, round, fmod).
+/// that IEEE 754 rounds correctly (sqrt).
 #include <cstdint>
 
 #ifdef __CUDACC__

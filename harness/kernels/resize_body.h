@@ -38,17 +38,15 @@ NEARFAR_BOTH std::int32_t weighted(const Taps& t, std::int32_t first, std::int32
   return value > 255 ? 255 : value;
 }
 
-/// Channel `c` of pixel (y, x) of the enlarged crop; `image` is [·, width, channels].
+/// Channel `c` of the pixel whose neighbours are `rows` and `columns`; `image` is [·, width, channels].
 NEARFAR_BOTH std::int32_t bilinear(const std::uint8_t* image, std::int32_t width, std::int32_t channels,
-                                   const Axis& rows, const Axis& columns, std::int32_t y, std::int32_t x,
-                                   std::int32_t c) {
-  const Taps across = taps(columns, x), down = taps(rows, y);
-  const auto row = [&](std::int32_t which) {
-    const std::uint8_t* start = image + static_cast<std::int64_t>(which) * width * channels + c;
-    return weighted(across, start[static_cast<std::int64_t>(across.first) * channels],
-                    start[static_cast<std::int64_t>(across.second) * channels]);
+                                   const Taps& rows, const Taps& columns, std::int32_t c) {
+  const auto across = [&](std::int32_t row) {
+    const std::uint8_t* start = image + static_cast<std::int64_t>(row) * width * channels + c;
+    return weighted(columns, start[static_cast<std::int64_t>(columns.first) * channels],
+                    start[static_cast<std::int64_t>(columns.second) * channels]);
   };
-  return weighted(down, row(down.first), row(down.second));
+  return weighted(rows, across(rows.first), across(rows.second));
 }
 
 }  // namespace nearfar::resize
