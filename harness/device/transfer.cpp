@@ -71,6 +71,7 @@ at::Tensor to_host(const at::Tensor& tensor) {
 
 at::Tensor to_device(const at::Tensor& tensor, at::Device device) {
   if (!tensor.defined() || tensor.device() == device) return tensor;
+  if (device.is_cpu()) return to_host(tensor);
   count_to_device(tensor);
   const bool pinned = tensor.is_cpu() && tensor.is_pinned();
   if (!pinned) ++counters().waits;

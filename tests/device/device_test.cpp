@@ -1,4 +1,4 @@
-// Runs with NEARFAR_DEVICE_MODULE = the fake device.
+// Runs with NEARFAR_DEVICE_MODULE = the fake device, and NEARFAR_FAKE_BYTES = 2 GiB.
 #include "device/device.h"
 
 #include "fake_device/fake_device.h"
@@ -51,7 +51,7 @@ TEST(ProbeDevices, SaysWhatThereIs) {
   const DeviceStatus& status = probe_devices();
   ASSERT_NE(status.module, nullptr);
   EXPECT_EQ(status.devices, 1);
-  EXPECT_EQ(status.reason, "1 x fake device (16 GiB; CPU kernels)");
+  EXPECT_EQ(status.reason, "1 x fake device (2 GiB; CPU kernels)");
 }
 
 TEST(DeviceFacts, AreTheModules) {

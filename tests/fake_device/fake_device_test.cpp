@@ -18,7 +18,11 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -241,6 +245,25 @@ TEST(FakeMemory, GrowsWithResize) {
   const at::Tensor there = at::ones({2}, device());
   there.resize_({4});
   EXPECT_EQ(there.narrow(0, 0, 2).sum().item<float>(), 2);
+}
+
+TEST(FakeReport, IsALineOfJsonAtTheEndOfTheProcess) {
+  const std::string file = testing::TempDir() + "fake_report_" + std::to_string(::getpid()) + ".json";
+  const auto run = [&] {
+    ::setenv("NEARFAR_FAKE_REPORT", file.c_str(), 1);
+    reset_counts();
+    matrix().to(device()).sum();
+    std::exit(0);
+  };
+  for (int i = 0; i < 2; ++i) EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
+  std::ifstream lines(file);
+  for (std::string line; const int i : {0, 1}) {
+    ASSERT_TRUE(std::getline(lines, line)) << i;
+    EXPECT_THAT(line,
+                HasSubstr(R"({"kernels": 1, "to_device": 1, "to_device_bytes": 64, "to_host": 0, )"
+                          R"("to_host_bytes": 0, "waits": 1, "waits_of": {"copy to device": 1}, "peak_bytes": )"));
+  }
+  std::remove(file.c_str());
 }
 
 }  // namespace
