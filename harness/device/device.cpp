@@ -9,9 +9,11 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 
 namespace nearfar {
 namespace {
@@ -58,9 +60,10 @@ const DeviceModule* load_module(std::string& why) {
   void* library = load(file, why);
   if (library == nullptr) {
     if (!whole)
-      why = fmt::format("{} is not there: this is the CPU part of LibTorch; fetch the rest with ./run cuda, or set "
-                        "NEARFAR_TORCH_DIR to a LibTorch with CUDA and build again",
-                        cuda.string());
+      why = fmt::format(
+          "{} is not there: this is the CPU part of LibTorch; fetch the rest with ./run cuda, or set "
+          "NEARFAR_TORCH_DIR to a LibTorch with CUDA and build again",
+          cuda.string());
     return nullptr;
   }
   const auto entry = reinterpret_cast<decltype(&nearfar_device_module)>(::dlsym(library, "nearfar_device_module"));
@@ -94,6 +97,17 @@ const DeviceModule& module_of(at::Device device) {
 
 int index_of(at::Device device) { return device.has_index() ? device.index() : 0; }
 
+/// One more scope that forbids waits, or one less: they may lie within each other.
+void forbid_waits(int change) {
+  static std::mutex lock;
+  static int scopes = 0;
+  const DeviceModule* module = probe_devices().module;
+  if (module == nullptr) return;
+  const std::lock_guard locked(lock);
+  scopes += change;
+  module->forbid_waits(scopes > 0);
+}
+
 [[noreturn]] void refuse(const std::string& name, const std::string& why) {
   throw Error(ErrorKind::config, fmt::format("device '{}' is not usable here: {}. Use --device cpu.", name, why));
 }
@@ -113,7 +127,8 @@ at::Device open_device(const std::string& name) {
   bool known = name.starts_with(kName);
   if (known && !rest.empty()) {
     const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), index);
-    known = rest.front() == ':' && rest.size() > 1 && error == std::errc() && end == rest.data() + rest.size();
+    known = rest.front() == ':' && rest.size() > 1 && error == std::errc() && end == rest.data() + rest.size() &&
+            index >= 0;
   }
   if (!known) throw Error(ErrorKind::config, fmt::format("unknown device '{}'; expected cpu, cuda or cuda:N", name));
   const DeviceStatus& status = probe_devices();
@@ -143,11 +158,7 @@ void wait_for(at::Device device) {
   c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(static_cast<c10::DeviceIndex>(index_of(device)));
 }
 
-ForbidWaits::ForbidWaits() {
-  if (const DeviceModule* module = probe_devices().module; module != nullptr) module->forbid_waits(true);
-}
-ForbidWaits::~ForbidWaits() {
-  if (const DeviceModule* module = probe_devices().module; module != nullptr) module->forbid_waits(false);
-}
+ForbidWaits::ForbidWaits() { forbid_waits(+1); }
+ForbidWaits::~ForbidWaits() { forbid_waits(-1); }
 
 }  // namespace nearfar

@@ -71,6 +71,7 @@ at::Tensor download(const at::Tensor& tensor) {
 
 at::Tensor upload(const at::Tensor& tensor, at::Device device) {
   if (!tensor.defined() || tensor.device() == device) return tensor;
+  if (device.is_cpu()) return download(tensor);
   count_to_device(tensor);
   const bool pinned = tensor.is_cpu() && tensor.is_pinned();
   if (!pinned) ++counters().waits;

@@ -1,6 +1,6 @@
 #pragma once
-/// Copies between the host and a device, on purpose and counted. From pinned memory they need no wait; what is in flight
-/// must be left alone until it has arrived, and the classes here see to that. One thread each.
+/// Copies between the host and a device, on purpose and counted. From pinned memory they need no wait; what is in
+/// flight must be left alone until it has arrived, and the classes here see to that. One thread each.
 #include <ATen/core/Tensor.h>
 #include <c10/core/Event.h>
 
@@ -52,8 +52,8 @@ class Downloader {
   using Arrived = std::function<void(const std::vector<at::Tensor>& host)>;
 
   explicit Downloader(at::Device device) : device_(device) {}
-  /// A round: the tensors (contiguous; undefined ones stay so) as they are now, in the order of the device's work. First
-  /// hands on the round before. On the CPU this round is handed on at once.
+  /// A round: the tensors (contiguous; undefined ones stay so) as they are now, in the order of the device's work.
+  /// First hands on the round before. On the CPU this round is handed on at once.
   void fetch(const std::vector<at::Tensor>& tensors, Arrived arrived);
   /// Hands on the last round.
   void finish();
