@@ -19,7 +19,7 @@ struct Options {
   std::filesystem::path plugins;  ///< folder of our plugins
   std::filesystem::path scratch;  ///< an empty folder
   bool only_images = false;       ///< for a memory checker: our kernels alone
-  bool quick = false;             ///< a rehearsal: smaller, and without the throughputs
+  bool rehearsal = false;         ///< on the fake device: small, without throughputs, and equal to the CPU to the bit
 };
 
 /// Runs `body`, which adds numbers to its line and says whether they are good; an exception is a failure with its text.

@@ -1,4 +1,4 @@
-// gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--quick] [--images]: JSON lines on stdout; exit 1 if a check failed.
+// gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--rehearsal] [--images]: JSON lines on stdout; exit 1 if a check failed.
 #include "checks.h"
 #include "device/device.h"
 #include "device/transfer.h"
@@ -119,7 +119,7 @@ int run(const Options& options) {
   check_networks(options);
   check_methods(options);
   check_training(options);
-  if (!options.quick) measure_throughput(options);
+  if (!options.rehearsal) measure_throughput(options);
   check("memory", [&](nlohmann::json& line) {
     line["peak bytes"] = device_memory(options.device).peak;
     const Traffic all = traffic();
@@ -144,8 +144,8 @@ int main(int count, char** arguments) {
   std::vector<std::string> folders;
   for (int i = 1; i < count; ++i) {
     const std::string_view word = arguments[i];
-    if (word == "--quick") {
-      options.quick = true;
+    if (word == "--rehearsal") {
+      options.rehearsal = true;
     } else if (word == "--images") {
       options.only_images = true;
     } else if (word == "--device" && i + 1 < count) {
@@ -155,7 +155,7 @@ int main(int count, char** arguments) {
     }
   }
   if (folders.size() != 2) {
-    std::fprintf(stderr, "usage: gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--quick] [--images]\n");
+    std::fprintf(stderr, "usage: gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--rehearsal] [--images]\n");
     return 4;
   }
   options.plugins = folders[0];

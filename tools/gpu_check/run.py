@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The GPU check, on a machine with a GPU: the bundle of tools/gpu_check/pack and that machine's LibTorch -> one JSON.
 
-usage: run.py BUNDLE OUT_DIR [--torch DIR] [--seconds N] [--quick] [--module FILE]
+usage: run.py BUNDLE OUT_DIR [--torch DIR] [--seconds N] [--quick] [--module FILE]   (the last two: a rehearsal on the fake device)
 Steps, each with a limit of its own and its result written at once, so that a machine taken away leaves what was done:
   machine     GPU, driver, glibc, libstdc++: is LibTorch the build that ours was linked against?
   doctor      nearfar doctor
@@ -37,6 +37,7 @@ class Check:
         self.needs = json.loads((self.bundle / "needs.json").read_text())
         self.torch = args.torch or self.find_torch()
         self.libraries = [self.bundle / "libs", self.torch / "lib"]
+        self.name, self.benchmark = ("smoke", "smoke") if args.quick else ("quickstart", "fashion-mnist")
         self.out.mkdir(parents=True, exist_ok=True)
 
     def left(self):
@@ -115,7 +116,7 @@ class Check:
         scratch = self.out / "scratch"
         scratch.mkdir(exist_ok=True)
         command = [str(self.bundle / "libexec/nearfar/gpu-check"), str(self.bundle / "lib/nearfar/plugins"), str(scratch)]
-        code, out, error = self.run(command + (["--quick"] if self.args.quick else []), 240, env=self.environment())
+        code, out, error = self.run(command + (["--rehearsal"] if self.args.quick else []), 240, env=self.environment())
         shutil.rmtree(scratch, ignore_errors=True)
         rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         return {"ok": code == 0, "code": code, "count": len(rows), "failed": [row for row in rows if not row["ok"]], "stderr": error[-800:],
@@ -144,10 +145,10 @@ class Check:
 
     def quickstart(self):
         datasets = pathlib.Path("/usr/share/datasets/fashion-mnist")
-        if not datasets.exists():
+        if not datasets.exists() and not self.args.quick:
             datasets.parent.mkdir(parents=True, exist_ok=True)
             datasets.symlink_to(self.bundle / "data/fashion-mnist")
-        sides = {device: self.experiment("quickstart", device, self.out / f"quickstart-{device}") for device in ("cuda", "cpu")}
+        sides = {device: self.experiment(self.name, device, self.out / f"quickstart-{device}") for device in ("cuda", "cpu")}
         return {"ok": all(side["code"] == 0 for side in sides.values()), **sides}
 
     def methods(self):
@@ -158,7 +159,7 @@ class Check:
         files = [file.stem for file in (self.bundle / "lib/nearfar/plugins").glob("*.so")]
         names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood"))
         config = self.bundle / "share/nearfar/configs/experiments/methods.toml"
-        config.write_text(f'name = "methods"\nbenchmark = "fashion-mnist"\npostprocessors = {json.dumps(names)}\n[model]\ncheckpoint = "{found[0]}"\n')
+        config.write_text(f'name = "methods"\nbenchmark = "{self.benchmark}"\npostprocessors = {json.dumps(names)}\n[model]\ncheckpoint = "{found[0]}"\n')
         sides, means = {}, {}
         for device in ("cuda", "cpu"):
             folder = self.out / f"methods-{device}"
