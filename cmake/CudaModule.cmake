@@ -1,7 +1,14 @@
 # What libnearfar_cuda.so is built with: nvcc, cudart and libc10_cuda of wheels (tools/fetch_cuda puts them beside LibTorch), or a CUDA 13 toolkit.
 # nvcc is called by name, not as a language of CMake, which would want a whole toolkit.
 get_filename_component(_torch_lib "${LibTorch_C10_LIBRARY}" DIRECTORY)
-get_filename_component(_wheels "${_torch_lib}/../../nvidia/cu13" ABSOLUTE)
+set(_wheels "${_torch_lib}/../../nvidia/cu13")
+if(NOT EXISTS "${_wheels}/bin/nvcc")  # a LibTorch of one's own
+  set(_wheels "${PROJECT_SOURCE_DIR}/.deps/nvidia/cu13")
+  if(DEFINED ENV{NEARFAR_DEPS})
+    set(_wheels "$ENV{NEARFAR_DEPS}/nvidia/cu13")
+  endif()
+endif()
+get_filename_component(_wheels "${_wheels}" ABSOLUTE)
 find_program(NEARFAR_NVCC nvcc HINTS "${_wheels}/bin" ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
 get_filename_component(_toolkit "${NEARFAR_NVCC}/../.." ABSOLUTE)
 find_path(NEARFAR_CUDA_INCLUDE cuda_runtime_api.h HINTS "${_toolkit}/include" NO_DEFAULT_PATH)
@@ -9,7 +16,7 @@ find_library(NEARFAR_CUDART NAMES libcudart.so.13 HINTS "${_wheels}/lib" "${_too
 find_library(NEARFAR_C10_CUDA NAMES c10_cuda HINTS "${_torch_lib}" NO_DEFAULT_PATH)
 foreach(_part NVCC CUDA_INCLUDE CUDART C10_CUDA)
   if(NOT NEARFAR_${_part})
-    message(FATAL_ERROR "NEARFAR_CUDA=ON: NEARFAR_${_part} not found near ${_wheels} and ${_torch_lib}; fetch it with tools/fetch_cuda, or ./run build cuda")
+    message(FATAL_ERROR "NEARFAR_CUDA=ON: NEARFAR_${_part} not found near ${_wheels} and ${_torch_lib}; fetch it with tools/fetch_cuda build, or ./run build cuda")
   endif()
 endforeach()
 mark_as_advanced(NEARFAR_NVCC NEARFAR_CUDA_INCLUDE NEARFAR_CUDART NEARFAR_C10_CUDA)
