@@ -15,7 +15,7 @@ ALLOWED = {
     "metrics": ["base"],
     "store": ["base"],
     "report": ["base", "metrics", "store"],
-    "host": ["base"],
+    "host": ["base", "device"],
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],
     "device": ["base"],

@@ -304,7 +304,7 @@ void print_status(const ResultStore& results, const std::optional<std::string>& 
   }
   const auto some = cells_now(results, experiment,
                               {CellState::running, CellState::failed, CellState::crashed, CellState::timeout,
-                               CellState::nan, CellState::invalid});
+                               CellState::nan, CellState::oom, CellState::invalid});
   if (!some.empty()) fmt::print("{}\n", cells_text(some));
   fmt::print("{} cells: {}; --all lists them\n", total, counts_text(counts));
 }

@@ -2,10 +2,12 @@
 // descriptor 3.
 #include "base/error.h"
 #include "base/log.h"
+#include "device/out_of_memory.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "train/trainer.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -59,6 +61,10 @@ int main(int argc, char** argv) {
     return run(verb);
   } catch (const nearfar::NonFiniteLoss& error) {
     return report(verb, error.kind(), error.what(), "nan");
+  } catch (const nearfar::DeviceOutOfMemory& error) {
+    return report(verb, error.kind(), error.what(), "oom");
+  } catch (const c10::OutOfMemoryError& error) {
+    return report(verb, ErrorKind::plugin, nearfar::out_of_memory_text(error), "oom");
   } catch (const nearfar::Error& error) {
     return report(verb, error.kind(), error.what(), "failed");
   } catch (const std::exception& error) {

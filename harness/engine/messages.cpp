@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "device/out_of_memory.h"
 
 #include <c10/util/Exception.h>
 #include <fcntl.h>
@@ -50,13 +51,24 @@ std::string message_of(const std::exception& error) {
   return torch->what_without_backtrace();
 }
 
+std::string out_of_memory_text(const std::exception& error) {
+  return message_of(error) + "; a device with more memory, a smaller train.batch_size, or --device cpu may help";
+}
+
 void send_failed(const std::string& cell, const std::exception_ptr& why) {
   wire::Failed failed{.cell = cell, .state = "failed", .kind = "internal", .message = {}};
   try {
     std::rethrow_exception(why);
+  } catch (const DeviceOutOfMemory& error) {
+    failed.state = "oom";
+    failed.kind = kind_name(error.kind());
+    failed.message = error.what();
   } catch (const Error& error) {
     failed.kind = kind_name(error.kind());
     failed.message = error.what();
+  } catch (const c10::OutOfMemoryError& error) {
+    failed.state = "oom";
+    failed.message = out_of_memory_text(error);
   } catch (const std::exception& error) {
     failed.message = message_of(error);
   }

@@ -17,6 +17,9 @@ void send_result(const Facts& facts) {
 /// What a person is told. LibTorch's backtraces go to the debug log.
 std::string message_of(const std::exception& error);
 
+/// The same of c10::OutOfMemoryError, with what to do.
+std::string out_of_memory_text(const std::exception& error);
+
 /// Why a cell failed, told of an exception.
 void send_failed(const std::string& cell, const std::exception_ptr& why);
 /// Is there a parent that reads them?

@@ -1,6 +1,7 @@
 #include "features/columns.h"
 
 #include "base/error.h"
+#include "device/out_of_memory.h"
 #include "features/folder.h"
 #include "features/manifest.h"
 
@@ -21,7 +22,7 @@ at::Tensor map_columns(const fs::path& folder, const std::string& columns) {
 ColumnWriter::ColumnWriter(const Observer& observer, const fs::path& folder)
     : observer_(observer), file_(columns_file(folder, observer.key)) {}
 
-at::Tensor ColumnWriter::look(NetworkBatch& batch) {
+at::Tensor ColumnWriter::look(NetworkBatch& batch, bool may_be_less) {
   if (failed_) return {};
   try {
     at::Tensor rows = observer_.observe(batch);
@@ -32,6 +33,10 @@ at::Tensor ColumnWriter::look(NetworkBatch& batch) {
     }
     width_ = rows.size(1);
     return rows;
+  } catch (const DeviceOutOfMemory&) {
+    if (may_be_less) throw;
+    fail(std::current_exception());
+    return {};
   } catch (const std::exception&) {
     fail(std::current_exception());
     return {};

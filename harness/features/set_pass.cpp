@@ -2,11 +2,14 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "device/device.h"
+#include "device/out_of_memory.h"
 #include "kernels/augment.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -110,14 +113,34 @@ void SetPass::add(const Slab& slab) {
   damaged_.insert(damaged_.end(), slab.damaged.begin(), slab.damaged.end());
 }
 
+/// Where a device's memory is too small for so many images, half of them are tried, here and from now on.
 void SetPass::add_part(const at::Tensor& images, const Part& part) {
+  try {
+    return compute(images, part);
+  } catch (const c10::OutOfMemoryError&) {
+    if (images.is_cpu() || part.count < 2) throw;
+  } catch (const DeviceOutOfMemory&) {
+    if (part.count < 2) throw;
+  }
+  most_ = (part.count + 1) / 2;
+  log_info(fmt::format("the device's memory is too small for {} images at once; going on with {}", part.count, most_));
+  for (std::int64_t begin = 0; begin < part.count; begin += most_) {
+    Part half{.first = part.first + begin, .count = std::min(most_, part.count - begin)};
+    for (const std::int64_t image : part.unreadable) {
+      if (half.first <= image && image < half.first + half.count) half.unreadable.push_back(image);
+    }
+    add_part(images.narrow(0, begin, half.count), half);
+  }
+}
+
+void SetPass::compute(const at::Tensor& images, const Part& part) {
   const std::unique_ptr<NetworkBatch> batch = pass_.run(images);
   // What looks inside must not compute with NaN: a device would be asked for an element that there is not, and refuse
   // everything from then on. Where nothing looks, the check waits until the values are on the host anyway.
   const bool early = !columns_.empty();
   if (early) check(download(batch->features()), download(batch->logits()), part);
   std::vector<at::Tensor> rows{batch->features(), batch->logits()};
-  for (ColumnWriter& column : columns_) rows.push_back(column.look(*batch));
+  for (ColumnWriter& column : columns_) rows.push_back(column.look(*batch, /*may_be_less=*/part.count > 1));
   for (at::Tensor& tensor : rows) {
     if (tensor.defined()) tensor = tensor.to(at::kFloat).contiguous();
   }

@@ -54,6 +54,7 @@ class SetPass {
     std::vector<std::int64_t> unreadable = {};  ///< positions in the set, of these images
   };
   void add_part(const at::Tensor& images, const Part& part);
+  void compute(const at::Tensor& images, const Part& part);
   void check(const at::Tensor& features, const at::Tensor& logits, const Part& part);
   void keep(const std::vector<at::Tensor>& rows, const Part& part);
   void append(const std::vector<at::Tensor>& rows, std::int64_t row, std::int64_t count, std::int64_t first);

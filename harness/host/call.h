@@ -1,6 +1,7 @@
 #pragma once
 /// The one place where plugin code is called: creation, the guard that names plugin and call in every failure, and the
 /// check of what comes back.
+#include "device/out_of_memory.h"
 #include "host/plugin.h"
 
 #include <nearfar/plugin.h>
@@ -21,12 +22,6 @@ namespace nearfar {
 /// `call`. A nearfar::Error keeps its kind (internal becomes plugin); everything else (c10::Error without its
 /// backtrace, std::exception, others) becomes Error(plugin), one of them DeviceOutOfMemory.
 [[noreturn]] void rethrow_plugin_error(std::string_view plugin, std::string_view call);
-
-/// The device's memory is full. Less at once may fit.
-class DeviceOutOfMemory : public Error {
- public:
-  explicit DeviceOutOfMemory(const std::string& message) : Error(ErrorKind::plugin, message) {}
-};
 
 /// Runs `body` under the guard: guard(plugin.label(), "score", [&] { … }).
 template <std::invocable Body>

@@ -21,6 +21,7 @@ struct Migration {
 constexpr std::array kMigrations = {
     Migration{0, 2, create_version_2},
     Migration{1, 2, migrate_1_to_2},
+    Migration{2, 3, migrate_2_to_3},
 };
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace nearfar {
 /// with foreign keys off; Error(store) or SQLite::Exception: roll back.
 void migrate(SQLite::Database& connection, int version);
 
-/// One step of it, in migrate_v1.cpp.
+/// Steps of it, in migrate_v1.cpp and migrate_v2.cpp.
 void migrate_1_to_2(SQLite::Database& connection);
+void migrate_2_to_3(SQLite::Database& connection);
 
 }  // namespace nearfar

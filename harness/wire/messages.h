@@ -232,7 +232,7 @@ struct Scored {
 /// One cell cannot go on; the others do.
 struct Failed {
   static constexpr const char* kType = "failed";
-  std::string cell = {}, state = {}, kind = {}, message = {};  ///< state: "failed" or "nan"; kind: base/error.h
+  std::string cell = {}, state = {}, kind = {}, message = {};  ///< state: "failed", "nan" or "oom"; kind: base/error.h
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("cell", m.cell);

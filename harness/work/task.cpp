@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kInterrupted = "interrupted";
 
-CellState state_of(const std::string& name) { return name == "nan" ? CellState::nan : CellState::failed; }
+CellState state_of(const std::string& name) {
+  return name == "nan" ? CellState::nan : name == "oom" ? CellState::oom : CellState::failed;
+}
 
 }  // namespace
 

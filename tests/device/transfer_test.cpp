@@ -130,14 +130,15 @@ TEST(OnTheDevice, ASlabMayBeOverwrittenAsSoonAsItIsSent) {
   EXPECT_EQ(third.sum().item<float>(), 12);
 }
 
-TEST(OnTheDevice, UploadsWaitOnlyForTheirBuffer) {
+/// The fake's copies arrive when they are asked for; that they are is what OnEach.UploaderSendsSlabs… finds out.
+TEST(OnTheDevice, UploadsDoNotWaitForABufferThatHasArrived) {
   Uploader uploader(open_device("cuda"));
   const Crossed crossed;
   uploader.send(at::ones({4}));
   uploader.send(at::ones({8}));
   expect_traffic(crossed.now(), {.to_device = 2, .to_device_bytes = 48});
   uploader.send(at::ones({2}));  // into the first one's buffer
-  expect_traffic(crossed.now(), {.to_device = 3, .to_device_bytes = 56, .waits = 1});
+  expect_traffic(crossed.now(), {.to_device = 3, .to_device_bytes = 56});
 }
 
 TEST(OnTheDevice, ARoundArrivesWhenTheNextOneIsFetched) {

@@ -9,6 +9,7 @@
 #include "support/golden.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -127,7 +128,7 @@ TEST_F(MigrateGolden, WritingMigratesOnceAfterACopy) {
     Session session = Session::open(file_);
     expect_equal(numbers_of_frame(session.results().frame()), numbers_of_csv(golden_ / "leaderboard.csv"));
   }
-  EXPECT_EQ(user_version(file_), 2);
+  EXPECT_EQ(user_version(file_), kSchemaVersion);
   EXPECT_EQ(SQLite::Database(file_.string()).execAndGet("PRAGMA integrity_check").getString(), "ok");
   EXPECT_EQ(
       SQLite::Database(file_.string()).execAndGet("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'v1%'").getInt(),
@@ -152,7 +153,7 @@ TEST_F(MigrateGolden, SeveralProcessesAtOnceMigrateItOnce) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) threads.emplace_back([&] { Session::open(file_); });
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(user_version(file_), 2);
+  EXPECT_EQ(user_version(file_), kSchemaVersion);
   EXPECT_EQ(user_version(backup_), 1);
   EXPECT_FALSE(std::filesystem::exists(backup_.string() + ".2"));
 }
@@ -281,6 +282,45 @@ TEST_F(MigrateV1, BrokenReferencesAreRefusedAndNothingIsChanged) {
   }
   EXPECT_EQ(user_version(file_), 1);
   EXPECT_EQ(SQLite::Database(file_.string()).execAndGet("SELECT count(*) FROM run").getInt(), 2);
+}
+
+/// A file of version 2 with one model of two cells, made with that version's statements.
+TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemory) {
+  TempDir folder;
+  const std::filesystem::path file = folder.path() / "results.sqlite";
+  {
+    SQLite::Database made(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    made.exec(kSchema2);
+    made.exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = 2", kApplicationId));
+    made.exec(R"sql(
+      INSERT INTO benchmark VALUES('b', 'd', '{}');
+      INSERT INTO cell(key, kind, model_key, train_key, label, benchmark, data_hash, architecture, head, training,
+                       training_params, recipe, seed, image_set, postprocessor, postprocessor_params, identity_json,
+                       flags, state, attempt, message)
+        VALUES('t', 'train', 't', NULL, 'ce/s0', 'b', 'd', 'resnet8', 'linear', 'ce', '{}', 'r', 0, '', '', '', '{}',
+               '', 'nan', 2, 'the loss is nan'),
+              ('e', 'eval', 't', 't', 'ce/s0 msp', 'b', 'd', 'resnet8', 'linear', 'ce', '{}', 'r', 0, '', 'msp', '{}',
+               '{}', 'f', 'planned', 0, '');
+      INSERT INTO run(uid, cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file,
+                      started_unix_ms) VALUES('u', 't', 2, 'nan', 'me', 'cpu', 1, 'v', '2', 'l', 5);
+    )sql");
+  }
+  Session::open(file);
+  SQLite::Database now(file.string(), SQLite::OPEN_READWRITE);
+  EXPECT_EQ(user_version(file), kSchemaVersion);
+  EXPECT_EQ(now.execAndGet("SELECT state || message || attempt FROM cell WHERE key = 't'").getString(),
+            "nanthe loss is nan2");
+  EXPECT_EQ(now.execAndGet("SELECT group_concat(key, ',') FROM (SELECT key FROM cell ORDER BY rowid)").getString(), "t,e");
+  EXPECT_NO_THROW(now.exec("UPDATE cell SET state = 'oom' WHERE key = 't'"));
+  EXPECT_THROW(now.exec("UPDATE cell SET state = 'tired' WHERE key = 't'"), SQLite::Exception);
+  now.exec("PRAGMA foreign_keys = ON");
+  EXPECT_THROW(now.exec("DELETE FROM cell WHERE key = 't'"), SQLite::Exception) << "a run refers to it";
+  EXPECT_EQ(now.execAndGet("SELECT count(*) FROM v_valid_run").getInt(), 0);
+  EXPECT_EQ(now.execAndGet("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'cell_%' AND type = 'index' AND sql "
+                           "IS NOT NULL")
+                .getInt(),
+            3);
+  EXPECT_TRUE(std::filesystem::exists(file.string() + ".v2.backup"));
 }
 
 }  // namespace

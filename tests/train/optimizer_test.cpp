@@ -22,11 +22,13 @@ TEST(Sgd, StepsAsWorkedOutByHand) {
   Sgd sgd({{"w", w, true}}, {0.5, 0.5, true});
   sgd.zero_grad();
   w.sum().backward();
-  sgd.step(0.1);  // g = 1 + 0.5 * 2 = 2; buffer = 2; step = 2 + 0.5 * 2 = 3; w = 2 - 0.3
+  sgd.set_rate(0.1);
+  sgd.step();  // g = 1 + 0.5 * 2 = 2; buffer = 2; step = 2 + 0.5 * 2 = 3; w = 2 - 0.3
   EXPECT_NEAR(w.item<double>(), 1.7, 1e-12);
   sgd.zero_grad();
   w.sum().backward();
-  sgd.step(0.1);  // g = 1.85; buffer = 0.5 * 2 + 1.85 = 2.85; step = 1.85 + 1.425 = 3.275; w = 1.7 - 0.3275
+  sgd.set_rate(0.1);
+  sgd.step();  // g = 1.85; buffer = 0.5 * 2 + 1.85 = 2.85; step = 1.85 + 1.425 = 3.275; w = 1.7 - 0.3275
   EXPECT_NEAR(w.item<double>(), 1.3725, 1e-12);
 }
 
@@ -36,7 +38,8 @@ TEST(Sgd, GoesOnExactlyFromRestoredMomentum) {
   const auto one_step = [](Sgd& sgd, const at::Tensor& w) {
     sgd.zero_grad();
     w.square().sum().backward();
-    sgd.step(0.05);
+    sgd.set_rate(0.05);
+    sgd.step();
   };
   for (int i = 0; i < 3; ++i) one_step(first, a);
   b.detach().copy_(a.detach());
@@ -85,7 +88,8 @@ TEST(Sgd, EqualsTenStepsOfPyTorch) {
       const at::Tensor loss = x.matmul(weight.t()).add(bias).log_softmax(1).gather(1, labels.unsqueeze(1)).mean().neg();
       EXPECT_NEAR(loss.item<double>(), step["loss"].get<double>(), 2e-6) << name;
       loss.backward();
-      sgd.step(step["lr"].get<double>());
+      sgd.set_rate(step["lr"].get<double>());
+      sgd.step();
       // float32 sums in another order: a few units in the last place of values near 1
       EXPECT_TRUE(weight.detach().to(at::kDouble).allclose(matrix(step["W"]), 1e-5, 2e-6)) << name;
     }
