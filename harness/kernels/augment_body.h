@@ -158,11 +158,12 @@ NEARFAR_BOTH void place(const AugmentJob& job, const Draw& d, const std::uint8_t
   }
   const std::int32_t from_y = y - d.rows, from_x = d.flip ? mirrored + d.columns : x - d.columns;
   const bool there = 0 <= from_y && from_y < job.height && 0 <= from_x && from_x < job.width;
-  const std::uint8_t* pixel = image + (static_cast<std::int64_t>(from_y) * job.width + from_x) * job.channels;
-  for (std::int32_t c = 0; c < job.channels; ++c) write(c, there ? pixel[c] : 0);
+  const std::int64_t pixel = (static_cast<std::int64_t>(from_y) * job.width + from_x) * job.channels;
+  for (std::int32_t c = 0; c < job.channels; ++c) write(c, there ? image[pixel + c] : 0);
 }
 
-NEARFAR_BOTH bool done(const AugmentJob& job, std::int32_t step) {
+/// Whether a step does anything: at strength 0, or to the colour of a grey image, it does not.
+NEARFAR_BOTH bool changes(const AugmentJob& job, std::int32_t step) {
   if (step == kStepBrightness) return job.brightness > 0;
   if (step == kStepContrast) return job.contrast > 0;
   return job.channels == 3 && (step == kStepSaturation ? job.saturation : job.hue) > 0;
@@ -173,7 +174,7 @@ NEARFAR_BOTH color::Pixel jittered(const AugmentJob& job, const Draw& d, color::
                                    bool until_contrast) {
   for (const std::int32_t step : d.order) {
     if (step == kStepContrast && until_contrast) return p;
-    if (!done(job, step)) continue;
+    if (!changes(job, step)) continue;
     if (step == kStepBrightness) p = color::blend(0, p, d.brightness);
     if (step == kStepContrast) p = color::blend(mean, p, d.contrast);
     if (step == kStepSaturation) p = color::blend(color::gray(p, job.channels), p, d.saturation);
