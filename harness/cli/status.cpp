@@ -201,9 +201,10 @@ std::string device_text(const std::vector<MeasureRow>& measures) {
   }
   if (!found.contains("device_peak_memory")) return "";
   constexpr double kMiB = 1 << 20;
-  return fmt::format("device     {:.0f} copies to it ({:.1f} MiB), {:.0f} back ({:.1f} MiB), {:.0f} waits; {:.1f} MiB at most\n",
-                     found["device_copies_in"], found["device_bytes_in"] / kMiB, found["device_copies_out"],
-                     found["device_bytes_out"] / kMiB, found["device_waits"], found["device_peak_memory"] / kMiB);
+  return fmt::format(
+      "device     {:.0f} copies to it ({:.1f} MiB), {:.0f} back ({:.1f} MiB), {:.0f} waits; {:.1f} MiB at most\n",
+      found["device_copies_in"], found["device_bytes_in"] / kMiB, found["device_copies_out"],
+      found["device_bytes_out"] / kMiB, found["device_waits"], found["device_peak_memory"] / kMiB);
 }
 
 std::string factors_text(const CellDetails& details) {

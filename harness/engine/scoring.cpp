@@ -33,7 +33,8 @@ FeatureBatch rows_on(const FeatureBatch& whole, std::int64_t first, std::int64_t
   };
   FeatureBatch batch{part(whole.features), part(whole.normalized), part(whole.logits), part(whole.labels),
                      part(whole.observed)};
-  if ((needs & kNormalizedFeatures) != 0 && !batch.normalized.defined()) batch.normalized = normalized_rows(batch.features);
+  if ((needs & kNormalizedFeatures) != 0 && !batch.normalized.defined())
+    batch.normalized = normalized_rows(batch.features);
   if ((needs & kFeatures) == 0) batch.features = at::Tensor();
   return batch;
 }
@@ -45,7 +46,11 @@ FeatureBatch read(const FeatureFolder& folder, const std::string& set, Needs nee
 class SetScorer {
  public:
   SetScorer(const PostprocessorHandle& postprocessor, FeatureBatch whole, at::Device device)
-      : postprocessor_(postprocessor), whole_(std::move(whole)), device_(device), count_(rows(whole_)), arriving_(device) {
+      : postprocessor_(postprocessor),
+        whole_(std::move(whole)),
+        device_(device),
+        count_(rows(whole_)),
+        arriving_(device) {
     whole_.labels = at::Tensor();  // a score knows no label
   }
 
@@ -85,8 +90,7 @@ class SetScorer {
 
 }  // namespace
 
-double fit(PostprocessorHandle& postprocessor, const FeatureFolder& folder, at::Device device,
-           const Columns& columns) {
+double fit(PostprocessorHandle& postprocessor, const FeatureFolder& folder, at::Device device, const Columns& columns) {
   const Stopwatch watch;
   const Needs needs = postprocessor.needs();
   const auto set = [&](const std::string& name) {

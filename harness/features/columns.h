@@ -33,8 +33,8 @@ class ColumnWriter {
   /// Into columns_file() of `folder`, whose subfolder must be there.
   ColumnWriter(const Observer& observer, const std::filesystem::path& folder);
 
-  /// What the observer makes of a batch; undefined once it has failed. `may_be_less`: DeviceOutOfMemory is thrown and no
-  /// failure yet, for fewer images may fit.
+  /// What the observer makes of a batch; undefined once it has failed. `may_be_less`: DeviceOutOfMemory is thrown and
+  /// no failure yet, for fewer images may fit.
   at::Tensor look(NetworkBatch& batch, bool may_be_less = false);
   /// The observer is told why, and not asked any more.
   void fail(const std::exception_ptr& why);

@@ -105,8 +105,7 @@ void SetPass::add(const Slab& slab) {
     for (const std::int64_t image : slab.unreadable) {
       if (part.first <= image && image < part.first + size) part.unreadable.push_back(image);
     }
-    add_part(device.is_cpu() ? test_batch(view, begin, begin + size)
-                             : normalize(sent.narrow(0, begin, size), table_),
+    add_part(device.is_cpu() ? test_batch(view, begin, begin + size) : normalize(sent.narrow(0, begin, size), table_),
              part);
   }
   unreadable_.insert(unreadable_.end(), slab.unreadable.begin(), slab.unreadable.end());
@@ -188,7 +187,8 @@ void SetPass::keep(const std::vector<at::Tensor>& rows, const Part& part) {
 }
 
 void SetPass::append(const std::vector<at::Tensor>& rows, std::int64_t row, std::int64_t count, std::int64_t first) {
-  const auto labels = std::span(info_.labels).subspan(static_cast<std::size_t>(first + row), static_cast<std::size_t>(count));
+  const auto labels =
+      std::span(info_.labels).subspan(static_cast<std::size_t>(first + row), static_cast<std::size_t>(count));
   if (features_) append_rows(*features_, rows[0].narrow(0, row, count));
   if (logits_) append_rows(*logits_, rows[1].narrow(0, row, count));
   if (labels_) labels_->append(std::as_bytes(labels));

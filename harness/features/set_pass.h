@@ -31,8 +31,9 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
                          const std::function<void(std::int64_t)>& progress = {});
 
 /// A pass over a stream into files, slab by slab: memory does not grow with the set. On a device the next slab is sent
-/// and computed while the last one's results travel and are written. Everything it is given must outlive it. Features and logits that are not finite are counted, and told to observers that would use them.
-/// Error(data) if a file cannot be written.
+/// and computed while the last one's results travel and are written. Everything it is given must outlive it. Features
+/// and logits that are not finite are counted, and told to observers that would use them. Error(data) if a file cannot
+/// be written.
 class SetPass {
  public:
   /// `whole`: features, logits and labels too, not columns alone. `folder` must be there and hold none of the files.
@@ -69,8 +70,8 @@ class SetPass {
   NetworkPass pass_;
   Uploader uploader_;
   Downloader downloader_;
-  at::Tensor table_;  ///< of the normalisation, on a device
-  std::int64_t most_ = 0;  ///< images through the network at once; 0 = not known yet
+  at::Tensor table_;          ///< of the normalisation, on a device
+  std::int64_t most_ = 0;     ///< images through the network at once; 0 = not known yet
   std::uint64_t pixels_ = 0;  ///< hash so far
   std::vector<std::int64_t> unreadable_, damaged_;
 };

@@ -22,8 +22,8 @@ class Script final : public TorchScriptNetwork {
   /// Widths, by an image of zeros.
   void measure(at::ScalarType type) {
     const c10::AutoGradMode none(false);
-    const at::Tensor images = at::zeros({1, spec_.in_channels, spec_.height, spec_.width},
-                                        at::TensorOptions(type).device(device_));
+    const at::Tensor images =
+        at::zeros({1, spec_.in_channels, spec_.height, spec_.width}, at::TensorOptions(type).device(device_));
     feature_dim_ = features(images).size(1);
     spec_.classes = logits_.size(1);
   }
@@ -120,8 +120,7 @@ std::unique_ptr<TorchScriptNetwork> open_torchscript(const std::filesystem::path
                                                      std::int64_t height, std::int64_t width, at::Device device) {
   const NetworkSpec spec{.architecture = "torchscript", .in_channels = channels, .height = height, .width = width};
   try {
-    auto network =
-        std::make_unique<Script>(torch::jit::load(file.string(), device), file.string(), spec, device);
+    auto network = std::make_unique<Script>(torch::jit::load(file.string(), device), file.string(), spec, device);
     network->measure(at::kFloat);
     return network;
   } catch (const c10::Error& error) {

@@ -25,9 +25,8 @@ Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
     at::Tensor parameter = named.tensor;
     parameter.mutable_grad() = at::zeros_like(parameter.detach());
     momentum_.push_back(options.momentum > 0 ? at::zeros_like(parameter.detach()) : at::Tensor());
-    auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& one) {
-      return one.rate.scalar_type() == parameter.scalar_type();
-    });
+    auto group = std::find_if(groups_.begin(), groups_.end(),
+                              [&](const Group& one) { return one.rate.scalar_type() == parameter.scalar_type(); });
     if (group == groups_.end()) {
       groups_.push_back({{}, {}, {}, at::zeros({}, parameter.detach().options())});
       group = groups_.end() - 1;
@@ -60,8 +59,7 @@ void Sgd::step() {
 std::vector<OptimizerTensor> Sgd::state() const {
   std::vector<OptimizerTensor> result;
   if (!stepped_ || options_.momentum == 0) return result;
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    result.push_back({kMomentum, parameters_[i].name, momentum_[i]});
+  for (std::size_t i = 0; i < parameters_.size(); ++i) result.push_back({kMomentum, parameters_[i].name, momentum_[i]});
   return result;
 }
 

@@ -39,8 +39,7 @@ TrainingStep::TrainingStep(StepParts parts)
       pixels_(pixel_tensor(parts_.images, 0, parts_.images.count)),
       may_capture_(parts_.traits.capturable && !device_.is_cpu()),
       uploader_(device_) {
-  if (!device_.is_cpu())
-    resident_ = static_cast<std::int64_t>(pixels_.nbytes()) <= device_memory(device_).free / 3;
+  if (!device_.is_cpu()) resident_ = static_cast<std::int64_t>(pixels_.nbytes()) <= device_memory(device_).free / 3;
   if (!resident_) {
     may_capture_ = false;
     log_info(fmt::format("the train images ({} MiB) do not fit into the device's memory: batches are made on the host",
@@ -59,9 +58,9 @@ TrainingStep::TrainingStep(StepParts parts)
 }
 
 void TrainingStep::begin_epoch(std::int64_t epoch, std::span<const std::int64_t> order) {
-  host_order_ = at::from_blob(const_cast<std::int64_t*>(order.data()), {static_cast<std::int64_t>(order.size())},
-                              at::kLong)
-                    .clone();
+  host_order_ =
+      at::from_blob(const_cast<std::int64_t*>(order.data()), {static_cast<std::int64_t>(order.size())}, at::kLong)
+          .clone();
   order_ = upload(host_order_, device_);
   epoch_.fill_(epoch);
   epoch_number_ = epoch;
@@ -117,8 +116,7 @@ void TrainingStep::enqueue(const at::Tensor& rows, std::int64_t step) {
 }
 
 at::Tensor TrainingStep::images_of(const at::Tensor& rows) {
-  const AugmentRecipe recipe{
-      .views = parts_.traits.views, .shift = parts_.recipe.shift, .flip = parts_.recipe.flip};
+  const AugmentRecipe recipe{.views = parts_.traits.views, .shift = parts_.recipe.shift, .flip = parts_.recipe.flip};
   if (resident_) return augment(pixels_, rows, table_, recipe, parts_.data_seed, epoch_);
   const std::int64_t first = rows.storage_offset();
   const at::Tensor made =

@@ -43,7 +43,7 @@ struct TrainingTask {
       identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
   NetworkSpec network;  ///< its head must be the loss's
   at::Device device = at::kCPU;
-  LossTraits traits;    ///< of the loss with its parameters
+  LossTraits traits;  ///< of the loss with its parameters
   TrainRecipe recipe;
   std::uint64_t seed = 0;
   ImageView train, val;

@@ -93,7 +93,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }  // namespace
 
 Child::Child(const LaunchRequest& request) {
-  std::vector<std::string> arguments{engine_program().string(), request.verb}, variables = environment(request.threads, request.visible);
+  std::vector<std::string> arguments{engine_program().string(), request.verb},
+      variables = environment(request.threads, request.visible);
   const auto argv = pointers(arguments), envp = pointers(variables);
   Descriptor log, log_high;
   if (!request.log.empty()) {

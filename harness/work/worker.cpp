@@ -25,10 +25,9 @@ Worker::Worker(const Plan& plan, PutPlan put, Session& session, WorkerWorld worl
       session_(session),
       world_(std::move(world)),
       options_(options),
-      jobs_(plan.experiment.jobs > 0 ? static_cast<std::size_t>(plan.experiment.jobs)
-                    : options_.devices.front().device == "cpu"
-                        ? std::max<std::size_t>(1, std::thread::hardware_concurrency())
-                        : options_.devices.size()),
+      jobs_(plan.experiment.jobs > 0                   ? static_cast<std::size_t>(plan.experiment.jobs)
+            : options_.devices.front().device == "cpu" ? std::max<std::size_t>(1, std::thread::hardware_concurrency())
+                                                       : options_.devices.size()),
       progress_(plan.cells_to_run(), "cells", options.quiet ? Progress::Mode::quiet : Progress::Mode::automatic) {
   const auto know = [&](const Cell& cell, CellKind kind, std::size_t index) {
     if (!places_.emplace(cell.key, Place{kind, index}).second) return;

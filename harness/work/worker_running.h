@@ -15,7 +15,7 @@ struct Worker::Running {
   Task task;
   std::size_t model = 0;
   std::map<std::string, Lease> leases;  ///< by key, until settled
-  std::size_t slot = 0;  ///< of WorkerOptions::devices
+  std::size_t slot = 0;                 ///< of WorkerOptions::devices
   std::filesystem::path out;
   std::vector<wire::Protocol> protocols = {};
   std::vector<PassRow> passes = {};

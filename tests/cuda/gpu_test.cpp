@@ -46,11 +46,11 @@ TEST_F(OnTheGpu, AugmentsAndNormalisesAsTheCpuToTheBit) {
   for (const auto& [channels, height, width] :
        {std::array{3, 32, 32}, {1, 28, 28}, {3, 37, 53}, {3, 224, 224}, {1, 1, 9}}) {
     const ImageSet set(64, channels, height, width, 11);
-    const at::Tensor rows = long_tensor({0, 63, 5, 5, 17, 40, 41, 42}), pixels = to_device(set.pixels, gpu()),
-                     table = to_device(set.table, gpu());
+    const at::Tensor rows = long_tensor({0, 63, 5, 5, 17, 40, 41, 42}), pixels = upload(set.pixels, gpu()),
+                     table = upload(set.table, gpu());
     EXPECT_TRUE(same_memory(normalize(pixels, table).cpu(), normalize(set.pixels, set.table)));
     for (const AugmentRecipe& recipe : kRecipes) {
-      const at::Tensor there = augment(pixels, to_device(rows, gpu()), table, recipe, 99, 3);
+      const at::Tensor there = augment(pixels, upload(rows, gpu()), table, recipe, 99, 3);
       EXPECT_TRUE(same_memory(there.cpu(), augment(set.pixels, rows, set.table, recipe, 99, 3)))
           << channels << " x " << height << " x " << width << ", recipe " << &recipe - kRecipes;
     }
@@ -59,8 +59,8 @@ TEST_F(OnTheGpu, AugmentsAndNormalisesAsTheCpuToTheBit) {
 
 TEST_F(OnTheGpu, WaitsForNothing) {
   const ImageSet set(8, 3, 32, 32, 1);
-  const at::Tensor pixels = to_device(set.pixels, gpu()), table = to_device(set.table, gpu()),
-                   rows = to_device(long_tensor({1, 2}), gpu());
+  const at::Tensor pixels = upload(set.pixels, gpu()), table = upload(set.table, gpu()),
+                   rows = upload(long_tensor({1, 2}), gpu());
   const ForbidWaits none;
   augment(pixels, rows, table, kRecipes[3], 1, 2);
   const at::Tensor normal = normalize(pixels, table);
@@ -70,8 +70,8 @@ TEST_F(OnTheGpu, WaitsForNothing) {
 TEST_F(OnTheGpu, OneGraphServesEveryEpoch) {
   const ImageSet set(8, 3, 32, 32, 1);
   const at::Tensor host_rows = long_tensor({1, 2, 7});
-  const at::Tensor pixels = to_device(set.pixels, gpu()), table = to_device(set.table, gpu());
-  at::Tensor rows = to_device(host_rows, gpu()), epoch = at::full({1}, 0, rows.options());
+  const at::Tensor pixels = upload(set.pixels, gpu()), table = upload(set.table, gpu());
+  at::Tensor rows = upload(host_rows, gpu()), epoch = at::full({1}, 0, rows.options());
   const auto graph = make_graph(gpu());
   graph->begin();
   const at::Tensor out = augment(pixels, rows, table, kRecipes[3], 99, epoch);

@@ -21,6 +21,9 @@ POSTPROCESSORS = [
 ]
 
 
+SMALL_VIM = "postprocessor.vim.dim=32"  # of 64 features
+
+
 def hash_of(file):
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -55,14 +58,14 @@ class OnTheFakeDevice(Case):
         self.assertRegex(shown, r"device +\d+ copies to it \([\d.]+ MiB\), \d+ back \([\d.]+ MiB\), \d+ waits; [\d.]+ MiB at most")
 
     def test_every_method_gives_the_cpus_scores(self):
-        words = ["losses=ce", "postprocessors=" + ",".join(POSTPROCESSORS)]
+        words = ["losses=ce", "postprocessors=" + ",".join(POSTPROCESSORS), SMALL_VIM]
         self.run_on("cpu", *words, out="cpu")
         self.run_on("cuda", *words, out="device")
         files = self.assert_same_files("cpu", "device", OTHER_PATH)
         self.assertGreaterEqual(len({name.split("/scores/")[0] for name in files if "/scores/" in name}), len(POSTPROCESSORS))
 
     def test_little_memory_changes_nothing(self):
-        words = ["losses=ce", "postprocessors=msp,mds,vim,odin"]
+        words = ["losses=ce", "postprocessors=msp,mds,vim,odin", SMALL_VIM]
         self.run_on("cpu", *words, out="cpu")
         self.run_on("cuda", *words, out="device", NEARFAR_FAKE_BYTES=str(48 << 20))
         self.assert_same_files("cpu", "device")

@@ -3,8 +3,8 @@
 #include "base/files.h"
 #include "base/npy.h"
 #include "base/text.h"
-#include "engine/classifier.h"
 #include "device/device.h"
+#include "engine/classifier.h"
 #include "engine/job.h"
 #include "support/golden.h"
 
@@ -51,18 +51,18 @@ class EngineImages : public ::testing::Test {
 TEST_F(EngineImages, ABenchmarkThatWasEditedSinceThePlanIsRefused) {
   // E16: other normalisation or classes would give results under the old key.
   const wire::Images planned = job(benchmark());
-  EXPECT_NO_THROW(JobImages(planned, 1));
+  EXPECT_NO_THROW(JobImages(planned, 1, at::kCPU));
   for (const auto& [from, to] :
        {std::pair{"mean = [0.5]", "mean = [0.4]"}, {"std = [0.25]", "std = [0.3]"}, {"0 degrees", "none"}}) {
     benchmark(from, to);
-    EXPECT_NE(refusal(ErrorKind::data, [&] { JobImages(planned, 1); }).find("changed since the plan"),
+    EXPECT_NE(refusal(ErrorKind::data, [&] { JobImages(planned, 1, at::kCPU); }).find("changed since the plan"),
               std::string::npos)
         << from;
   }
 }
 
 TEST_F(EngineImages, ASetThatIsNotThePlansIsRefused) {
-  const JobImages images(job(benchmark()), 1);
+  const JobImages images(job(benchmark()), 1, at::kCPU);
   EXPECT_NE(refusal(ErrorKind::data,
                     [&] {
                       images.open({"test", "0123"});

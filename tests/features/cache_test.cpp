@@ -1,10 +1,10 @@
 #include "features/cache.h"
-#include "view_stream.h"
 
 #include "base/error.h"
 #include "base/files.h"
 #include "data/feature_sets.h"
 #include "features/folder.h"
+#include "view_stream.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/equal.h>

@@ -31,8 +31,9 @@ class DevicePass : public ::testing::Test {
   void pass(const std::string& name, Network& network, std::int64_t slab, const std::vector<Observer>& observers = {},
             const std::vector<std::int64_t>& bad = {}) {
     const auto open = [&] { return std::make_unique<ViewStream>(images_, slab, bad); };
-    ensure_features(set(name), {"weights", "images"}, [&]() -> Network& { return network; },
-                    {images_.mean, images_.std}, open, observers);
+    ensure_features(
+        set(name), {"weights", "images"}, [&]() -> Network& { return network; }, {images_.mean, images_.std}, open,
+        observers);
   }
   void expect_same(const std::string& one, const std::string& other) const {
     for (const char* file : kFiles) EXPECT_EQ(read_file(set(one) / file), read_file(set(other) / file)) << file;

@@ -1,9 +1,9 @@
 /// The operators against augmented_batch and test_batch, and the tensor operators' form against the kernels: to the
 /// bit.
+#include "augmented_batch.h"
 #include "image_sets.h"
 #include "kernels/augment.h"
 #include "kernels/composite.h"
-#include "augmented_batch.h"
 
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>

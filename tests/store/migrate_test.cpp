@@ -310,7 +310,8 @@ TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemory) {
   EXPECT_EQ(user_version(file), kSchemaVersion);
   EXPECT_EQ(now.execAndGet("SELECT state || message || attempt FROM cell WHERE key = 't'").getString(),
             "nanthe loss is nan2");
-  EXPECT_EQ(now.execAndGet("SELECT group_concat(key, ',') FROM (SELECT key FROM cell ORDER BY rowid)").getString(), "t,e");
+  EXPECT_EQ(now.execAndGet("SELECT group_concat(key, ',') FROM (SELECT key FROM cell ORDER BY rowid)").getString(),
+            "t,e");
   EXPECT_NO_THROW(now.exec("UPDATE cell SET state = 'oom' WHERE key = 't'"));
   EXPECT_THROW(now.exec("UPDATE cell SET state = 'tired' WHERE key = 't'"), SQLite::Exception);
   now.exec("PRAGMA foreign_keys = ON");

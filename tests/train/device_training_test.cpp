@@ -30,7 +30,8 @@ class CrossEntropy : public Loss {
 class Waiting final : public CrossEntropy {
  public:
   at::Tensor forward(const LossInput& input) override {
-    return CrossEntropy::forward(input).mul(input.labels.numel() > 0 && input.labels.min().item<std::int64_t>() >= 0 ? 1 : 2);
+    return CrossEntropy::forward(input).mul(
+        input.labels.numel() > 0 && input.labels.min().item<std::int64_t>() >= 0 ? 1 : 2);
   }
 };
 

@@ -4,11 +4,10 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "blobs.h"
 #include "features/extract.h"
 #include "models/safetensors.h"
 #include "train/random.h"
-
-#include "blobs.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/eye.h>

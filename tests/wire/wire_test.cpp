@@ -117,12 +117,14 @@ TEST(Wire, JobsAreTheirGoldenFiles) {
   check("nothing", wire::Nothing{});
 }
 
+const wire::DeviceUse kUse{3, 4096, 5, 2048, 7, 1 << 20};
+
 TEST(Wire, MessagesAreTheirGoldenFiles) {
   check_message(wire::Progress{1, 2, "half"});
   check_message(wire::Begin{{"ab", "cd"}});
   check_message(
-      wire::Trained{"ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", kArtifacts});
-  check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, 2, kArtifacts});
+      wire::Trained{"ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", kUse, kArtifacts});
+  check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, 2, kUse, kArtifacts});
   check_message(wire::Measured{"ac", "linear", {{"ood", "test", 0.9}}, 0.3, 0.02, 0, 3, kArtifacts});
   check_message(wire::Scored{"ev",
                              0.1,
@@ -131,6 +133,8 @@ TEST(Wire, MessagesAreTheirGoldenFiles) {
                              wire::Tuned{"k=5", {{"k=5", 0.9, ""}, {"k=50", std::nullopt, "too many"}}, 0},
                              0,
                              4,
+                             kUse,
+                             true,
                              kArtifacts});
   check_message(wire::Failed{"ev", "failed", "plugin", "boom"});
   check_message(wire::Skipped{"ev", "the features of 'test' failed"});

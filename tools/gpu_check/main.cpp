@@ -1,4 +1,5 @@
-// gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--rehearsal] [--images]: JSON lines on stdout; exit 1 if a check failed.
+// gpu-check PLUGIN_DIR SCRATCH_DIR [--device cuda] [--rehearsal] [--images]: JSON lines on stdout; exit 1 if a check
+// failed.
 #include "checks.h"
 #include "device/device.h"
 #include "device/transfer.h"
@@ -58,8 +59,8 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 
 Pictures::Pictures(std::int64_t count, std::int64_t channels, std::int64_t side, std::int64_t classes,
                    std::uint64_t seed) {
-  const at::Tensor bytes = at::randint(0, 256, {count * channels * side * side},
-                                       at::make_generator<at::CPUGeneratorImpl>(seed), at::kByte);
+  const at::Tensor bytes =
+      at::randint(0, 256, {count * channels * side * side}, at::make_generator<at::CPUGeneratorImpl>(seed), at::kByte);
   pixels.assign(bytes.const_data_ptr<std::uint8_t>(), bytes.const_data_ptr<std::uint8_t>() + bytes.numel());
   for (std::int64_t i = 0; i < count; ++i) labels.push_back(i % classes);
   const std::vector<double> half(static_cast<std::size_t>(channels), 0.5);

@@ -23,10 +23,12 @@ constexpr std::int64_t kClasses = 4;
 FeatureBatch batch_of(PostprocessorHandle& handle, Network& network, const Pictures& pictures, bool fitted,
                       at::Device device) {
   NetworkPass pass(network, handle.needs(), pictures.view.std);
-  const auto batch =
-      pass.run(upload(test_batch(pictures.view, 0, pictures.view.count), network.device()));
-  FeatureBatch result{upload(batch->features(), device), upload(normalized_rows(batch->features()), device),
-                      upload(batch->logits(), device), upload(label_tensor(pictures.view), device), {}};
+  const auto batch = pass.run(upload(test_batch(pictures.view, 0, pictures.view.count), network.device()));
+  FeatureBatch result{upload(batch->features(), device),
+                      upload(normalized_rows(batch->features()), device),
+                      upload(batch->logits(), device),
+                      upload(label_tensor(pictures.view), device),
+                      {}};
   if (observes(handle.needs())) result.observed = handle.observe(*batch, fitted);
   return result;
 }

@@ -87,9 +87,8 @@ void check_loss(const std::string& name, const Options& options) {
     line["seconds there"] = gpu.seconds;
     return options.rehearsal ? cpu.bytes == gpu.bytes : worst_epoch(cpu, gpu) < 2e-2;
   });
-  check("training with " + name + " twice gives the same bytes", [&](nlohmann::json&) {
-    return run(plugin, options, device).bytes == run(plugin, options, device).bytes;
-  });
+  check("training with " + name + " twice gives the same bytes",
+        [&](nlohmann::json&) { return run(plugin, options, device).bytes == run(plugin, options, device).bytes; });
   check("training with " + name + " as a graph and step by step gives the same bytes", [&](nlohmann::json&) {
     return run(plugin, options, device).bytes == run(plugin, options, {options.device, false}).bytes;
   });

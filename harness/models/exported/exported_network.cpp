@@ -174,8 +174,8 @@ class Opener {
   std::unique_ptr<ExportedNetwork> open() {
     exported::Export read = exported::read_export(file_);
     check_images(read.graph);
-    program_ = std::make_shared<Program>(
-        std::move(read), file_, std::vector{spec_.in_channels, spec_.height, spec_.width}, options_.device);
+    program_ = std::make_shared<Program>(std::move(read), file_,
+                                         std::vector{spec_.in_channels, spec_.height, spec_.width}, options_.device);
     const Value& logits = value(graph().output);
     if (!logits.has_shape || logits.shape.size() != 2 || logits.shape[1].size <= 0 || !per_image(logits))
       throw Error(ErrorKind::data,

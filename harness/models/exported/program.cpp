@@ -24,10 +24,7 @@ void for_reads(const Node& node, Visit visit) {
 }  // namespace
 
 Program::Program(Export exported, std::string source, std::vector<std::int64_t> image, at::Device device)
-    : source_(std::move(source)),
-      image_(std::move(image)),
-      device_(device),
-      constants_(std::move(exported.constants)) {
+    : source_(std::move(source)), image_(std::move(image)), device_(device), constants_(std::move(exported.constants)) {
   for (at::Tensor& constant : constants_) constant = upload(constant, device_);
   effects_ = make_functional(exported.graph, source_);
   graph_ = std::make_shared<const Graph>(std::move(exported.graph));

@@ -31,8 +31,7 @@ class ReweightOod final : public nearfar::Loss {
     const at::Tensor within = same.triu(1), between = same.logical_not().triu(1);
     // Weights are constants of the step: no gradient flows through them.
     const at::Tensor fixed = similarity.detach();
-    const at::Tensor pull =
-        log_sum_exp(similarity.mul(fixed.mul(-m_w_).add(c_w_).sigmoid()).div(-tau_), within);
+    const at::Tensor pull = log_sum_exp(similarity.mul(fixed.mul(-m_w_).add(c_w_).sigmoid()).div(-tau_), within);
     const at::Tensor push = log_sum_exp(similarity.mul(fixed.mul(m_b_).sub(c_b_).sigmoid()).div(tau_), between);
     // The log-sum-exp of nothing is -inf and its ELU is -1, with no gradient: OpenOOD's value for a batch of one class,
     // or of singletons.

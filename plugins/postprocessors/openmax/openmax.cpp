@@ -67,7 +67,8 @@ class OpenMax final : public nearfar::Postprocessor {
     const at::Tensor own = logits.index_select(0, rows).toType(at::kDouble), mean = own.mean(0);
     means_.select(0, c).copy_(mean);
     const at::Tensor distances = own.sub(mean).square_().sum(1).sqrt_();
-    const at::Tensor tail = nearfar::to_host(std::get<0>(distances.topk(std::min(tail_, distances.size(0)), 0))).contiguous();
+    const at::Tensor tail =
+        nearfar::to_host(std::get<0>(distances.topk(std::min(tail_, distances.size(0)), 0))).contiguous();
     return nearfar::common::fit_weibull_tail({tail.const_data_ptr<double>(), static_cast<std::size_t>(tail.size(0))});
   }
 
