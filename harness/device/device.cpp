@@ -1,11 +1,13 @@
 #include "device/device.h"
 
 #include "base/error.h"
+#include "device/out_of_memory.h"
 
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <c10/util/Exception.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -151,6 +153,11 @@ DeviceMemory device_memory(at::Device device) { return module_of(device).memory(
 
 std::unique_ptr<DeviceGraph> make_graph(at::Device device) {
   return device.is_cpu() ? nullptr : module_of(device).graph();
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const DeviceOutOfMemory*>(&error) != nullptr ||
+         dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
 }
 
 void wait_for(at::Device device) {

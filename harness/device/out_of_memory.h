@@ -1,6 +1,7 @@
 #pragma once
 #include <nearfar/error.h>
 
+#include <exception>
 #include <string>
 
 namespace nearfar {
@@ -11,5 +12,8 @@ class DeviceOutOfMemory : public Error {
  public:
   explicit DeviceOutOfMemory(const std::string& message) : Error(ErrorKind::plugin, message) {}
 };
+
+/// This or LibTorch's own?
+bool is_out_of_memory(const std::exception& error);
 
 }  // namespace nearfar

@@ -164,9 +164,9 @@ class EvalGroup {
     const bool fitted = observation_->is_fitted(cell);
     try {
       return scored_on(cell, device_);
-    } catch (const DeviceOutOfMemory& error) {
-      if (device_.is_cpu() || fitted) throw;
-      log_warn(fmt::format("{}; it is computed on the CPU instead", error.what()));
+    } catch (const std::exception& error) {
+      if (!is_out_of_memory(error) || device_.is_cpu() || fitted) throw;
+      log_warn(fmt::format("{}: {}; it is computed on the CPU instead", cell.plugin.label(), message_of(error)));
     }
     wire::Scored message = scored_on(cell, at::kCPU);
     message.on_cpu = true;

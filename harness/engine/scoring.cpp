@@ -61,8 +61,8 @@ class SetScorer {
       try {
         keep(postprocessor_.score(rows_on(whole_, first, n, postprocessor_.needs(), device_)), first);
         first += n;
-      } catch (const DeviceOutOfMemory&) {
-        if (block <= kSmallestBlock) throw;
+      } catch (const std::exception& error) {
+        if (!is_out_of_memory(error) || block <= kSmallestBlock) throw;
         block /= 2;
       }
     }

@@ -9,7 +9,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -99,8 +98,8 @@ void SetPass::add(const Slab& slab) {
   if (!device.is_cpu() && !table_.defined()) table_ = table_tensor(view, device);
   const at::Tensor sent = device.is_cpu() ? at::Tensor() : uploader_.send(pixel_tensor(view, 0, slab.count));
   if (most_ == 0) most_ = columns_.empty() ? slab.count : observed_images(device, info_.height * info_.width);
-  for (std::int64_t begin = 0; begin < slab.count; begin += most_) {
-    const std::int64_t size = std::min(most_, slab.count - begin);
+  for (std::int64_t begin = 0, size = 0; begin < slab.count; begin += size) {
+    size = std::min(most_, slab.count - begin);
     Part part{.first = slab.first + begin, .count = size};
     for (const std::int64_t image : slab.unreadable) {
       if (part.first <= image && image < part.first + size) part.unreadable.push_back(image);
@@ -116,19 +115,20 @@ void SetPass::add(const Slab& slab) {
 void SetPass::add_part(const at::Tensor& images, const Part& part) {
   try {
     return compute(images, part);
-  } catch (const c10::OutOfMemoryError&) {
-    if (images.is_cpu() || part.count < 2) throw;
-  } catch (const DeviceOutOfMemory&) {
-    if (part.count < 2) throw;
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error) || part.count < 2) throw;
   }
-  most_ = (part.count + 1) / 2;
-  log_info(fmt::format("the device's memory is too small for {} images at once; going on with {}", part.count, most_));
-  for (std::int64_t begin = 0; begin < part.count; begin += most_) {
-    Part half{.first = part.first + begin, .count = std::min(most_, part.count - begin)};
+  const std::int64_t half = (part.count + 1) / 2;
+  if (half < most_)
+    log_info(fmt::format("the device's memory is too small for {} images at once; {} are tried", most_, half));
+  most_ = std::min(most_, half);
+  for (const std::int64_t begin : {std::int64_t{0}, half}) {
+    const std::int64_t size = std::min(half, part.count - begin);
+    Part less{.first = part.first + begin, .count = size};
     for (const std::int64_t image : part.unreadable) {
-      if (half.first <= image && image < half.first + half.count) half.unreadable.push_back(image);
+      if (less.first <= image && image < less.first + size) less.unreadable.push_back(image);
     }
-    add_part(images.narrow(0, begin, half.count), half);
+    add_part(images.narrow(0, begin, size), less);
   }
 }
 

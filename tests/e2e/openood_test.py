@@ -1,16 +1,14 @@
 """A checkpoint and images as OpenOOD keeps them, against OpenOOD's own results: scores, predictions, metrics, accuracy, parameter search.
 The data are golden/openood-b of NEARFAR_GOLDEN; without them the tests skip."""
-import array
 import csv
 import json
 import math
 import os
-import struct
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
-from support import PROGRAM, SOURCE, Case
+from support import PROGRAM, SOURCE, Case, read_npy
 
 GOLDEN = Path(os.environ.get("NEARFAR_GOLDEN") or SOURCE / "../shared/golden").resolve()
 DATA = GOLDEN / "openood-b"
@@ -42,18 +40,6 @@ MORE = [a.replace("postprocessors=", "postprocessors=random,") if str(a).startsw
 
 def points(name, metric):
     return LOOSE[metric] if name in ("rmds", "vim") else POINTS.get(name, 0.01)
-
-
-def read_npy(path):
-    """Values and shape of a little-endian C-order .npy file."""
-    content = path.read_bytes()
-    length = struct.unpack("<H", content[8:10])[0]
-    header = content[10:10 + length].decode()
-    kind = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "<i2": "h", "|i1": "b"}[header.split("'descr': '")[1][:3]]
-    shape = [int(n) for n in header.split("(")[1].split(")")[0].split(",") if n.strip()]
-    values = array.array(kind)
-    values.frombytes(content[10 + length:])
-    return values, shape
 
 
 @unittest.skipUnless((DATA / "best.ckpt").exists(), f"no golden data at {DATA}")
@@ -127,6 +113,18 @@ class OpenOod(Case):
         for name, limit in (("adascale-a", 1e-5), ("adascale-l", 1e-5), ("gram", USUAL)):
             apart = self.scores_apart(f" {name}", self.folder / "out", name.replace("-", "_"), ("test", "far/svhn"), {"test": 130})
             self.assertLess(max(max(values) for values in apart.values()), limit, name)
+
+    def on_the_fake_device(self, size):
+        out = self.folder / str(size)
+        self.nearfar(*ARGUMENTS, "--device", "cuda", "--out", out, NEARFAR_DEVICE_MODULE=os.environ["NEARFAR_FAKE_MODULE"], NEARFAR_FAKE_BYTES=str(size))
+        files = sorted(file.relative_to(self.out) for file in self.out.rglob("*.npy"))
+        self.assertEqual(files, sorted(file.relative_to(out) for file in out.rglob("*.npy")))
+        return out, files
+
+    @unittest.skipUnless(os.environ.get("NEARFAR_FAKE_MODULE"), "no fake device was built")
+    def test_a_device_gives_the_cpus_files(self):
+        out, files = self.on_the_fake_device(1 << 34)
+        self.assertEqual([str(file) for file in files if (self.out / file).read_bytes() != (out / file).read_bytes()], [])
 
     def test_predictions_are_openoods(self):
         cache = next((self.out / "cache").iterdir())

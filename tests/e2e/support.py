@@ -1,8 +1,10 @@
 """Runs the program in a folder of its own. Standard library only."""
+import array
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,26 @@ PROGRAM = os.environ["NEARFAR_PROGRAM"]
 SOURCE = Path(os.environ["NEARFAR_SOURCE"])
 BAD_PLUGINS = Path(os.environ["NEARFAR_BAD_PLUGINS"])
 SMOKE = SOURCE / "configs/experiments/smoke.toml"
+
+
+def read_npy(path):
+    """Values and shape of a little-endian C-order .npy file."""
+    content = path.read_bytes()
+    length = struct.unpack("<H", content[8:10])[0]
+    header = content[10:10 + length].decode()
+    kind = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "<i2": "h", "|i1": "b"}[header.split("'descr': '")[1][:3]]
+    shape = [int(n) for n in header.split("(")[1].split(")")[0].split(",") if n.strip()]
+    values = array.array(kind)
+    values.frombytes(content[10 + length:])
+    return values, shape
+
+
+def apart(one, other):
+    """Largest difference of two arrays, as a share of the largest value."""
+    (first, shape), (second, other_shape) = read_npy(one), read_npy(other)
+    assert shape == other_shape, f"{one}: {shape}, {other}: {other_shape}"
+    largest = max((abs(value) for value in first), default=0) or 1
+    return max((abs(a - b) for a, b in zip(first, second)), default=0) / largest
 
 
 class Case(unittest.TestCase):

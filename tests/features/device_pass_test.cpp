@@ -3,6 +3,7 @@
 #include "device/device.h"
 #include "fake_device/fake_device.h"
 #include "features/extract.h"
+#include "features/folder.h"
 #include "view_stream.h"
 
 #include <ATen/core/Tensor.h>
@@ -82,6 +83,23 @@ TEST_F(DevicePass, ShowsObserversWhatTheyWouldSeeOnACpu) {
   pass("device", *there, 8, {gradients("look")});
   expect_same("cpu", "device");
   EXPECT_TRUE(at::equal(map_columns(set("cpu"), "look"), map_columns(set("device"), "look")));
+}
+
+TEST_F(DevicePass, TriesFewerImagesWhereMemoryEnds) {
+  const auto here = network(at::kCPU), there = network(device_);
+  pass("cpu", *here, 32, {}, {3, 9, 40});
+  constexpr std::int64_t kLittle = 200 << 10;
+  pass("plenty", *there, 32);
+  EXPECT_GT(fake::bytes_peak(), fake::bytes_now() + kLittle);
+  const std::int64_t before = fake::capacity();
+  fake::set_capacity(fake::bytes_now() + kLittle);
+  pass("device", *there, 32, {}, {3, 9, 40});
+  fake::set_capacity(before);
+  EXPECT_EQ(read_file(set("cpu") / "labels.npy"), read_file(set("device") / "labels.npy"));
+  const FeatureFolder one(folder_.path() / "cpu"), other(folder_.path() / "device");
+  const Needs all = kFeatures | kLogits;
+  EXPECT_TRUE(one.set("test", all).features.allclose(other.set("test", all).features, 1e-5, 1e-6));
+  EXPECT_TRUE(one.set("test", all).logits.allclose(other.set("test", all).logits, 1e-5, 1e-6));
 }
 
 TEST_F(DevicePass, TellsWhichImageIsNotFinite) {

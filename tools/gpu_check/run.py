@@ -194,7 +194,7 @@ AUROCS = """SELECT cell.postprocessor, metric.dataset, metric.value_fraction FRO
 
 def aurocs(folder):
     """(postprocessor, image set) -> AUROC, of a run's database."""
-    with sqlite3.connect(folder / "nearfar.db") as database:
+    with sqlite3.connect(folder / "results.sqlite") as database:
         return {(name, image_set): value for name, image_set, value in database.execute(AUROCS)}
 
 

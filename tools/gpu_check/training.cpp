@@ -44,7 +44,7 @@ Trained run(const LoadedPlugin& plugin, const Options& options, const Way& way) 
   static int number = 0;
   LossHandle handle(plugin, {}, "gpu-check");
   Forwarded loss(handle);
-  const Pictures pictures(options.rehearsal ? 250 : 500, 1, 28, 6, 9);
+  const Pictures pictures(options.rehearsal ? 120 : 500, 1, 28, 6, 9);
   TrainingTask task;
   task.identity = "gpu-check";
   task.device = way.device;
