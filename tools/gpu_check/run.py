@@ -153,9 +153,11 @@ class Check:
 
     def methods(self):
         """The quickstart's networks were trained apart, so both sides score the one that the CPU trained."""
-        found = sorted((self.out / "quickstart-cpu").rglob("best.safetensors"))
+        folder = self.out / "quickstart-cpu"
+        with sqlite3.connect(folder / "results.sqlite") as database:
+            found = [folder / row[0] for row in database.execute(CHECKPOINTS)]
         if not found:
-            return {"ok": None, "why": "no checkpoint of the quickstart"}
+            return {"ok": False, "why": "the quickstart left no checkpoint of cross-entropy"}
         files = [file.stem for file in (self.bundle / "lib/nearfar/plugins").glob("*.so")]
         names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood"))
         config = self.bundle / "share/nearfar/configs/experiments/methods.toml"
@@ -188,6 +190,8 @@ class Check:
         return 0 if self.result["ok"] else 1
 
 
+CHECKPOINTS = """SELECT artifact.path FROM artifact JOIN run ON run.uid = artifact.run_uid JOIN cell ON cell.key = run.cell_key
+                 WHERE cell.training = 'ce' AND artifact.name = 'checkpoint' ORDER BY cell.label"""
 AUROCS = """SELECT cell.postprocessor, metric.dataset, metric.value_fraction FROM v_valid_cell AS cell
             JOIN metric ON metric.run_uid = cell.run_uid WHERE metric.metric = 'auroc' AND metric.set_group <> 'mean'"""
 
