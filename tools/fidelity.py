@@ -206,7 +206,8 @@ def main():
                     place = f"{label} on {column}"
                     if arguments.accept and (far or points > most):
                         accepted[place] = {"images": far, "points": points}
-                    known = accepted.get(place) or accepted.get(f"{name} on {column}", {"images": [], "points": 0})
+                    entries = [accepted[key] for key in {place, f"{name} on {column}"} if key in accepted]
+                    known = {"images": [image for entry in entries for image in entry["images"]], "points": max((entry["points"] for entry in entries), default=0)}
                     new = [image for image in far if not any(image[:2] == tuple(k[:2]) and image[2] <= SLACK * k[2] for k in known["images"])]
                     good = not new and least >= limit[1] and (points <= most or points <= SLACK * known["points"])
                     search = ""
@@ -214,7 +215,7 @@ def main():
                         search = same_search(name, found[name], source.results[name])
                         good = good and search != "differs"
                     if not good:
-                        bad.append(place + "".join(f"; {s} row {r}: {d:.1e}" for s, r, d in new[:5]))
+                        bad.append(place + "".join(f"; {s} row {r}: {d:.3e}" for s, r, d in new[:5]))
                     outside = "" if good else " **outside**"
                     if far:
                         outside += f" {len(far)} of {len(apart):,} images" + (f", {len(far) - len(new)} accepted" if len(new) < len(far) else "")

@@ -71,6 +71,7 @@ class SetPass {
   Uploader uploader_;
   Downloader downloader_;
   at::Tensor table_;          ///< of the normalisation, on a device
+  std::int64_t checked_ = 0;  ///< images that were looked at for NaN
   std::int64_t most_ = 0;     ///< images through the network at once; 0 = not known yet
   std::uint64_t pixels_ = 0;  ///< hash so far
   std::vector<std::int64_t> unreadable_, damaged_;
