@@ -88,7 +88,7 @@ TEST_F(DevicePass, ShowsObserversWhatTheyWouldSeeOnACpu) {
 TEST_F(DevicePass, TriesFewerImagesWhereMemoryEnds) {
   const auto here = network(at::kCPU), there = network(device_);
   pass("cpu", *here, 32, {}, {3, 9, 40});
-  constexpr std::int64_t kLittle = 200 << 10;
+  constexpr std::int64_t kLittle = 80 << 10;
   pass("plenty", *there, 32);
   EXPECT_GT(fake::bytes_peak(), fake::bytes_now() + kLittle);
   const std::int64_t before = fake::capacity();
