@@ -69,6 +69,25 @@ at::Tensor download(const at::Tensor& tensor) {
   return tensor.cpu();
 }
 
+std::vector<at::Tensor> download(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> host;
+  std::optional<c10::Event> done;
+  std::optional<at::Device> device;
+  for (const at::Tensor& tensor : tensors) {
+    host.push_back(tensor.defined() ? tensor.detach().contiguous() : tensor);
+    if (!tensor.defined() || tensor.is_cpu()) continue;
+    NEARFAR_ASSERT(!device || *device == tensor.device());
+    device = tensor.device();
+    count_to_host(tensor);
+    at::Tensor pinned = at::empty(tensor.sizes(), at::TensorOptions(tensor.scalar_type()).pinned_memory(true));
+    pinned.copy_(host.back(), /*non_blocking=*/true);
+    host.back() = pinned;
+  }
+  if (device) done = record(*device);
+  wait(done);
+  return host;
+}
+
 at::Tensor upload(const at::Tensor& tensor, at::Device device) {
   if (!tensor.defined() || tensor.device() == device) return tensor;
   if (device.is_cpu()) return download(tensor);

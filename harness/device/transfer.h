@@ -22,6 +22,8 @@ Traffic traffic();
 
 /// The tensor on the host: itself where it is there. Waits for the device. Plugins have nearfar/to_host.h.
 at::Tensor download(const at::Tensor& tensor);
+/// All of them, each contiguous, for one wait: through pinned memory. Undefined ones stay so.
+std::vector<at::Tensor> download(const std::vector<at::Tensor>& tensors);
 /// The tensor on `device`: itself where it is there, undefined where it is undefined. From host memory that is not
 /// pinned the host waits for the copy.
 at::Tensor upload(const at::Tensor& tensor, at::Device device);

@@ -127,7 +127,10 @@ void write_checkpoint(const std::filesystem::path& file, const Checkpoint& check
   }
   for (const NamedTensor& named : checkpoint.ema) tensors.push_back({kEma + named.name, named.tensor, false});
   for (const NamedTensor& named : checkpoint.loss) tensors.push_back({kLoss + named.name, named.tensor, false});
-  for (NamedTensor& named : tensors) named.tensor = download(named.tensor);
+  std::vector<at::Tensor> values;
+  for (const NamedTensor& named : tensors) values.push_back(named.tensor);
+  values = download(values);
+  for (std::size_t i = 0; i < tensors.size(); ++i) tensors[i].tensor = values[i];
   const nlohmann::ordered_json state = state_json(checkpoint);
   write_safetensors(file, tensors, {{kState, state.dump()}, {kDigest, digest_of(tensors)}});
   std::filesystem::path beside = file;
