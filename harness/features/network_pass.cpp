@@ -11,7 +11,7 @@ namespace nearfar {
 namespace {
 
 /// What was asked for and what came of it: methods often ask for the same (ODIN's and i-ODIN's gradient, AdaSCALE's
-/// changed images).
+/// changed images). Comparing makes the host wait for a device; what it may save is a pass of the network.
 template <class Result>
 class Memory {
  public:
