@@ -29,11 +29,12 @@ class DeviceGraph {
 };
 
 struct DeviceFacts {
-  std::string name;        ///< "NVIDIA H100 80GB HBM3"
-  std::string software;    ///< "CUDA 13.0, driver for CUDA 13.0, cuDNN 91900"
-  std::string capability;  ///< "9.0"; empty where there is no such number
-  std::int64_t bytes = 0;  ///< of memory, in all
-  bool bfloat16 = false;   ///< computes with bfloat16 at a higher rate than with float32
+  std::string name;                 ///< "NVIDIA H100 80GB HBM3"
+  std::string software;             ///< "CUDA 13.0, driver for CUDA 13.0, cuDNN 91900"
+  std::string capability;           ///< "9.0"; empty where there is no such number
+  std::int64_t bytes = 0;           ///< of memory, in all
+  bool bfloat16 = false;            ///< computes with bfloat16 at a higher rate than with float32
+  std::int64_t busy_images = 1024;  ///< images of a batch that keep it busy; more would only take memory
 };
 
 struct DeviceMemory {

@@ -16,11 +16,12 @@ namespace {
 constexpr std::int64_t kSlabImages = 64;
 // On a device: what keeps it busy, where a quarter of its free memory is enough for it. Evaluation takes up to about
 // 2.5 KB a pixel (WRN-28-10).
-constexpr std::int64_t kDeviceSlabImages = 1024, kBytesPerPixel = 2560;
+constexpr std::int64_t kBytesPerPixel = 2560;
 
 std::int64_t slab_images(at::Device device, std::int64_t area) {
   if (device.is_cpu()) return kSlabImages;
-  return std::clamp(device_memory(device).free / 4 / (area * kBytesPerPixel), kSlabImages, kDeviceSlabImages);
+  const std::int64_t most = std::max(kSlabImages, device_facts(device).busy_images);
+  return std::clamp(device_memory(device).free / 4 / (area * kBytesPerPixel), kSlabImages, most);
 }
 }  // namespace
 
