@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 
-#include <ATen/ops/_foreach_zero.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -21,25 +20,21 @@ constexpr const char* kMomentum = "momentum";
 Sgd::Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options)
     : parameters_(std::move(parameters)), options_(options) {
   NEARFAR_ASSERT(!options.nesterov || options.momentum > 0);
-  for (const NamedTensor& named : parameters_) {
-    at::Tensor parameter = named.tensor;
-    parameter.mutable_grad() = at::zeros_like(parameter.detach());
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& parameter = parameters_[i].tensor;
     momentum_.push_back(options.momentum > 0 ? at::zeros_like(parameter.detach()) : at::Tensor());
     auto group = std::find_if(groups_.begin(), groups_.end(),
                               [&](const Group& one) { return one.rate.scalar_type() == parameter.scalar_type(); });
     if (group == groups_.end()) {
-      groups_.push_back({{}, {}, {}, at::zeros({}, parameter.detach().options())});
+      groups_.push_back({{}, at::zeros({}, parameter.detach().options())});
       group = groups_.end() - 1;
     }
-    group->parameters.push_back(parameter);
-    group->gradients.push_back(parameter.grad());
-    if (momentum_.back().defined()) group->momentum.push_back(momentum_.back());
+    group->members.push_back(i);
   }
 }
 
 void Sgd::zero_grad() {
-  const c10::AutoGradMode none(false);
-  for (const Group& group : groups_) at::_foreach_zero_(group.gradients);
+  for (NamedTensor& named : parameters_) named.tensor.mutable_grad().reset();
 }
 
 void Sgd::set_rate(double learning_rate) {
@@ -49,9 +44,18 @@ void Sgd::set_rate(double learning_rate) {
 void Sgd::step() {
   const c10::AutoGradMode none(false);
   // A momentum of zeros is what the first step starts from: momentum * 0 + gradient.
-  for (Group& group : groups_) {
-    at::_fused_sgd_(group.parameters, group.gradients, group.momentum, options_.weight_decay, options_.momentum,
-                    group.rate, /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  std::vector<at::Tensor> parameters, gradients, momentum;
+  for (const Group& group : groups_) {
+    parameters.clear(), gradients.clear(), momentum.clear();
+    for (const std::size_t i : group.members) {
+      const at::Tensor& gradient = parameters_[i].tensor.grad();
+      if (!gradient.defined()) continue;
+      parameters.push_back(parameters_[i].tensor);
+      gradients.push_back(gradient);
+      if (momentum_[i].defined()) momentum.push_back(momentum_[i]);
+    }
+    if (parameters.empty()) continue;
+    at::_fused_sgd_(parameters, gradients, momentum, options_.weight_decay, options_.momentum, group.rate, /*dampening=*/0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false);
   }
   stepped_ = true;
 }

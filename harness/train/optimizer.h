@@ -13,14 +13,16 @@ struct SgdOptions {
   bool nesterov = true;
 };
 
-/// Not thread-safe. Holds references to the parameters it is given, which lie on one device, and gives each a gradient
-/// that stays at its address: a step may be captured as a graph. Nothing here waits for the device.
+/// Not thread-safe. Holds references to the parameters it is given, which lie on one device. A parameter without a
+/// gradient stays as it is. Nothing here waits for the device, and a step may be captured as a graph (from zero_grad()
+/// on: the graph owns the gradients then).
 class Sgd {
  public:
   Sgd(std::vector<NamedTensor> parameters, const SgdOptions& options);
   Sgd(const Sgd&) = delete;
   Sgd& operator=(const Sgd&) = delete;
 
+  /// Takes the gradients away: the next backward pass hands its own over, which spares zeros and a sum.
   void zero_grad();
   /// Of the steps from now on; outside a graph.
   void set_rate(double learning_rate);
@@ -32,10 +34,10 @@ class Sgd {
   void restore(const std::vector<OptimizerTensor>& state);
 
  private:
-  /// Parameters of one dtype, as the operator wants them.
+  /// Parameters of one dtype: the operator wants them so.
   struct Group {
-    std::vector<at::Tensor> parameters, gradients, momentum;
-    at::Tensor rate;  ///< [] of that dtype, on the device
+    std::vector<std::size_t> members;  ///< of parameters_
+    at::Tensor rate;                   ///< [] of that dtype, on the device
   };
 
   std::vector<NamedTensor> parameters_;
