@@ -8,7 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <set>
+#include <sstream>
 
 namespace nearfar {
 namespace {
@@ -32,9 +35,31 @@ struct Field {
   std::vector<std::string> choices;
   std::string help;
   bool changes_result = true;
+  /// Of a text that is no choice: what it takes, in words, and whether it is that.
+  std::string takes = {};
+  bool (*is_right)(const std::string&) = nullptr;
 };
 
 constexpr double kMillion = 1e6;
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+bool is_words(const std::string& text) { return join(words(text), " ") == text; }
+
+bool is_milestones(const std::string& text) {
+  if (!is_words(text)) return false;
+  std::int64_t before = 0;
+  for (const std::string& word : words(text)) {
+    std::int64_t epoch = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), epoch);
+    if (error != std::errc() || end != word.data() + word.size() || epoch <= before) return false;
+    before = epoch;
+  }
+  return true;
+}
 
 const std::vector<Field>& fields() {
   using R = TrainRecipe;
@@ -77,12 +102,90 @@ const std::vector<Field>& fields() {
        {},
        {"float32", "bfloat16"},
        "bfloat16: products and convolutions in it, sums and weights in float32 (autocast)"},
+      {"optimizer", &R::optimizer, "sgd", {}, {"sgd", "adamw"}, "SGD with momentum, or AdamW"},
+      {"beta1", &R::beta1, 0.9, {.minimum = 0, .maximum = 1, .below = true}, {}, "of AdamW"},
+      {"beta2", &R::beta2, 0.999, {.minimum = 0, .maximum = 1, .below = true}, {}, "of AdamW"},
+      {"epsilon", &R::epsilon, 1e-8, {.minimum = 0, .maximum = 1, .above = true}, {}, "of AdamW"},
+      {"decay",
+       &R::decay,
+       "all",
+       {},
+       {"all", "weights"},
+       "what the weight decay is for: every parameter (OpenOOD), or only those of two dimensions and more"},
+      {"schedule",
+       &R::schedule,
+       "cosine",
+       {},
+       {"cosine", "cosine-epoch", "linear", "multi-step", "constant"},
+       "of the learning rate after the warm-up, by step; cosine-epoch and multi-step by epoch"},
+      {"final_fraction", &R::final_fraction, 0.0, {0, 1}, {}, "this share of `lr` is added to `final_lr`"},
+      {"milestones",
+       &R::milestones,
+       "",
+       {},
+       {},
+       "of multi-step: where the rate is multiplied by `gamma`",
+       true,
+       "epochs in ascending order with spaces between, as \"60 75 90\"",
+       is_milestones},
+      {"gamma", &R::gamma, 0.1, {.minimum = 0, .maximum = 1, .above = true}, {}, "of multi-step"},
+      {"warmup",
+       &R::warmup,
+       "linear",
+       {},
+       {"linear", "epochs", "openood"},
+       "linear: by `warmup_fraction`; epochs: by `warmup_epochs`; openood: that as OpenOOD counts, an epoch late and "
+       "with negative rates in the first"},
+      {"warmup_epochs", &R::warmup_epochs, 10, {1, kMillion}, {}, "of the warm-up `epochs` or `openood`"},
+      {"warmup_lr", &R::warmup_lr, 0.001, {0, kMillion}, {}, "where that warm-up begins"},
+      {"accumulate",
+       &R::accumulate,
+       1,
+       {1, kMillion},
+       {},
+       "a step's images are taken in so many parts, each a batch for the loss and for batch norm"},
+      {"clip_norm", &R::clip_norm, 0.0, {0, kMillion}, {}, "the gradient's 2-norm is at most this; 0 = off"},
+      {"label_smoothing",
+       &R::label_smoothing,
+       0.0,
+       {.minimum = 0, .maximum = 1, .below = true},
+       {},
+       "share of the target that all classes get, for losses that take soft targets"},
+      {"ema_decay",
+       &R::ema_decay,
+       0.0,
+       {.minimum = 0, .maximum = 1, .below = true},
+       {},
+       "of a moving average of the weights, which is what is evaluated; 0 = off"},
+      {"trainable",
+       &R::trainable,
+       "",
+       {},
+       {},
+       "only these are trained; batch norm keeps counting everywhere; empty = all",
+       true,
+       "beginnings of tensor names with spaces between, as \"backbone.layer4 head\"",
+       is_words},
       {"checkpoint_every_epochs",
        &R::checkpoint_every_epochs,
        1,
        {0, kMillion},
        {},
        "0 = only at the end; does not change the result",
+       /*changes_result=*/false},
+      {"checkpoint_every_minutes",
+       &R::checkpoint_every_minutes,
+       10.0,
+       {0, kMillion},
+       {},
+       "also within an epoch; 0 = off; does not change the result",
+       /*changes_result=*/false},
+      {"keep_checkpoints",
+       &R::keep_checkpoints,
+       2,
+       {1, 100},
+       {},
+       "the last so many, of which a damaged one costs only what came after the one before; does not change the result",
        /*changes_result=*/false},
   };
   return table;
@@ -116,6 +219,7 @@ std::string to_text(const ParamValue& value) {
 std::string range_text(const Field& field) {
   if (std::holds_alternative<bool TrainRecipe::*>(field.member)) return "true or false";
   if (!field.choices.empty()) return join(field.choices, " or ");
+  if (!field.takes.empty()) return field.takes;
   const auto& [minimum, maximum, above, below] = field.range;
   const bool whole = std::holds_alternative<std::int64_t TrainRecipe::*>(field.member);
   const std::string low = number_text(minimum), high = number_text(maximum), kind = whole ? "an integer" : "a number";
@@ -129,7 +233,9 @@ bool is_allowed(const Field& field, const ParamValue& value) {
     return (above ? number > minimum : number >= minimum) && (below ? number < maximum : number <= maximum);
   };
   if (const auto* text = std::get_if<std::string>(&value))
-    return std::find(field.choices.begin(), field.choices.end(), *text) != field.choices.end();
+    return field.is_right != nullptr
+               ? field.is_right(*text)
+               : std::find(field.choices.begin(), field.choices.end(), *text) != field.choices.end();
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return in_range(static_cast<double>(*integer));
   if (const auto* number = std::get_if<double>(&value)) return in_range(*number);  // false for NaN
   return true;
@@ -179,8 +285,26 @@ std::optional<RecipeProblem> recipe_problem(const TrainRecipe& recipe) {
     if (const auto* text = std::get_if<std::string>(&value)) hint = suggestion(*text, field.choices);
     return RecipeProblem{field.name, fmt::format("takes {}, found {}{}", range_text(field), to_text(value), hint)};
   }
-  if (recipe.nesterov && recipe.momentum == 0) return RecipeProblem{"nesterov", "needs a momentum above 0"};
+  if (recipe.optimizer == "sgd" && recipe.nesterov && recipe.momentum == 0)
+    return RecipeProblem{"nesterov", "needs a momentum above 0"};
+  if ((recipe.schedule == "multi-step") == recipe.milestones.empty()) {
+    return RecipeProblem{"milestones", recipe.milestones.empty() ? "must be there with schedule = \"multi-step\""
+                                                                 : "is for schedule = \"multi-step\""};
+  }
   return std::nullopt;
+}
+
+std::vector<std::int64_t> milestones(const TrainRecipe& recipe) {
+  NEARFAR_ASSERT(is_milestones(recipe.milestones));
+  std::vector<std::int64_t> epochs;
+  for (const std::string& word : words(recipe.milestones)) epochs.push_back(std::stoll(word));
+  return epochs;
+}
+
+bool is_trainable(const TrainRecipe& recipe, std::string_view tensor) {
+  const std::vector<std::string> beginnings = words(recipe.trainable);
+  return beginnings.empty() || std::any_of(beginnings.begin(), beginnings.end(),
+                                           [&](const std::string& one) { return tensor.starts_with(one); });
 }
 
 json recipe_identity(const TrainRecipe& recipe) {

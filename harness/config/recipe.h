@@ -22,8 +22,7 @@ namespace nearfar {
 
 struct Value;  // config/document.h
 
-/// SGD, linear warm-up to `learning_rate`, then a cosine down to `final_lr`. What each field means and may be: see
-/// docs/recipes.md.
+/// What each field means and may be: see docs/recipes.md; the rates of a training: train/schedule.h.
 struct TrainRecipe {
   std::int64_t epochs = 6;
   std::int64_t batch_size = 64;
@@ -38,7 +37,25 @@ struct TrainRecipe {
   std::string projection = "mlp";
   std::int64_t embedding_dim = 32;
   std::string dtype = "float32";
-  std::int64_t checkpoint_every_epochs = 1;  ///< does not change the result
+  std::string optimizer = "sgd";
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  std::string decay = "all";
+  std::string schedule = "cosine";
+  double final_fraction = 0;
+  std::string milestones = "";
+  double gamma = 0.1;
+  std::string warmup = "linear";
+  std::int64_t warmup_epochs = 10;
+  double warmup_lr = 0.001;
+  std::int64_t accumulate = 1;
+  double clip_norm = 0;
+  double label_smoothing = 0;
+  double ema_decay = 0;
+  std::string trainable = "";
+  // These do not change the result.
+  std::int64_t checkpoint_every_epochs = 1;
+  double checkpoint_every_minutes = 10;
+  std::int64_t keep_checkpoints = 2;
 
   bool operator==(const TrainRecipe&) const = default;
 };
@@ -53,6 +70,12 @@ struct RecipeProblem {
 };
 /// The first field whose value cannot be trained with, whatever the images; nullopt for a good recipe.
 std::optional<RecipeProblem> recipe_problem(const TrainRecipe& recipe);
+
+/// The epochs of `milestones`, ascending. Error(internal) for a recipe with a problem.
+std::vector<std::int64_t> milestones(const TrainRecipe& recipe);
+
+/// Is the tensor of this name trained? `trainable` empty: all are.
+bool is_trainable(const TrainRecipe& recipe, std::string_view tensor);
 
 /// An object of what can change a result and is not at its identity default; for cell keys.
 nlohmann::json recipe_identity(const TrainRecipe& recipe);

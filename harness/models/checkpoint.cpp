@@ -52,6 +52,7 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
   for (const EpochRecord& record : checkpoint.history) {
     nlohmann::ordered_json row{{"epoch", record.epoch}, {"loss", record.loss}, {"learning_rate", record.learning_rate}};
     if (record.val_accuracy) row["val_accuracy"] = *record.val_accuracy;
+    if (record.gradient_norm) row["gradient_norm"] = *record.gradient_norm;
     history.push_back(row);
   }
   nlohmann::ordered_json state{{"format", kFormat},
@@ -86,8 +87,9 @@ Checkpoint state_from_json(const nlohmann::json& json) {
   json.at("best_value").get_to(checkpoint.best_value);
   if (checkpoint.format == 2) json.at("best_sha256").get_to(checkpoint.best_sha256);
   for (const nlohmann::json& row : json.at("history")) {
-    EpochRecord record{row.at("epoch"), row.at("loss"), row.at("learning_rate"), std::nullopt};
+    EpochRecord record{row.at("epoch"), row.at("loss"), row.at("learning_rate"), {}, {}};
     if (row.contains("val_accuracy")) record.val_accuracy = row.at("val_accuracy").get<double>();
+    if (row.contains("gradient_norm")) record.gradient_norm = row.at("gradient_norm").get<double>();
     checkpoint.history.push_back(record);
   }
   return checkpoint;

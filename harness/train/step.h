@@ -1,12 +1,11 @@
 #pragma once
-/// One optimiser step after another, on a device without waiting for it: images and the order of an epoch lie there,
-/// losses are read when someone wants them, and where the loss allows it the whole step is captured once as a graph and
-/// replayed.
+/// One optimiser step after another, on a device without waiting for it: losses are read when someone wants them, and
+/// where the loss allows it the whole step is captured once as a graph and replayed.
 #include "config/recipe.h"
 #include "device/device.h"
-#include "device/transfer.h"
-#include "models/images.h"
 #include "models/network.h"
+#include "train/averages.h"
+#include "train/batches.h"
 #include "train/optimizer.h"
 
 #include <nearfar/loss.h>
@@ -19,53 +18,56 @@
 
 namespace nearfar {
 
-/// What a step works with. Everything outlives it; network, loss and optimiser are on one device.
+/// What a step works with. Everything outlives it and is on one device.
 struct StepParts {
   Network& network;
   Loss& loss;
   const LossTraits& traits;
   const TrainRecipe& recipe;
-  const ImageView& images;
-  Sgd& optimizer;
-  std::uint64_t data_seed = 0;
+  Batches& batches;
+  Optimizer& optimizer;
+  WeightAverage* average = nullptr;
+  std::int64_t images = 0;  ///< of an epoch
+  std::uint64_t seed = 0;   ///< of random numbers that a network or a loss draws from LibTorch's generator
   /// Runs a call into the loss plugin; empty: called directly.
   std::function<void(const std::function<void()>&)> guard = {};
 };
 
 /// One thread. The network must be in training mode.
+///
+/// A step takes `batch_size` images (the epoch's last one what is left), in `accumulate` parts one after the other, as
+/// equal as can be and of two images at least: each part is a batch for the loss and for batch norm, and the step's
+/// loss is the mean of theirs, weighted by their images.
 class TrainingStep {
  public:
-  /// Copies the images to the device where they fit into a third of what is free there; otherwise every batch is
-  /// augmented on the host and sent through pinned memory.
   explicit TrainingStep(StepParts parts);
 
-  /// `order`: the images in the order in which this epoch visits them. One copy to the device.
-  void begin_epoch(std::int64_t epoch, std::span<const std::int64_t> order);
-  /// The batch at `place`, counted from 0 within the epoch; `step` of all. Enqueued: no wait, unless the loss waits.
-  /// Error(plugin) for a loss that returns no differentiable scalar; what the guard throws.
-  void run(std::int64_t place, std::int64_t step, double learning_rate);
+  /// `order`: the images in the order in which this epoch visits them; `done` steps of it are done.
+  void begin_epoch(std::int64_t epoch, std::span<const std::int64_t> order, std::int64_t done);
+  /// The next step; `step` of all. Enqueued: no wait, unless the loss waits. Error(plugin) for a loss that returns no
+  /// differentiable scalar; what the guard throws.
+  void run(std::int64_t step, double learning_rate);
   /// Losses of the steps first … last - 1 of the epoch. Waits once.
   std::vector<double> losses(std::int64_t first, std::int64_t last) const;
+  /// The gradient's 2-norm in the last step, before clipping. Waits.
+  double gradient_norm() const;
 
  private:
-  void enqueue(const at::Tensor& rows, std::int64_t step);
-  void capture(std::int64_t step);
-  at::Tensor images_of(const at::Tensor& rows);
-  void backward(const LossInput& input, at::Tensor& loss) const;
+  void enqueue(const std::vector<Batch>& batches, std::int64_t step);
+  void capture(const std::vector<Batch>& batches, std::int64_t step);
+  at::Tensor loss_of(const Batch& batch, std::int64_t step) const;
+  at::Tensor smoothed(const at::Tensor& labels) const;
   void guarded(const std::function<void()>& call) const;
 
   StepParts parts_;
   at::Device device_;
-  at::Tensor pixels_, table_;  ///< on the device, or on the host where they do not fit
-  at::Tensor labels_, order_;  ///< on the device
-  at::Tensor host_order_;
-  at::Tensor epoch_, place_;  ///< [1] int64: a captured step reads and moves on what lies there
-  at::Tensor rows_;           ///< [batch] int64: the images of a captured step
-  at::Tensor losses_;         ///< [steps of an epoch] float64
-  std::int64_t epoch_number_ = 0, steps_run_ = 0;
-  bool resident_ = true, may_capture_;
-  Uploader uploader_;
+  at::Tensor place_;   ///< [1] int64, of the step in its epoch: a captured step reads what lies there
+  at::Tensor losses_;  ///< [steps of an epoch] float64
+  at::Tensor norm_;    ///< [] float64; undefined where nothing is clipped
+  std::int64_t epoch_ = 0, next_ = 0, images_ = 0, steps_run_ = 0;
+  bool may_capture_;
   std::unique_ptr<DeviceGraph> graph_;
+  std::vector<Batch> captured_;  ///< what the graph reads
 };
 
 }  // namespace nearfar

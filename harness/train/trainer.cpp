@@ -1,11 +1,13 @@
 #include "train/trainer.h"
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
 #include "features/accuracy.h"
 #include "features/extract.h"
+#include "train/averages.h"
+#include "train/batches.h"
+#include "train/folder.h"
 #include "train/optimizer.h"
 #include "train/random.h"
 #include "train/schedule.h"
@@ -16,14 +18,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
 namespace nearfar {
 namespace {
 
 namespace fs = std::filesystem;
 
-enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2 };
+enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3 };
 constexpr double kAverageWeight = 0.2;  // of OpenOOD's contrastive trainers
 
 void check_recipe(const TrainRecipe& recipe, const ImageView& images) {
@@ -44,6 +45,17 @@ void check_labels(const char* set, const ImageView& images, std::int64_t classes
   }
 }
 
+OptimizerOptions optimizer_options(const TrainRecipe& recipe) {
+  return {.rule = recipe.optimizer == "adamw" ? UpdateRule::adamw : UpdateRule::sgd,
+          .weight_decay = recipe.weight_decay,
+          .decay_all = recipe.decay == "all",
+          .momentum = recipe.momentum,
+          .nesterov = recipe.nesterov,
+          .beta1 = recipe.beta1,
+          .beta2 = recipe.beta2,
+          .epsilon = recipe.epsilon};
+}
+
 /// Optimiser steps of an epoch; a rest of a single image makes none.
 std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size) {
   return images / batch_size + (images % batch_size >= 2 ? 1 : 0);
@@ -58,58 +70,51 @@ class Training {
         steps_per_epoch_(steps_per_epoch(task.train.count, task.recipe.batch_size)),
         total_steps_(steps_per_epoch_ * task.recipe.epochs),
         data_seed_(derive_seed(task.seed, kDataSeed)),
+        folder_(task.folder, task.recipe.keep_checkpoints),
         network_(make_network(task.network, derive_seed(task.seed, kInitSeed), task.device)) {
     if (total_steps_ < 1) throw Error(ErrorKind::data, fmt::format("{} train images are too few", task.train.count));
+    if (task.callbacks.initialize) task.callbacks.initialize(*network_);
     const LossSetup setup{.classes = task_.network.classes,
                           .output_width = network_->output_dim(),
                           .feature_width = network_->feature_dim(),
                           .device = task.device};
     call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
-    optimizer_ = std::make_unique<Sgd>(
-        parameters(), SgdOptions{task.recipe.momentum, task.recipe.weight_decay, task.recipe.nesterov});
+    const std::vector<NamedTensor> trained = parameters();
+    optimizer_ = std::make_unique<Optimizer>(trained, optimizer_options(task.recipe));
+    if (task.recipe.ema_decay > 0) average_ = std::make_unique<WeightAverage>(trained, task.recipe.ema_decay);
     state_.identity = task.identity;
     state_.spec = task.network;
   }
 
-  /// Goes on where last.safetensors stands, if it is this task's and the best epoch's weights, which it does not hold,
-  /// are what they were. Otherwise training starts over, with a warning; nothing is deleted.
+  /// Goes on from the newest checkpoint of this training that is whole.
   void resume() {
-    const fs::path file = last_checkpoint(task_.folder);
-    std::string why;
-    if (fs::exists(file)) {
-      try {
-        Checkpoint saved = read_checkpoint(file);
-        why = reason_to_start_over(saved);
-        if (why.empty()) return restore(std::move(saved), file.string());
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::data) throw;
-        why = error.what();
-      }
-    } else if (fs::exists(best_checkpoint(task_.folder))) {
-      why = file.string() + " is missing";
-    }
-    if (!why.empty()) log_warn("training starts over: " + why);
+    folder_.resume(task_.identity, task_.network,
+                   [&](Checkpoint saved, const std::string& file) { restore(std::move(saved), file); });
   }
 
   /// The loop. Returns true when all epochs are done, false when asked to stop.
   bool run() {
     network_->train(true);
     losses_read_ = state_.step;
-    if (state_.step < total_steps_) step_ = std::make_unique<TrainingStep>(step_parts());
+    if (state_.step < total_steps_) prepare_steps();
     while (state_.step < total_steps_) {
-      const std::int64_t epoch = state_.step / steps_per_epoch_;
-      step_->begin_epoch(epoch, permutation(data_seed_, epoch, task_.train.count));
-      while (state_.step < (epoch + 1) * steps_per_epoch_) {
-        if (task_.callbacks.should_stop && task_.callbacks.should_stop()) {
+      const std::int64_t epoch = state_.step / steps_per_epoch_, end = (epoch + 1) * steps_per_epoch_;
+      step_->begin_epoch(epoch, permutation(data_seed_, epoch, task_.train.count),
+                         state_.step - epoch * steps_per_epoch_);
+      const Stopwatch watch;
+      const std::int64_t first = state_.step;
+      while (state_.step < end) {
+        const bool stop = task_.callbacks.should_stop && task_.callbacks.should_stop();
+        if (stop || save_is_due()) {
           read_losses(epoch);
           save_last();
-          return false;
         }
+        if (stop) return false;
         step(epoch);
       }
       read_losses(epoch);
-      finish_epoch(epoch);
+      finish_epoch(epoch, images_of(end - first) / watch.seconds());
     }
     return true;
   }
@@ -118,9 +123,8 @@ class Training {
 
  private:
   void step(std::int64_t epoch) {
-    const std::int64_t place = state_.step - epoch * steps_per_epoch_;
-    const double rate = learning_rate(state_.step, total_steps_, task_.recipe);
-    step_->run(place, state_.step, rate);
+    const double rate = learning_rate(state_.step, steps_per_epoch_, task_.recipe);
+    step_->run(state_.step, rate);
     ++state_.step;
     if (task_.device.is_cpu()) read_losses(epoch);  // they are at hand; on a device that would be a wait
     if (task_.callbacks.progress) task_.callbacks.progress({state_.step, total_steps_, epoch, last_loss_, rate});
@@ -149,18 +153,19 @@ class Training {
     return fmt::format(
         "the loss is {} at epoch {}, step {} (learning rate {:.4g}; train images {}{} of its batch); a lower learning "
         "rate or a longer warm-up may help",
-        loss, epoch, step, learning_rate(step, total_steps_, task_.recipe),
+        loss, epoch, step, learning_rate(step, steps_per_epoch_, task_.recipe),
         fmt::join(begin, all ? end : begin + kNamed, ", "), all ? "" : ", …");
   }
 
-  void finish_epoch(std::int64_t epoch) {
+  void finish_epoch(std::int64_t epoch, double images_per_second) {
     EpochRecord record;
     record.epoch = epoch;
     record.loss = state_.epoch_loss_sum / static_cast<double>(steps_per_epoch_);
-    record.learning_rate = learning_rate(state_.step - 1, total_steps_, task_.recipe);
+    record.learning_rate = learning_rate(state_.step - 1, steps_per_epoch_, task_.recipe);
+    if (const double norm = step_->gradient_norm(); std::isfinite(norm)) record.gradient_norm = norm;
     const bool classifier = network_->has_classifier();
     if (classifier && task_.val.count > 0) {
-      const FeatureBatch val = run_network(*network_, task_.val);
+      const FeatureBatch val = run_network(evaluated(), task_.val);
       record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
     }
     state_.history.push_back(record);
@@ -172,107 +177,120 @@ class Training {
       state_.best_epoch = epoch;
       state_.best_value = value;
       state_.best_sha256.clear();
-      Checkpoint best = snapshot();
-      best.optimizer.clear();
-      write_checkpoint(next_best_checkpoint(task_.folder), best);
-      state_.best_sha256 = sha256_file(next_best_checkpoint(task_.folder));
+      Checkpoint best = state_;
+      best.network = evaluated().named_tensors();
+      best.loss = loss_tensors();
+      state_.best_sha256 = folder_.write_best(best);
     }
     const std::int64_t every = task_.recipe.checkpoint_every_epochs;
     if (state_.step == total_steps_ || (every > 0 && (epoch + 1) % every == 0)) save_last();
+    if (task_.callbacks.epoch) task_.callbacks.epoch(record, images_per_second);
   }
 
-  /// At any moment last.safetensors names, by its hash, a best epoch that is there: as best.safetensors, or for the
-  /// moment before the rename (after a kill: until the next start) as the next one.
+  bool save_is_due() const {
+    const double minutes = task_.recipe.checkpoint_every_minutes;
+    return minutes > 0 && since_save_.seconds() >= 60 * minutes;
+  }
+
   void save_last() {
-    write_checkpoint(last_checkpoint(task_.folder), snapshot());
-    promote_best();
+    Checkpoint whole = state_;
+    whole.network = network_->named_tensors();
+    whole.optimizer = optimizer_->state();
+    if (average_) whole.ema = average_->tensors();
+    whole.loss = loss_tensors();
+    folder_.write_last(whole);
+    since_save_ = Stopwatch();
   }
 
-  void promote_best() const {
-    const fs::path next = next_best_checkpoint(task_.folder), best = best_checkpoint(task_.folder);
-    if (!fs::exists(next) || sha256_file(next) != state_.best_sha256) return;
-    std::error_code failure, for_people_only;
-    fs::rename(next, best, failure);
-    if (failure) {
-      throw Error(ErrorKind::data,
-                  fmt::format("{}: cannot be renamed to {}: {}", next.string(), best.string(), failure.message()));
+  /// The network that is judged, in training mode or not: the trained one, or a copy with the averages of its weights.
+  Network& evaluated() {
+    if (!average_) return *network_;
+    if (!averaged_) averaged_ = make_empty_network(task_.network, task_.device);
+    std::vector<NamedTensor> tensors = network_->named_tensors();
+    for (NamedTensor& named : tensors) {
+      if (const NamedTensor* average = find(average_->tensors(), named.name)) named.tensor = average->tensor;
     }
-    fs::rename(fs::path(next).replace_extension(".json"), fs::path(best).replace_extension(".json"), for_people_only);
-  }
-
-  std::string reason_to_start_over(const Checkpoint& saved) const {
-    const fs::path last = last_checkpoint(task_.folder);
-    if (saved.format != Checkpoint{}.format) return last.string() + " is of an older version's format";
-    if (saved.identity != task_.identity || saved.spec != task_.network)
-      return last.string() + " is of another training";
-    if (saved.best_epoch < 0) return "";
-    for (const fs::path& file : {best_checkpoint(task_.folder), next_best_checkpoint(task_.folder)}) {
-      if (fs::exists(file) && sha256_file(file) == saved.best_sha256) return "";
-    }
-    return fmt::format("{} is not the file of epoch {} that {} knows (damaged, replaced or missing)",
-                       best_checkpoint(task_.folder).string(), saved.best_epoch, last.filename().string());
+    load_tensors(*averaged_, tensors, "the moving average");
+    return *averaged_;
   }
 
   /// Checks everything first, so that a checkpoint which does not fit leaves what was made for a start as it is.
   void restore(Checkpoint saved, const std::string& file) {
     check_tensors(saved.spec, saved.network, file);
-    check_loss(saved.loss, file);
+    check_state("loss", loss_tensors(), saved.loss, file);
+    if (average_) check_state("ema", average_->tensors(), saved.ema, file);
     optimizer_->restore(saved.optimizer);
     load_tensors(*network_, saved.network, file);
-    restore_loss(saved.loss);
+    copy_state(loss_tensors(), saved.loss);
+    if (average_) copy_state(average_->tensors(), saved.ema);
     for (auto* tensors : {&saved.network, &saved.ema, &saved.loss}) tensors->clear();
     saved.optimizer.clear();
     state_ = std::move(saved);
-    promote_best();
   }
 
-  Checkpoint snapshot() const {
-    Checkpoint whole = state_;
-    whole.network = network_->named_tensors();
-    whole.optimizer = optimizer_->state();
-    for (const LossTensor& own : loss_state_) whole.loss.push_back({own.name, own.tensor, own.parameter});
-    return whole;
+  void prepare_steps() {
+    batches_ = resident_batches(task_.train, augmentation(task_.recipe, task_.traits), data_seed_, task_.device);
+    step_ = std::make_unique<TrainingStep>(StepParts{.network = *network_,
+                                                     .loss = loss_,
+                                                     .traits = task_.traits,
+                                                     .recipe = task_.recipe,
+                                                     .batches = *batches_,
+                                                     .optimizer = *optimizer_,
+                                                     .average = average_.get(),
+                                                     .images = task_.train.count,
+                                                     .seed = derive_seed(task_.seed, kStepSeed),
+                                                     .guard = task_.callbacks.guard});
   }
 
-  StepParts step_parts() {
-    return {.network = *network_,
-            .loss = loss_,
-            .traits = task_.traits,
-            .recipe = task_.recipe,
-            .images = task_.train,
-            .optimizer = *optimizer_,
-            .data_seed = data_seed_,
-            .guard = task_.callbacks.guard};
-  }
-
+  /// What is trained; the rest of the network is frozen. Batch norm keeps counting everywhere.
   std::vector<NamedTensor> parameters() {
-    std::vector<NamedTensor> all = network_->named_tensors();
-    std::erase_if(all, [](const NamedTensor& named) { return !named.parameter; });
-    for (const LossTensor& own : loss_state_) {
-      if (own.parameter) all.push_back({"loss." + own.name, at::Tensor(own.tensor).set_requires_grad(true), true});
+    std::vector<NamedTensor> trained;
+    for (NamedTensor& named : network_->named_tensors()) {
+      if (!named.parameter) continue;
+      const bool wanted = is_trainable(task_.recipe, named.name);
+      named.tensor.set_requires_grad(wanted);
+      if (wanted) trained.push_back(named);
     }
-    return all;
-  }
-
-  static const NamedTensor* find(const std::vector<NamedTensor>& saved, const std::string& name) {
-    const auto found =
-        std::find_if(saved.begin(), saved.end(), [&](const NamedTensor& one) { return one.name == name; });
-    return found == saved.end() ? nullptr : &*found;
-  }
-
-  void check_loss(const std::vector<NamedTensor>& saved, const std::string& file) const {
+    if (trained.empty()) {
+      throw Error(ErrorKind::config, fmt::format("train: 'trainable' is \"{}\", and no tensor of {} begins so",
+                                                 task_.recipe.trainable, task_.network.architecture));
+    }
     for (const LossTensor& own : loss_state_) {
-      const NamedTensor* found = find(saved, own.name);
-      if (found == nullptr || found->tensor.sizes() != own.tensor.sizes()) {
+      if (own.parameter) trained.push_back({"loss." + own.name, at::Tensor(own.tensor).set_requires_grad(true), true});
+    }
+    return trained;
+  }
+
+  std::vector<NamedTensor> loss_tensors() const {
+    std::vector<NamedTensor> tensors;
+    for (const LossTensor& own : loss_state_) tensors.push_back({own.name, own.tensor, own.parameter});
+    return tensors;
+  }
+
+  static const NamedTensor* find(const std::vector<NamedTensor>& among, const std::string& name) {
+    const auto found =
+        std::find_if(among.begin(), among.end(), [&](const NamedTensor& one) { return one.name == name; });
+    return found == among.end() ? nullptr : &*found;
+  }
+
+  static void check_state(const char* what, const std::vector<NamedTensor>& own, const std::vector<NamedTensor>& saved,
+                          const std::string& file) {
+    for (const NamedTensor& tensor : own) {
+      const NamedTensor* found = find(saved, tensor.name);
+      if (found == nullptr || found->tensor.sizes() != tensor.tensor.sizes()) {
         throw Error(ErrorKind::data,
-                    fmt::format("{}: state '{}' of the loss is missing or has another shape", file, own.name));
+                    fmt::format("{}: '{}.{}' is missing or has another shape", file, what, tensor.name));
       }
     }
   }
 
-  void restore_loss(const std::vector<NamedTensor>& saved) {
+  static void copy_state(const std::vector<NamedTensor>& own, const std::vector<NamedTensor>& saved) {
     const c10::AutoGradMode no_gradients(false);
-    for (LossTensor& own : loss_state_) own.tensor.copy_(find(saved, own.name)->tensor);
+    for (const NamedTensor& tensor : own) tensor.tensor.copy_(find(saved, tensor.name)->tensor);
+  }
+
+  double images_of(std::int64_t steps) const {
+    return static_cast<double>(std::min(steps * task_.recipe.batch_size, task_.train.count));
   }
 
   void call_loss(const std::function<void()>& call) const {
@@ -287,13 +305,17 @@ class Training {
   Loss& loss_;
   std::int64_t steps_per_epoch_, total_steps_;
   std::uint64_t data_seed_;
-  std::unique_ptr<Network> network_;
+  TrainingFolder folder_;
+  Stopwatch since_save_;
+  std::unique_ptr<Network> network_, averaged_;
   std::vector<LossTensor> loss_state_;
-  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<WeightAverage> average_;
+  std::unique_ptr<Batches> batches_;
   std::unique_ptr<TrainingStep> step_;
   std::int64_t losses_read_ = 0;  ///< steps whose losses are in the state
   double last_loss_ = 0;
-  Checkpoint state_;  // its tensors stay empty; snapshot() fills them
+  Checkpoint state_;  // its tensors stay empty
 };
 
 /// Of the best checkpoint, by the model's classifier.
@@ -327,6 +349,9 @@ TrainingResult train(const TrainingTask& task, Loss& loss) {
     throw Error(ErrorKind::config,
                 "train: the loss wants auxiliary images (outlier exposure); training with auxiliary "
                 "images is not available in this version: choose another loss");
+  }
+  if (task.recipe.label_smoothing > 0 && !task.traits.takes_soft_targets) {
+    throw Error(ErrorKind::config, "train: 'label_smoothing' is set, and this loss takes no soft targets: set it to 0");
   }
 
   Training training(task, loss);

@@ -34,6 +34,10 @@ struct TrainProgress {
 struct TrainCallbacks {
   std::function<void(const TrainProgress&)> progress;  ///< after every step; may be empty
   std::function<bool()> should_stop;                   ///< asked before every step; may be empty
+  /// After every epoch and its checkpoints, with the images a second of its steps; may be empty.
+  std::function<void(const EpochRecord&, double images_per_second)> epoch;
+  /// Fills a new network with weights to start from; may be empty. Whatever it does is part of the identity.
+  std::function<void(Network&)> initialize;
   /// Runs a call into the loss plugin; the host's guard turns any exception into Error(plugin). Empty: called directly.
   std::function<void(const std::function<void()>&)> guard;
 };
@@ -47,7 +51,7 @@ struct TrainingTask {
   TrainRecipe recipe;
   std::uint64_t seed = 0;
   ImageView train, val;
-  std::filesystem::path folder;  ///< gets best.safetensors, last.safetensors and their .json
+  std::filesystem::path folder;  ///< gets best.safetensors, last.safetensors, their .json, and older ones (folder.h)
   TrainCallbacks callbacks;
 };
 
@@ -65,13 +69,14 @@ struct TrainingResult {
 NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& recipe, const LossTraits& traits,
                          const ImageView& images, std::int64_t classes);
 
-/// Trains, or goes on from last.safetensors (returns at once if that is finished) if it is of this identity and
-/// best.safetensors still is the file that it names by hash; otherwise it says why in the log and starts over, without
-/// deleting anything. A checkpoint is written as often as the recipe says, and when asked to stop. `best`: linear head,
-/// highest validation accuracy (a later tie wins; without val images the last epoch); embedding, lowest moving average
-/// of the training loss at an epoch's end (a later tie wins). These are OpenOOD's rules. A last batch of a single image
-/// is left out: batch norm has no statistics for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work
-/// and for a loss that wants auxiliary images; Error(data) for images or labels; what the guard throws.
+/// Trains, or goes on from the newest checkpoint in the folder that is whole and of this identity (returns at once if
+/// that is finished); what that is and what is said, see folder.h. A checkpoint is written as often as the recipe says,
+/// and when asked to stop. `best`: linear head, highest validation accuracy (a later tie wins; without val images the
+/// last epoch); embedding, lowest moving average of the training loss at an epoch's end (a later tie wins). These are
+/// OpenOOD's rules. With a moving average of the weights (`ema_decay`), validation and `best` are of the averages, with
+/// the trained network's running statistics. A last batch of a single image is left out: batch norm has no statistics
+/// for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work and for a loss that wants auxiliary
+/// images; Error(data) for images or labels; what the guard and initialize throw.
 TrainingResult train(const TrainingTask& task, Loss& loss);
 
 }  // namespace nearfar

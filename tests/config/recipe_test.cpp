@@ -30,7 +30,27 @@ TrainRecipe other_recipe() {
           .flip = true,
           .projection = "linear",
           .embedding_dim = 8,
-          .checkpoint_every_epochs = 0};
+          .dtype = "bfloat16",
+          .optimizer = "adamw",
+          .beta1 = 0.5,
+          .beta2 = 0.75,
+          .epsilon = 1e-3,
+          .decay = "weights",
+          .schedule = "multi-step",
+          .final_fraction = 0.5,
+          .milestones = "3 7",
+          .gamma = 0.5,
+          .warmup = "epochs",
+          .warmup_epochs = 2,
+          .warmup_lr = 0.25,
+          .accumulate = 2,
+          .clip_norm = 1,
+          .label_smoothing = 0.125,
+          .ema_decay = 0.5,
+          .trainable = "head",
+          .checkpoint_every_epochs = 0,
+          .checkpoint_every_minutes = 1,
+          .keep_checkpoints = 3};
 }
 
 std::string internal_error(const json& object) {
@@ -75,12 +95,34 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
                               .flip = false,
                               .projection = "mlp",
                               .embedding_dim = 32,
+                              .dtype = "float32",
+                              .optimizer = "sgd",
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .epsilon = 1e-8,
+                              .decay = "all",
+                              .schedule = "cosine",
+                              .final_fraction = 0,
+                              .milestones = "",
+                              .gamma = 0.1,
+                              .warmup = "linear",
+                              .warmup_epochs = 10,
+                              .warmup_lr = 0.001,
+                              .accumulate = 1,
+                              .clip_norm = 0,
+                              .label_smoothing = 0,
+                              .ema_decay = 0,
+                              .trainable = "",
                               .checkpoint_every_epochs = 1};
   EXPECT_EQ(recipe_identity(frozen), json::object());
   EXPECT_EQ(
       recipe_identity(other_recipe()).dump(),
-      R"({"batch_size":3,"embedding_dim":8,"epochs":11,"final_lr":1.0,"flip":true,"lr":0.3333333333333333,)"
-      R"("momentum":0.5,"nesterov":false,"projection":"linear","shift":2,"warmup_fraction":0.0,"weight_decay":0.0})");
+      R"({"accumulate":2,"batch_size":3,"beta1":0.5,"beta2":0.75,"clip_norm":1.0,"decay":"weights",)"
+      R"("dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,"final_fraction":0.5,)"
+      R"("final_lr":1.0,"flip":true,"gamma":0.5,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7",)"
+      R"("momentum":0.5,"nesterov":false,"optimizer":"adamw","projection":"linear","schedule":"multi-step","shift":2,)"
+      R"("trainable":"head","warmup":"epochs","warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,)"
+      R"("weight_decay":0.0})");
 }
 
 TEST(RecipeIdentity, IgnoresHowOftenItIsSaved) {
@@ -95,7 +137,8 @@ TEST(RecipeFields, AreTypedAndSayWhatIsDefault) {
   recipe.checkpoint_every_epochs = 7;
   for (const RecipeField& field : recipe_fields(recipe)) {
     EXPECT_EQ(field.is_default, field.name != "lr" && field.name != "checkpoint_every_epochs") << field.name;
-    EXPECT_EQ(field.changes_result, field.name != "checkpoint_every_epochs") << field.name;
+    const bool of_files = field.name.starts_with("checkpoint_every_") || field.name == "keep_checkpoints";
+    EXPECT_EQ(field.changes_result, !of_files) << field.name;
   }
   const std::vector<RecipeField> fields = recipe_fields(recipe);
   EXPECT_EQ(fields.size(), recipe_to_json(recipe).size());
@@ -126,6 +169,25 @@ TEST_F(RecipeTest, RefusesWhatCannotBeTrainedWithWhereItIsWritten) {
             "experiment.toml:3:14: 'projection' in [train] takes mlp or linear, found linaer; did you mean 'linear'?");
   EXPECT_EQ(refused("momentum = 0\nnesterov = true"),
             "experiment.toml:4:12: 'nesterov' in [train] needs a momentum above 0");
+  EXPECT_EQ(refused("schedule = 'multi-step'\nmilestones = '60 50'"),
+            "experiment.toml:4:14: 'milestones' in [train] takes epochs in ascending order with spaces between, as "
+            "\"60 75 90\", found 60 50");
+  EXPECT_EQ(refused("milestones = '60'"),
+            "experiment.toml:3:14: 'milestones' in [train] is for schedule = \"multi-step\"");
+  EXPECT_NE(refused("schedule = 'multi-step'").find("must be there with schedule = \"multi-step\""), std::string::npos);
+  EXPECT_NE(refused("trainable = 'head  backbone'").find("found head  backbone"), std::string::npos);
+}
+
+TEST(RecipeWords, AreRead) {
+  TrainRecipe recipe;
+  EXPECT_TRUE(is_trainable(recipe, "backbone.conv1.weight"));
+  recipe.trainable = "backbone.layer4 head";
+  EXPECT_TRUE(is_trainable(recipe, "head.0.weight"));
+  EXPECT_TRUE(is_trainable(recipe, "backbone.layer4.1.bn2.bias"));
+  EXPECT_FALSE(is_trainable(recipe, "backbone.layer3.1.bn2.bias"));
+  EXPECT_TRUE(milestones(recipe).empty());
+  recipe.milestones = "60 75 90";
+  EXPECT_EQ(milestones(recipe), (std::vector<std::int64_t>{60, 75, 90}));
 }
 
 TEST(RecipeProblem, NamesTheFieldForTheTrainerToo) {

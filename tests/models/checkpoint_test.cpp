@@ -23,7 +23,7 @@ Checkpoint example(Network& network) {
   checkpoint.loss_average = 1.0 / 3;
   checkpoint.best_epoch = 1;
   checkpoint.best_value = 0.75;
-  checkpoint.history = {{0, 1.5, 0.1, 0.5}, {1, 1.25, 0.05, std::nullopt}};
+  checkpoint.history = {{0, 1.5, 0.1, 0.5, std::nullopt}, {1, 1.25, 0.05, std::nullopt, 3.5}};
   checkpoint.network = network.named_tensors();
   checkpoint.best_sha256 = "ab12";
   checkpoint.ema = {{"head.weight", at::arange(5, at::kFloat), false}};

@@ -161,16 +161,23 @@ class Steps {
     recipe_.shift = 1;
     std::vector<NamedTensor> parameters = network_->named_tensors();
     std::erase_if(parameters, [](const NamedTensor& named) { return !named.parameter; });
-    optimizer_.emplace(parameters, SgdOptions{0.9, 1e-3, true});
-    step_.emplace(StepParts{*network_, loss_, traits_, recipe_, images.view, *optimizer_, 7});
+    optimizer_.emplace(parameters, OptimizerOptions{.weight_decay = 1e-3});
+    batches_ = resident_batches(images.view, augmentation(recipe_, traits_), 7, device);
+    step_.emplace(StepParts{.network = *network_,
+                            .loss = loss_,
+                            .traits = traits_,
+                            .recipe = recipe_,
+                            .batches = *batches_,
+                            .optimizer = *optimizer_,
+                            .images = images.view.count});
   }
   void begin(std::int64_t epoch, std::int64_t images) {
     order_.resize(static_cast<std::size_t>(images));
     std::iota(order_.begin(), order_.end(), 0);
-    step_->begin_epoch(epoch, order_);
+    step_->begin_epoch(epoch, order_, 0);
   }
   void run(std::int64_t steps) {
-    for (std::int64_t i = 0; i < steps; ++i) step_->run(i, i, 0.05);
+    for (std::int64_t i = 0; i < steps; ++i) step_->run(i, 0.05);
   }
   std::vector<double> losses(std::int64_t steps) { return step_->losses(0, steps); }
 
@@ -179,7 +186,8 @@ class Steps {
   CrossEntropy loss_;
   LossTraits traits_;
   TrainRecipe recipe_;
-  std::optional<Sgd> optimizer_;
+  std::unique_ptr<Batches> batches_;
+  std::optional<Optimizer> optimizer_;
   std::optional<TrainingStep> step_;
   std::vector<std::int64_t> order_;
 };

@@ -2,89 +2,22 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/hash.h"
-#include "base/text.h"
-#include "blobs.h"
+#include "features/accuracy.h"
 #include "features/extract.h"
-#include "models/safetensors.h"
 #include "train/random.h"
+#include "training_fixture.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/eye.h>
-#include <ATen/ops/zeros.h>
-#include <c10/core/GradMode.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/rand.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 namespace nearfar {
 namespace {
-
-class CrossEntropy : public Loss {
- public:
-  static LossTraits traits() { return {}; }
-  at::Tensor forward(const LossInput& input) override {
-    EXPECT_FALSE(input.features.defined() || input.soft_targets.defined() || input.aux_output.defined());
-    return input.output.log_softmax(1).gather(1, input.labels.unsqueeze(1)).mean().neg();
-  }
-};
-
-/// An embedding loss with everything a resume must restore: a trained tensor and a buffer that moves with every step.
-class Centres final : public Loss {
- public:
-  static LossTraits traits() {
-    return {.views = 2, .head = HeadKind::embedding, .normalized_embedding = true, .wants_features = true};
-  }
-  void prepare(const LossSetup& setup) override {
-    centres_ = at::eye(setup.classes, setup.output_width);
-    drift_ = at::zeros({setup.output_width}, setup.device);
-    feature_width_ = setup.feature_width;
-  }
-  at::Tensor forward(const LossInput& input) override {
-    EXPECT_EQ(input.features.sizes(), (std::vector<std::int64_t>{input.output.size(0), feature_width_}));
-    EXPECT_TRUE(input.features.requires_grad());
-    {
-      const c10::AutoGradMode no_gradients(false);
-      drift_.mul_(0.9).add_(input.output.mean(0), 0.1);
-    }
-    const at::Tensor logits = input.output.sub(drift_.clone()).matmul(centres_.t()).mul(5);
-    return logits.log_softmax(1).gather(1, input.labels.unsqueeze(1)).mean().neg();
-  }
-  std::vector<LossTensor> state() override { return {{"centres", centres_, true}, {"drift", drift_, false}}; }
-
- private:
-  at::Tensor centres_, drift_;
-  std::int64_t feature_width_ = 0;
-};
-
-class Training : public ::testing::Test {
- protected:
-  TrainingTask job(const std::string& name, const LossTraits& traits) {
-    TrainingTask made;
-    made.identity = "test";
-    made.traits = traits;
-    made.recipe.epochs = 4;
-    made.recipe.batch_size = 16;
-    made.recipe.learning_rate = 0.1;
-    made.recipe.shift = 1;
-    made.recipe.embedding_dim = 4;
-    made.train = train_.view;
-    made.val = val_.view;
-    made.seed = 5;
-    made.network = network_spec("resnet8", made.recipe, traits, made.train, 3);
-    made.folder = folder_.path() / name;
-    return made;
-  }
-  template <class L>
-  TrainingResult run(const TrainingTask& made) {
-    L loss;
-    return train(made, loss);
-  }
-  TrainingResult run_centres(const TrainingTask& made) { return run<Centres>(made); }
-
-  TempDir folder_;
-  Blobs train_{105, 1}, val_{60, 2};  // 105 = 6 batches of 16 and one of 9
-};
 
 TEST_F(Training, LearnsToClassify) {
   const TrainingResult result = run<CrossEntropy>(job("ce", CrossEntropy::traits()));
@@ -114,195 +47,146 @@ TEST_F(Training, GivesTheSameBytesTwiceAndOthersForAnotherSeed) {
   EXPECT_FALSE(read_file(a.last) == read_file(c.last));
 }
 
-TEST_F(Training, KilledAtAnyStepAndRunAgainEndsWithTheSameBytes) {
-  struct Killed {};
-  const TrainingResult whole = run_centres(job("whole", Centres::traits()));
-  TrainingTask broken = job("broken", Centres::traits());
-  for (const std::int64_t kill_at :
-       {3, 9, 13, 14, 27}) {  // 7 steps an epoch; each kill loses the steps since the last epoch's end
-    broken.callbacks.progress = [&](const TrainProgress& progress) {
-      if (progress.step == kill_at) throw Killed{};
-    };
-    EXPECT_THROW(run_centres(broken), Killed);
+at::Tensor tensor_of(const std::filesystem::path& file, const std::string& name) {
+  for (const NamedTensor& named : read_checkpoint(file).network) {
+    if (named.name == name) return named.tensor;
   }
-  std::int64_t first_step = 0;
-  broken.callbacks.progress = [&](const TrainProgress& progress) {
-    first_step = first_step == 0 ? progress.step : first_step;
-  };
-  const TrainingResult again = run_centres(broken);
-  EXPECT_EQ(first_step, 22);  // three epochs of 7 were saved
-  EXPECT_TRUE(read_file(whole.last) == read_file(again.last));
-  EXPECT_TRUE(read_file(whole.best) == read_file(again.best));
-  EXPECT_EQ(whole.history, again.history);
-  EXPECT_EQ(whole.val_accuracy, again.val_accuracy);
+  ADD_FAILURE() << name << " is not in " << file;
+  return {};
 }
 
-TEST_F(Training, StopsInTheMiddleOfAnEpochAndGoesOnFromThere) {
-  const TrainingResult whole = run<CrossEntropy>(job("whole", CrossEntropy::traits()));
+TEST_F(Training, EvaluatesTheAverageOfTheWeights) {
+  TrainingTask averaged = job("averaged", CrossEntropy::traits());
+  averaged.recipe.ema_decay = 0.5;
+  const TrainingResult result = run<CrossEntropy>(averaged);
+  const Checkpoint last = read_checkpoint(result.last);
+  ASSERT_FALSE(last.ema.empty());
+  ASSERT_EQ(result.best_epoch, 3);  // so that `best` is of the same moment
+  for (const NamedTensor& named : last.ema)
+    EXPECT_TRUE(at::equal(named.tensor, tensor_of(result.best, named.name))) << named.name;
+  EXPECT_FALSE(at::equal(tensor_of(result.last, "head.weight"), tensor_of(result.best, "head.weight")));
+  EXPECT_TRUE(at::equal(tensor_of(result.last, "backbone.bn1.running_mean"),
+                        tensor_of(result.best, "backbone.bn1.running_mean")));
+  const auto best = load_network(result.best);
+  const double accuracy = linear_accuracy(run_network(*best, val_.view).logits, label_tensor(val_.view)).accuracy;
+  EXPECT_EQ(accuracy, result.val_accuracy.value());
+}
+
+TEST_F(Training, FreezesWhatIsNotTrainable) {
+  TrainingTask frozen = job("frozen", CrossEntropy::traits());
+  frozen.recipe.trainable = "backbone.layer2 head";
+  frozen.recipe.epochs = 1;
+  std::vector<NamedTensor> start;
+  frozen.callbacks.initialize = [&](Network& network) {
+    for (const NamedTensor& named : network.named_tensors())
+      start.push_back({named.name, named.tensor.clone(), named.parameter});
+  };
+  const TrainingResult result = run<CrossEntropy>(frozen);
+  ASSERT_FALSE(start.empty());
+  for (const NamedTensor& named : start) {
+    const bool trained = named.name.starts_with("backbone.layer2") || named.name.starts_with("head");
+    const bool same = at::equal(named.tensor, tensor_of(result.last, named.name));
+    EXPECT_EQ(same, named.parameter && !trained) << named.name;  // running statistics move everywhere
+  }
+  frozen.recipe.trainable = "head layer4";
+  frozen.recipe.trainable = "nothing";
+  EXPECT_THROW(run<CrossEntropy>(frozen), Error);
+}
+
+TEST_F(Training, StartsFromTheWeightsItIsGiven) {
+  TrainingTask given = job("given", CrossEntropy::traits());
+  given.recipe.epochs = 1;
+  given.recipe.learning_rate = 1e-30;
+  given.callbacks.initialize = [](Network& network) {
+    for (const NamedTensor& named : network.named_tensors()) {
+      if (named.name == "head.bias") named.tensor.detach().fill_(0.5);
+    }
+  };
+  EXPECT_TRUE(at::equal(tensor_of(run<CrossEntropy>(given).last, "head.bias"),
+                        at::full_like(tensor_of(run<CrossEntropy>(given).last, "head.bias"), 0.5)));
+}
+
+TEST_F(Training, TakesAStepInParts) {
+  struct Counts final : CrossEntropy {
+    std::vector<std::int64_t> sizes;
+    std::vector<double> values;
+    at::Tensor forward(const LossInput& input) override {
+      sizes.push_back(input.labels.size(0));
+      at::Tensor loss = CrossEntropy::forward(input);
+      values.push_back(loss.item<double>());
+      return loss;
+    }
+  };
+  TrainingTask parts = job("parts", CrossEntropy::traits());
+  parts.recipe.accumulate = 3;
+  parts.recipe.epochs = 1;
+  Counts loss;
+  double first = 0;
+  parts.callbacks.progress = [&](const TrainProgress& now) { first = now.step == 1 ? now.loss : first; };
+  const TrainingResult result = train(parts, loss);
+  ASSERT_EQ(loss.sizes.size(), 21u);  // 6 batches of 16 and one of 9, in 3 parts each
+  EXPECT_EQ((std::vector<std::int64_t>(loss.sizes.begin(), loss.sizes.begin() + 3)),
+            (std::vector<std::int64_t>{5, 5, 6}));
+  EXPECT_EQ((std::vector<std::int64_t>(loss.sizes.end() - 3, loss.sizes.end())), (std::vector<std::int64_t>{3, 3, 3}));
+  EXPECT_NEAR(first, (5 * loss.values[0] + 5 * loss.values[1] + 6 * loss.values[2]) / 16, 1e-6);
+  EXPECT_GT(result.history[0].gradient_norm.value(), 0);
+}
+
+TEST_F(Training, GivesSmoothedTargetsToALossThatTakesThem) {
+  struct Soft final : Loss {
+    at::Tensor forward(const LossInput& input) override {
+      EXPECT_EQ(input.soft_targets.size(1), 3);
+      const at::Tensor right = input.soft_targets.gather(1, input.labels.unsqueeze(1));
+      EXPECT_TRUE(right.allclose(at::full_like(right, 0.7 + 0.1)));
+      EXPECT_TRUE(input.soft_targets.sum(1).allclose(at::full_like(input.soft_targets.sum(1), 1)));
+      return input.output.log_softmax(1).mul(input.soft_targets).sum(1).mean().neg();
+    }
+  };
+  TrainingTask smooth = job("smooth", {.takes_soft_targets = true});
+  smooth.recipe.label_smoothing = 0.3;
+  smooth.recipe.epochs = 1;
+  Soft loss;
+  EXPECT_TRUE(train(smooth, loss).finished);
+  smooth.traits.takes_soft_targets = false;
+  EXPECT_THROW(train(smooth, loss), Error);
+}
+
+TEST_F(Training, ClipsTheGradientAndSaysWhatItWas) {
+  TrainingTask clipped = job("clipped", CrossEntropy::traits());
+  clipped.recipe.epochs = 1;
+  const TrainingResult free = run<CrossEntropy>(clipped);
+  clipped.folder = folder_.path() / "clipped2";
+  clipped.recipe.clip_norm = 1e-9;  // next to no step
+  clipped.recipe.weight_decay = 0;
+  const TrainingResult held = run<CrossEntropy>(clipped);
+  EXPECT_GT(held.history[0].gradient_norm.value(), 1e-3);
+  EXPECT_GT(held.history[0].loss, free.history[0].loss);
+}
+
+TEST_F(Training, DrawsTheSameRandomNumbersInAStepWhateverWasBefore) {
+  struct Noisy final : CrossEntropy {
+    at::Tensor forward(const LossInput& input) override {
+      return CrossEntropy::forward(input).mul(at::rand({}, input.output.options().requires_grad(false)).add(1));
+    }
+  };
+  const TrainingResult whole = run<Noisy>(job("whole", CrossEntropy::traits()));
   TrainingTask stopped = job("stopped", CrossEntropy::traits());
   int asked = 0;
   stopped.callbacks.should_stop = [&] { return ++asked > 10; };
-  EXPECT_FALSE(run<CrossEntropy>(stopped).finished);
-  EXPECT_EQ(read_checkpoint(stopped.folder / "last.safetensors").step, 10);
+  EXPECT_FALSE(run<Noisy>(stopped).finished);
   stopped.callbacks = {};
-  std::int64_t steps = 0;
-  stopped.callbacks.progress = [&](const TrainProgress&) { ++steps; };
-  const TrainingResult again = run<CrossEntropy>(stopped);
-  EXPECT_EQ(steps, 18);
-  EXPECT_TRUE(read_file(whole.last) == read_file(again.last));
+  EXPECT_TRUE(read_file(whole.last) == read_file(run<Noisy>(stopped).last));
 }
 
-TEST_F(Training, FinishedReturnsAtOnceAndAnotherIdentityStartsAnew) {
-  TrainingTask twice = job("twice", CrossEntropy::traits());
-  run<CrossEntropy>(twice);
-  std::int64_t steps = 0;
-  twice.callbacks.progress = [&](const TrainProgress&) { ++steps; };
-  EXPECT_EQ(run<CrossEntropy>(twice).history.size(), 4u);
-  EXPECT_EQ(steps, 0);
-  twice.identity = "another";
-  run<CrossEntropy>(twice);
-  EXPECT_EQ(steps, 28);
-}
-
-/// What a start after some accident does: how many steps it takes, and what it says.
-class Resume : public Training {
- protected:
-  static constexpr std::int64_t kAllSteps = 28, kStoppedAt = 16;  // of 7 an epoch
-
-  Resume() : whole_(run<CrossEntropy>(job("whole", CrossEntropy::traits()))) {
-    task_ = job("stopped", CrossEntropy::traits());
-    task_.callbacks.should_stop = [asked = 0]() mutable { return ++asked > kStoppedAt; };
-    EXPECT_FALSE(run<CrossEntropy>(task_).finished);
-    task_.callbacks = {};
-    last_ = last_checkpoint(task_.folder);
-    best_ = best_checkpoint(task_.folder);
-  }
-
-  /// Runs again; the end must be that of a training without accidents.
-  void expect_again(std::int64_t wanted_steps, const std::string& wanted_in_log) {
-    std::int64_t steps = 0;
-    task_.callbacks.progress = [&](const TrainProgress&) { ++steps; };
-    ::testing::internal::CaptureStderr();
-    const TrainingResult again = run<CrossEntropy>(task_);
-    const std::string log = ::testing::internal::GetCapturedStderr();
-    EXPECT_EQ(steps, wanted_steps);
-    if (wanted_in_log.empty()) {
-      EXPECT_EQ(log, "");
-    } else {
-      EXPECT_NE(log.find("training starts over: "), std::string::npos) << log;
-      EXPECT_NE(log.find(wanted_in_log), std::string::npos) << log;
-    }
-    EXPECT_TRUE(read_file(whole_.best) == read_file(again.best));
-    EXPECT_EQ(read_checkpoint(again.last).best_sha256, sha256_file(again.best));
-    EXPECT_FALSE(std::filesystem::exists(next_best_checkpoint(task_.folder)));
-  }
-
-  void truncate(const std::filesystem::path& file) {
-    std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
-  }
-
-  TrainingResult whole_;
-  TrainingTask task_;
-  std::filesystem::path last_, best_;
-};
-
-TEST_F(Resume, GoesOnWhereNothingHappened) { expect_again(kAllSteps - kStoppedAt, ""); }
-
-TEST_F(Resume, StartsOverFromATruncatedLast) {
-  truncate(last_);
-  expect_again(kAllSteps, last_.string());
-}
-
-TEST_F(Resume, StartsOverFromALastWithOneByteFlipped) {
-  std::string bytes = read_file(last_);
-  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
-  write_file_atomic(last_, bytes);
-  expect_again(kAllSteps, "its tensors are not those that were written");
-}
-
-TEST_F(Resume, StartsOverWithoutItsLast) {
-  std::filesystem::remove(last_);
-  expect_again(kAllSteps, last_.string() + " is missing");
-}
-
-TEST_F(Resume, StartsOverFromATruncatedBest) {
-  truncate(best_);
-  expect_again(kAllSteps, best_.string() + " is not the file of epoch ");
-}
-
-TEST_F(Resume, StartsOverFromABestWithOneByteFlipped) {
-  std::string bytes = read_file(best_);
-  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);  // in the weights: no parser would notice
-  write_file_atomic(best_, bytes);
-  expect_again(kAllSteps, best_.string() + " is not the file of epoch ");
-}
-
-TEST_F(Resume, StartsOverWithoutItsBest) {
-  std::filesystem::remove(best_);
-  expect_again(kAllSteps, best_.string() + " is not the file of epoch ");
-}
-
-TEST_F(Resume, StartsOverFromAnotherIdentity) {
-  task_.identity = "another";
-  whole_.best = run<CrossEntropy>([&] {
-                  TrainingTask other = job("other", CrossEntropy::traits());
-                  other.identity = "another";
-                  return other;
-                }())
-                    .best;
-  expect_again(kAllSteps, "is of another training");
-}
-
-TEST_F(Resume, StartsOverFromFormat1) {
-  const TensorFile content = read_safetensors(last_);
-  write_safetensors(
-      last_, content.tensors,
-      {{"nearfar", replace_all(content.metadata.at("nearfar"), "nearfar-checkpoint-2", "nearfar-checkpoint-1")}});
-  expect_again(kAllSteps, "is of an older version's format");
-}
-
-TEST_F(Resume, StartsOverFromStateThatFitsNoParameter) {
-  Checkpoint saved = read_checkpoint(last_);
-  saved.optimizer[0].parameter = "nobody";
-  write_checkpoint(last_, saved);
-  expect_again(kAllSteps, "'optimizer.momentum.nobody' of the checkpoint fits no parameter");
-}
-
-TEST_F(Resume, GoesOnAfterAKillBetweenTheTwoFilesOfASave) {
-  std::filesystem::rename(best_, next_best_checkpoint(task_.folder));  // `last` is written, the rename is not done
-  std::filesystem::copy_file(last_, best_);                            // some earlier best
-  expect_again(kAllSteps - kStoppedAt, "");
-}
-
-TEST_F(Resume, GoesOnAfterAKillThatLeftABestTooNewForLast) {
-  std::filesystem::copy_file(last_, next_best_checkpoint(task_.folder));  // stands for the best of a later epoch
-  expect_again(kAllSteps - kStoppedAt, "");
-}
-
-TEST_F(Training, ChecksPointsAsRarelyAsTheRecipeSaysWithTheSameResult) {
-  TrainingTask rare = job("rare", CrossEntropy::traits());
-  rare.recipe.checkpoint_every_epochs = 0;
-  const TrainingResult a = run<CrossEntropy>(rare), b = run<CrossEntropy>(job("often", CrossEntropy::traits()));
-  EXPECT_TRUE(read_file(a.last) == read_file(b.last));
-  EXPECT_TRUE(read_file(a.best) == read_file(b.best));
-}
-
-TEST_F(Training, KilledBetweenRareCheckpointsAndRunAgainEndsWithTheSameBytes) {
-  struct Killed {};
-  TrainingTask rare = job("rare", Centres::traits());
-  rare.recipe.checkpoint_every_epochs = 2;
-  rare.callbacks.progress = [&](const TrainProgress& progress) {
-    if (progress.step == 24) throw Killed{};  // `last` is of step 14; a better epoch ended at 21
+TEST_F(Training, TellsOfEveryEpoch) {
+  TrainingTask told = job("told", CrossEntropy::traits());
+  std::vector<EpochRecord> records;
+  told.callbacks.epoch = [&](const EpochRecord& record, double rate) {
+    EXPECT_GT(rate, 0);
+    EXPECT_TRUE(std::filesystem::exists(told.folder / "last.safetensors"));
+    records.push_back(record);
   };
-  EXPECT_THROW(run_centres(rare), Killed);
-  EXPECT_EQ(read_checkpoint(rare.folder / "last.safetensors").step, 14);
-  EXPECT_TRUE(std::filesystem::exists(next_best_checkpoint(rare.folder)));
-  std::int64_t steps = 0;
-  rare.callbacks.progress = [&](const TrainProgress&) { ++steps; };
-  const TrainingResult again = run_centres(rare), whole = run_centres(job("whole", Centres::traits()));
-  EXPECT_EQ(steps, 14);
-  EXPECT_TRUE(read_file(whole.last) == read_file(again.last));
-  EXPECT_TRUE(read_file(whole.best) == read_file(again.best));
+  EXPECT_EQ(run<CrossEntropy>(told).history, records);
 }
 
 TEST_F(Training, LeavesOutALastBatchOfOneImage) {

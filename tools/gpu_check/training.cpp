@@ -121,13 +121,20 @@ class Bench {
     recipe_.flip = true;
     std::vector<NamedTensor> parameters = network_->named_tensors();
     std::erase_if(parameters, [](const NamedTensor& named) { return !named.parameter; });
-    optimizer_.emplace(parameters, SgdOptions{0.9, 5e-4, true});
-    step_.emplace(StepParts{*network_, loss_, traits_, recipe_, pictures_.view, *optimizer_, 5});
+    optimizer_.emplace(parameters, OptimizerOptions{.weight_decay = 5e-4});
+    batches_ = resident_batches(pictures_.view, augmentation(recipe_, traits_), 5, device_);
+    step_.emplace(StepParts{.network = *network_,
+                            .loss = loss_,
+                            .traits = traits_,
+                            .recipe = recipe_,
+                            .batches = *batches_,
+                            .optimizer = *optimizer_,
+                            .images = pictures_.view.count});
   }
 
-  void begin(std::int64_t number) { step_->begin_epoch(number, permutation(1, number, pictures_.view.count)); }
+  void begin(std::int64_t number) { step_->begin_epoch(number, permutation(1, number, pictures_.view.count), 0); }
   void steps(std::int64_t number) {
-    for (std::int64_t i = 0; i < steps_; ++i) step_->run(i, number * steps_ + i, 0.05);
+    for (std::int64_t i = 0; i < steps_; ++i) step_->run(number * steps_ + i, 0.05);
   }
 
   void epoch(std::int64_t number) {
@@ -155,7 +162,8 @@ class Bench {
   std::unique_ptr<Network> network_;
   at::Device device_;
   std::int64_t steps_;
-  std::optional<Sgd> optimizer_;
+  std::unique_ptr<Batches> batches_;
+  std::optional<Optimizer> optimizer_;
   std::optional<TrainingStep> step_;
 };
 

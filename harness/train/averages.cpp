@@ -1,0 +1,21 @@
+#include "train/averages.h"
+
+#include <ATen/ops/_foreach_lerp.h>
+#include <c10/core/GradMode.h>
+
+namespace nearfar {
+
+WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay) : decay_(decay) {
+  for (const NamedTensor& named : parameters) {
+    weights_.push_back(named.tensor.detach());
+    values_.push_back(named.tensor.detach().clone());
+    averages_.push_back({named.name, values_.back(), named.parameter});
+  }
+}
+
+void WeightAverage::update() {
+  const c10::AutoGradMode none(false);
+  at::_foreach_lerp_(values_, weights_, 1 - decay_);
+}
+
+}  // namespace nearfar
