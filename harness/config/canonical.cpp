@@ -88,6 +88,7 @@ std::string canonical_text(const Experiment& experiment) {
                    {"dtype", experiment.dtype},
                    {"deterministic", experiment.deterministic}};
   // Later than the others: at its default it is left out, so that older experiments keep their hash.
+  if (experiment.initial) document["models"]["initial"] = "checkpoint";
   if (experiment.identity != "contents") document["data"]["identity"] = experiment.identity;
   return document.dump();
 }

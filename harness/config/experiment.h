@@ -24,7 +24,7 @@
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, timeout_seconds, deterministic
+///   [run]    jobs, threads, timeout_seconds, deterministic, tensorboard
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -104,7 +104,9 @@ struct Experiment {
   std::vector<std::string> protocols = {"ood"};
   std::vector<std::string> networks = {"resnet8"};  ///< key `models`: architectures that are trained
   std::vector<ForeignModel> foreign;                ///< key `model`: stand in for training; then `losses` is empty
-  std::vector<LossChoice> losses;                   ///< in the order of the list, no name twice
+  std::optional<ForeignModel>
+      initial;                     ///< what recipes with `start = "checkpoint"` start from; then `foreign` is empty
+  std::vector<LossChoice> losses;  ///< in the order of the list, no name twice
   std::vector<PostprocessorChoice> postprocessors;
   std::vector<std::int64_t> seeds = {0};
   TrainRecipe train;                   ///< [train] alone
@@ -121,6 +123,7 @@ struct Experiment {
   std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core, or one a device
   std::int64_t threads = 1;    ///< threads of a child
   double timeout_seconds = 0;  ///< of a cell; 0 = none
+  bool tensorboard = false;    ///< key `run.tensorboard`: event files of trainings beside their checkpoints
   std::filesystem::path out;   ///< default out/NAME, relative to the working folder
   std::string canonical;       ///< see canonical_text()
   std::string hash;            ///< SHA-256 of `canonical`

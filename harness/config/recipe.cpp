@@ -157,6 +157,12 @@ const std::vector<Field>& fields() {
        {.minimum = 0, .maximum = 1, .below = true},
        {},
        "of a moving average of the weights, which is what is evaluated; 0 = off"},
+      {"start",
+       &R::start,
+       "scratch",
+       {},
+       {"scratch", "checkpoint"},
+       "checkpoint: with the weights of model.checkpoint; a head of another shape starts anew"},
       {"trainable",
        &R::trainable,
        "",
@@ -185,7 +191,9 @@ const std::vector<Field>& fields() {
        2,
        {1, 100},
        {},
-       "the last so many, of which a damaged one costs only what came after the one before; does not change the result",
+       "while it trains, the last so many: a damaged one costs only the steps since the one before; does not change "
+       "the "
+       "result",
        /*changes_result=*/false},
   };
   return table;

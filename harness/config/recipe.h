@@ -51,6 +51,7 @@ struct TrainRecipe {
   double clip_norm = 0;
   double label_smoothing = 0;
   double ema_decay = 0;
+  std::string start = "scratch";
   std::string trainable = "";
   // These do not change the result.
   std::int64_t checkpoint_every_epochs = 1;

@@ -1,6 +1,9 @@
 #include "base/error.h"
 #include "base/log.h"
+#include "device/device.h"
 #include "engine/device_use.h"
+#include "engine/event_file.h"
+#include "engine/initial.h"
 #include "engine/job.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
@@ -11,6 +14,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -28,12 +33,52 @@ class GuardedLoss final : public Loss {
   LossHandle& handle_;
 };
 
-std::vector<wire::Epoch> history_of(const std::vector<EpochRecord>& history) {
-  std::vector<wire::Epoch> rows;
-  for (const EpochRecord& epoch : history)
-    rows.push_back({epoch.epoch, epoch.loss, epoch.learning_rate, epoch.val_accuracy});
-  return rows;
-}
+/// What is told of a training while it goes on: progress, rates of its epochs, and event files for TensorBoard.
+class Reporter {
+ public:
+  explicit Reporter(const wire::TrainJob& job) : job_(job) {}
+
+  void step(const TrainProgress& now, at::Device device) {
+    step_ = now.step;
+    if (job_.tensorboard && !events_) events_.emplace(fs::path(job_.out) / job_.folder / "tensorboard", now.step);
+    std::string note = fmt::format("{} epoch {}/{} loss {:.3f}, {:.0f} images/s", job_.label, now.epoch + 1,
+                                   job_.recipe.epochs, now.loss, now.images_per_second);
+    if (!device.is_cpu())
+      note += fmt::format(", {:.1f} GiB", static_cast<double>(device_memory(device).peak) / (1 << 30));
+    send_progress(static_cast<double>(now.step), static_cast<double>(now.total_steps), note);
+  }
+
+  void epoch(const EpochRecord& record, double images_per_second) {
+    rates_[record.epoch] = images_per_second;
+    if (!events_) return;
+    std::vector<std::pair<std::string, double>> scalars{{"train/loss", record.loss},
+                                                        {"train/learning_rate", record.learning_rate},
+                                                        {"train/images_per_second", images_per_second}};
+    if (record.gradient_norm) scalars.emplace_back("train/gradient_norm", *record.gradient_norm);
+    if (record.val_accuracy) scalars.emplace_back("val/accuracy", *record.val_accuracy);
+    events_->add(step_, scalars);
+  }
+
+  std::vector<wire::Epoch> history(const std::vector<EpochRecord>& records) const {
+    std::vector<wire::Epoch> rows;
+    for (const EpochRecord& record : records) {
+      rows.push_back({.epoch = record.epoch,
+                      .loss = record.loss,
+                      .learning_rate = record.learning_rate,
+                      .val_accuracy = record.val_accuracy,
+                      .gradient_norm = record.gradient_norm});
+      if (const auto rate = rates_.find(record.epoch); rate != rates_.end())
+        rows.back().images_per_second = rate->second;
+    }
+    return rows;
+  }
+
+ private:
+  const wire::TrainJob& job_;
+  std::int64_t step_ = 0;
+  std::map<std::int64_t, double> rates_;
+  std::optional<EventFile> events_;
+};
 
 const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
   const auto found = std::find_if(sets.begin(), sets.end(), [&](const ImageSet& set) { return set.name == name; });
@@ -64,11 +109,11 @@ void train_cell(const wire::TrainJob& job) {
   if (val_set != nullptr) work.val = images.view(*val_set);
   work.network = network_spec(job.architecture, work.recipe, work.traits, work.train, images.classes());
   work.folder = out / job.folder;
-  work.callbacks.progress = [&](const TrainProgress& now) {
-    send_progress(static_cast<double>(now.step), static_cast<double>(now.total_steps),
-                  fmt::format("{} epoch {}/{} loss {:.3f}", job.label, now.epoch + 1, work.recipe.epochs, now.loss));
-  };
+  Reporter reporter(job);
+  work.callbacks.progress = [&](const TrainProgress& now) { reporter.step(now, device); };
+  work.callbacks.epoch = [&](const EpochRecord& record, double rate) { reporter.epoch(record, rate); };
   work.callbacks.should_stop = stop_requested;
+  if (!job.initial.empty()) work.callbacks.initialize = [&](Network& network) { start_from_checkpoint(job, network); };
   // The handle guards forward(); what is left is backward() through autograd functions that the plugin may bring.
   work.callbacks.guard = [&](const std::function<void()>& call) {
     try {
@@ -85,7 +130,7 @@ void train_cell(const wire::TrainJob& job) {
   log_info(fmt::format("{}: done in {:.1f} s", job.label, result.seconds));
   send(wire::Trained{.cell = job.cell,
                      .seconds = result.seconds,
-                     .history = history_of(result.history),
+                     .history = reporter.history(result.history),
                      .best_epoch = result.best_epoch,
                      .val_accuracy = result.val_accuracy,
                      .classifier = handle.traits().head == HeadKind::linear ? "linear" : "ncm",

@@ -1,9 +1,11 @@
 #include "plan/cells.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "plan/identity.h"
 #include "plan/postprocessors.h"
+#include "plan/weights_files.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -36,6 +38,33 @@ std::vector<Factor> training_factors(const Experiment& experiment, const LossCho
   return factors;
 }
 
+/// Weights that trainings start from.
+struct Initial {
+  WeightsFile weights;
+  std::string sha256;
+};
+
+std::vector<Initial> initial_weights(const Experiment& experiment) {
+  std::vector<Initial> all;
+  if (!experiment.initial) return all;
+  for (WeightsFile& file : weights_files(*experiment.initial)) {
+    std::string hash = sha256_file(file.file);
+    all.push_back({std::move(file), std::move(hash)});
+  }
+  return all;
+}
+
+/// The one for the seed, where there is one for each.
+const Initial& initial_for(const std::vector<Initial>& files, std::int64_t seed, const std::string& where) {
+  if (files.size() == 1) return files.front();
+  const auto found = std::find_if(files.begin(), files.end(),
+                                  [&](const Initial& one) { return one.weights.numbered && one.weights.seed == seed; });
+  if (found != files.end()) return *found;
+  throw Error(ErrorKind::config, fmt::format("{}: {} weights files, and none of them is of seed {}: train only seeds "
+                                             "that have one, or name one file",
+                                             where, files.size(), seed));
+}
+
 /// Everything of a loss that does not depend on benchmark, network and seed.
 struct LossPlan {
   std::size_t index = 0, plugin = 0;
@@ -58,8 +87,8 @@ LossPlan plan_loss(const Plan& plan, std::size_t index) {
   return loss;
 }
 
-void add_trained_model(Plan& plan, const LossPlan& loss, std::size_t benchmark, const std::string& network,
-                       std::int64_t seed) {
+void add_trained_model(Plan& plan, const std::vector<Initial>& initial, const LossPlan& loss, std::size_t benchmark,
+                       const std::string& network, std::int64_t seed) {
   const LossChoice& choice = plan.experiment.losses[loss.index];
   const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
   const BenchmarkPlan& on = plan.benchmarks[benchmark];
@@ -74,6 +103,12 @@ void add_trained_model(Plan& plan, const LossPlan& loss, std::size_t benchmark, 
                              {"loss", loss.identity},
                              {"recipe", loss.recipe},
                              {"seed", std::to_string(seed)}});
+  if (choice.recipe.start == "checkpoint") {
+    const Initial& from = initial_for(initial, seed, plan.experiment.initial->where);
+    train.initial = from.weights.file;
+    train.initial_sha256 = from.sha256;
+    parts.push_back({"initial", json_text(train.initial_sha256)});
+  }
   identify(train.cell, json_object(std::move(parts)));
 
   ModelPlan model{.origin = ModelOrigin::trained, .benchmark = benchmark, .key = train.cell.key};
@@ -234,12 +269,13 @@ std::vector<std::string> accuracy_sets(const Plan& plan, const ModelPlan& model)
 }
 
 void add_trained_models(Plan& plan) {
+  const std::vector<Initial> initial = initial_weights(plan.experiment);
   std::vector<LossPlan> losses;
   for (std::size_t i = 0; i < plan.experiment.losses.size(); ++i) losses.push_back(plan_loss(plan, i));
   for (std::size_t benchmark = 0; benchmark < plan.benchmarks.size(); ++benchmark) {
     for (const std::int64_t seed : plan.experiment.seeds) {
       for (const std::string& network : plan.experiment.networks) {
-        for (const LossPlan& loss : losses) add_trained_model(plan, loss, benchmark, network, seed);
+        for (const LossPlan& loss : losses) add_trained_model(plan, initial, loss, benchmark, network, seed);
       }
     }
   }

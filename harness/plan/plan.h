@@ -93,9 +93,11 @@ struct ModelPlan {
 struct TrainCell {
   Cell cell = {};
   std::size_t model = 0;
-  std::size_t loss = 0;    ///< of Experiment::losses
-  std::size_t plugin = 0;  ///< of Catalog::plugins
-  ParamMap params = {};    ///< complete
+  std::size_t loss = 0;                ///< of Experiment::losses
+  std::size_t plugin = 0;              ///< of Catalog::plugins
+  ParamMap params = {};                ///< complete
+  std::filesystem::path initial = {};  ///< weights that it starts from; empty = none
+  std::string initial_sha256 = {};
 };
 
 /// A postprocessor with its parameters, the same for every model.

@@ -61,6 +61,15 @@ void TrainingFolder::write_last(const Checkpoint& checkpoint) const {
   if (fs::exists(next) && sha256_file(next) == checkpoint.best_sha256) promote_best(checkpoint.best_sha256);
 }
 
+void TrainingFolder::finish() const {
+  for (std::int64_t back = 1; back < keep_; ++back) {
+    for (const fs::path& newest : {last_checkpoint(folder_), best_checkpoint(folder_)}) {
+      std::error_code of_no_weight;
+      fs::remove(kept(newest, back), of_no_weight);
+    }
+  }
+}
+
 std::optional<fs::path> TrainingFolder::find_best(const std::string& sha256) const {
   std::vector<fs::path> files = {best_checkpoint(folder_), next_best_checkpoint(folder_)};
   for (std::int64_t back = 1; back < keep_; ++back) files.push_back(kept(best_checkpoint(folder_), back));

@@ -31,6 +31,9 @@ class TrainingFolder {
   /// `checkpoint.best_sha256` is that of best or of best.next.
   void write_last(const Checkpoint& checkpoint) const;
 
+  /// Nothing goes on from here: what is older than `last` and `best` is removed.
+  void finish() const;
+
  private:
   std::filesystem::path kept(const std::filesystem::path& newest, std::int64_t back) const;
   void keep_one_more(const std::filesystem::path& newest) const;

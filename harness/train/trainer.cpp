@@ -102,8 +102,8 @@ class Training {
       const std::int64_t epoch = state_.step / steps_per_epoch_, end = (epoch + 1) * steps_per_epoch_;
       step_->begin_epoch(epoch, permutation(data_seed_, epoch, task_.train.count),
                          state_.step - epoch * steps_per_epoch_);
-      const Stopwatch watch;
-      const std::int64_t first = state_.step;
+      epoch_began_ = Stopwatch();
+      epoch_began_at_ = state_.step;
       while (state_.step < end) {
         const bool stop = task_.callbacks.should_stop && task_.callbacks.should_stop();
         if (stop || save_is_due()) {
@@ -114,8 +114,9 @@ class Training {
         step(epoch);
       }
       read_losses(epoch);
-      finish_epoch(epoch, images_of(end - first) / watch.seconds());
+      finish_epoch(epoch, images_per_second());
     }
+    folder_.finish();
     return true;
   }
 
@@ -127,7 +128,8 @@ class Training {
     step_->run(state_.step, rate);
     ++state_.step;
     if (task_.device.is_cpu()) read_losses(epoch);  // they are at hand; on a device that would be a wait
-    if (task_.callbacks.progress) task_.callbacks.progress({state_.step, total_steps_, epoch, last_loss_, rate});
+    if (task_.callbacks.progress)
+      task_.callbacks.progress({state_.step, total_steps_, epoch, last_loss_, rate, images_per_second()});
   }
 
   /// Of the steps since they were last read.
@@ -289,8 +291,9 @@ class Training {
     for (const NamedTensor& tensor : own) tensor.tensor.copy_(find(saved, tensor.name)->tensor);
   }
 
-  double images_of(std::int64_t steps) const {
-    return static_cast<double>(std::min(steps * task_.recipe.batch_size, task_.train.count));
+  double images_per_second() const {
+    const std::int64_t images = (state_.step - epoch_began_at_) * task_.recipe.batch_size;
+    return static_cast<double>(std::min(images, task_.train.count)) / epoch_began_.seconds();
   }
 
   void call_loss(const std::function<void()>& call) const {
@@ -306,7 +309,8 @@ class Training {
   std::int64_t steps_per_epoch_, total_steps_;
   std::uint64_t data_seed_;
   TrainingFolder folder_;
-  Stopwatch since_save_;
+  Stopwatch since_save_, epoch_began_;
+  std::int64_t epoch_began_at_ = 0;  ///< the step at which this call took the epoch up
   std::unique_ptr<Network> network_, averaged_;
   std::vector<LossTensor> loss_state_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -29,6 +29,7 @@ struct TrainProgress {
   std::int64_t epoch = 0;                  ///< of this step, from 0
   double loss = 0;                         ///< of this step; on a device of the last epoch's last step
   double learning_rate = 0;                ///< of this step
+  double images_per_second = 0;            ///< of this epoch so far, in this call
 };
 
 struct TrainCallbacks {

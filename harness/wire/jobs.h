@@ -74,10 +74,14 @@ struct TrainJob {
   Plugin loss = {};
   std::string architecture = {};
   TrainRecipe recipe = {};
+  std::string initial = {};         ///< weights that it starts from
+  std::string initial_sha256 = {};  ///< as planned
+  std::string mappings = {};        ///< folder of configs/models, where there is `initial`
   std::int64_t seed = 0;
   Compute compute = {};
-  std::string out = {};     ///< what paths of artifacts are relative to
-  std::string folder = {};  ///< of the cell, beneath `out`: checkpoints
+  bool tensorboard = false;  ///< event files too, in `folder`/tensorboard
+  std::string out = {};      ///< what paths of artifacts are relative to
+  std::string folder = {};   ///< of the cell, beneath `out`: checkpoints
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("cell", m.cell);
@@ -87,8 +91,12 @@ struct TrainJob {
     visit("loss", m.loss);
     visit("architecture", m.architecture);
     visit("recipe", m.recipe);
+    visit("initial", m.initial);
+    visit("initial_sha256", m.initial_sha256);
+    visit("mappings", m.mappings);
     visit("seed", m.seed);
     visit("compute", m.compute);
+    visit("tensorboard", m.tensorboard);
     visit("out", m.out);
     visit("folder", m.folder);
   }

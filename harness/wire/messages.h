@@ -46,12 +46,16 @@ struct Epoch {
   std::int64_t epoch = 0;  ///< from 0
   double loss = 0, learning_rate = 0;
   std::optional<double> val_accuracy = {};
+  std::optional<double> gradient_norm = {};      ///< of its last step, before clipping
+  std::optional<double> images_per_second = {};  ///< known of the epochs that ran in this process
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("epoch", m.epoch);
     visit("loss", m.loss);
     visit("learning_rate", m.learning_rate);
     visit("val_accuracy", m.val_accuracy);
+    visit("gradient_norm", m.gradient_norm);
+    visit("images_per_second", m.images_per_second);
   }
 };
 

@@ -95,8 +95,14 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
   job.loss = plugin_of(plan.catalog.plugins[train.plugin], train.params);
   job.architecture = model.architecture;
   job.recipe = plan.experiment.losses[train.loss].recipe;
+  if (!train.initial.empty()) {
+    job.initial = absolute_text(train.initial);
+    job.initial_sha256 = train.initial_sha256;
+    job.mappings = absolute_text(share() / "configs/models");
+  }
   job.seed = model.seed;
   job.compute = compute_of(plan.experiment);
+  job.tensorboard = plan.experiment.tensorboard;
   job.out = absolute_text(plan.out);
   job.folder = cell_folder(train.cell.key).string();
   return job;

@@ -47,7 +47,12 @@ Outcome outcome_of(const wire::Trained& message) {
     outcome.train_loss = epoch.loss;
     outcome.curve.push_back({"train_loss", epoch.epoch, epoch.loss});
     outcome.curve.push_back({"learning_rate", epoch.epoch, epoch.learning_rate});
-    if (epoch.val_accuracy) outcome.curve.push_back({"val_accuracy", epoch.epoch, *epoch.val_accuracy});
+    const auto add = [&](const char* name, const std::optional<double>& value) {
+      if (value) outcome.curve.push_back({name, epoch.epoch, *value});
+    };
+    add("val_accuracy", epoch.val_accuracy);
+    add("gradient_norm", epoch.gradient_norm);
+    add("images_per_second", epoch.images_per_second);
   }
   return outcome;
 }

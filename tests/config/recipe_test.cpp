@@ -47,6 +47,7 @@ TrainRecipe other_recipe() {
           .clip_norm = 1,
           .label_smoothing = 0.125,
           .ema_decay = 0.5,
+          .start = "checkpoint",
           .trainable = "head",
           .checkpoint_every_epochs = 0,
           .checkpoint_every_minutes = 1,
@@ -112,6 +113,7 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
                               .clip_norm = 0,
                               .label_smoothing = 0,
                               .ema_decay = 0,
+                              .start = "scratch",
                               .trainable = "",
                               .checkpoint_every_epochs = 1};
   EXPECT_EQ(recipe_identity(frozen), json::object());
@@ -121,7 +123,7 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
       R"("dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,"final_fraction":0.5,)"
       R"("final_lr":1.0,"flip":true,"gamma":0.5,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7",)"
       R"("momentum":0.5,"nesterov":false,"optimizer":"adamw","projection":"linear","schedule":"multi-step","shift":2,)"
-      R"("trainable":"head","warmup":"epochs","warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,)"
+      R"("start":"checkpoint","trainable":"head","warmup":"epochs","warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,)"
       R"("weight_decay":0.0})");
 }
 

@@ -95,6 +95,15 @@ TEST_F(Folder, GoesBackWhereATakerRefuses) {
   EXPECT_EQ(offered, (std::vector<std::int64_t>{2, 1}));
 }
 
+TEST_F(Folder, IsTidyInTheEnd) {
+  save(1, true);
+  save(2, true);
+  TrainingFolder(folder_.path(), 2).finish();
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "last.1.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "best.1.safetensors"));
+  EXPECT_EQ(resumed(), 2);
+}
+
 TEST_F(Folder, DeletesNothingOfAnotherTraining) {
   save(1, true);
   state_.identity = "another";
