@@ -64,7 +64,7 @@ struct RunOptionsText {
   RunArguments arguments;
   std::vector<std::string> words;
   std::string device;
-  std::int64_t limit = -1, jobs = -1;
+  std::int64_t limit = -1, jobs = -1, nproc = -1;
 
   void split() {
     for (const std::string& word : words) {
@@ -76,6 +76,7 @@ struct RunOptionsText {
     }
     if (!device.empty()) arguments.overrides.push_back("device=" + device);
     if (limit >= 0) arguments.overrides.push_back(fmt::format("data.limit={}", limit));
+    if (nproc >= 0) arguments.overrides.push_back(fmt::format("run.nproc={}", nproc));
     if (jobs >= 0) arguments.overrides.push_back(fmt::format("run.jobs={}", jobs));
   }
 };
@@ -91,6 +92,7 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
   verb.add_flag("--trust", text->arguments.trust, "let model.torchscript run: it is code");
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
   verb.add_option("--jobs", text->jobs, "child processes at a time (default: one a core)");
+  verb.add_option("--nproc", text->nproc, "processes that train one model together (default 1)");
   add_json(verb, text->arguments.json);
   add_plugin_dirs(verb, text->arguments.plugin_dirs);
   return text;

@@ -191,6 +191,7 @@ void read_sections(Section& top, Experiment& experiment) {
   run.read("threads", experiment.threads, 1, 4096);
   run.read("timeout_seconds", experiment.timeout_seconds, 0);
   run.read("deterministic", experiment.deterministic);
+  run.read("nproc", experiment.nproc, 1, 1024);
   run.read("tensorboard", experiment.tensorboard);
   run.finish();
 }

@@ -24,7 +24,7 @@
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, timeout_seconds, deterministic, tensorboard
+///   [run]    jobs, threads, timeout_seconds, deterministic, nproc, tensorboard
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -123,6 +123,7 @@ struct Experiment {
   std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core, or one a device
   std::int64_t threads = 1;    ///< threads of a child
   double timeout_seconds = 0;  ///< of a cell; 0 = none
+  std::int64_t nproc = 1;      ///< key `run.nproc`: processes that train one model together
   bool tensorboard = false;    ///< key `run.tensorboard`: event files of trainings beside their checkpoints
   std::filesystem::path out;   ///< default out/NAME, relative to the working folder
   std::string canonical;       ///< see canonical_text()

@@ -52,6 +52,7 @@ struct TrainRecipe {
   std::int64_t warmup_epochs = 10;
   double warmup_lr = 0.001;
   std::int64_t accumulate = 1;
+  bool sync_bn = false;
   double clip_norm = 0;
   double label_smoothing = 0;
   double ema_decay = 0;

@@ -5,6 +5,7 @@
 #include "engine/event_file.h"
 #include "engine/initial.h"
 #include "engine/job.h"
+#include "engine/local_ranks.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "host/call.h"
@@ -85,6 +86,21 @@ const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
   return found == sets.end() ? nullptr : &*found;
 }
 
+/// train(), and where another process was lost, which and how.
+TrainingResult train_together(const TrainingTask& work, Loss& loss, const Companions& with) {
+  try {
+    TrainingResult result = train(work, loss);
+    if (with.local) with.local->finish();
+    return result;
+  } catch (const NonFiniteLoss&) {
+    throw;
+  } catch (const Error& error) {
+    const std::string dead = with.local ? with.local->casualty() : "";
+    if (dead.empty()) throw;
+    throw Error(error.kind(), fmt::format("{}; {}", dead, error.what()));
+  }
+}
+
 }  // namespace
 
 void train_cell(const wire::TrainJob& job) {
@@ -124,8 +140,15 @@ void train_cell(const wire::TrainJob& job) {
       rethrow_plugin_error(plugin.label(), "backward");
     }
   };
-  log_info(fmt::format("{}: {} images, {} epochs", job.label, train_set->count, work.recipe.epochs));
-  const TrainingResult result = train(work, loss);
+  const Companions companions = find_companions(job);
+  work.group = companions.group.get();
+  const bool leads = work.group == nullptr || work.group->rank() == 0;
+  if (!leads) work.callbacks.progress = nullptr, work.callbacks.epoch = nullptr;
+  log_info(
+      fmt::format("{}: {} images, {} epochs{}", job.label, train_set->count, work.recipe.epochs,
+                  work.group == nullptr ? "" : fmt::format(", rank {} of {}", work.group->rank(), work.group->size())));
+  const TrainingResult result = train_together(work, loss, companions);
+  if (!leads && result.finished) return;
   if (!result.finished) throw Error(ErrorKind::interrupted, fmt::format("{}: stopped after a checkpoint", job.label));
   log_info(fmt::format("{}: done in {:.1f} s", job.label, result.seconds));
   send(wire::Trained{.cell = job.cell,

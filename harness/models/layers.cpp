@@ -1,5 +1,7 @@
 #include "models/layers.h"
 
+#include "models/shared_norm.h"
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
@@ -40,8 +42,11 @@ BatchNorm::BatchNorm(const Scope& scope, std::int64_t width)
       batches_(scope.buffer("num_batches_tracked", {}, 0, at::kLong)) {}
 
 at::Tensor BatchNorm::operator()(const at::Tensor& in, bool training) const {
+  constexpr double kMomentum = 0.1, kEpsilon = 1e-5;
   if (training) batches_.add_(1);
-  return at::batch_norm(in, weight_, bias_, mean_, variance_, training, 0.1, 1e-5, true);
+  if (training && SharedBatchNorm::is_on())
+    return shared_batch_norm(in, weight_, bias_, mean_, variance_, kMomentum, kEpsilon);
+  return at::batch_norm(in, weight_, bias_, mean_, variance_, training, kMomentum, kEpsilon, true);
 }
 
 Linear::Linear(const Scope& scope, std::int64_t in, std::int64_t out, Fill weight)

@@ -28,7 +28,8 @@ std::vector<Factor> training_factors(const Experiment& experiment, const LossCho
   std::vector<Factor> factors{{"loss", plugin.name},
                               {"model", network},
                               {"dtype", experiment.dtype, experiment.dtype == "float32"},
-                              {"deterministic", experiment.deterministic, experiment.deterministic}};
+                              {"deterministic", experiment.deterministic, experiment.deterministic},
+                              {"nproc", experiment.nproc, experiment.nproc == 1}};
   const ParamMap own = non_default_params(plugin.params, params);
   for (const auto& [name, value] : params) factors.push_back({"loss." + name, value, !own.contains(name)});
   for (const RecipeField& field : recipe_fields(loss.recipe)) {
@@ -109,6 +110,7 @@ void add_trained_model(Plan& plan, const std::vector<Initial>& initial, const Lo
     train.initial_sha256 = from.sha256;
     parts.push_back({"initial", json_text(train.initial_sha256)});
   }
+  if (plan.experiment.nproc > 1) parts.push_back({"nproc", std::to_string(plan.experiment.nproc)});
   identify(train.cell, json_object(std::move(parts)));
 
   ModelPlan model{.origin = ModelOrigin::trained, .benchmark = benchmark, .key = train.cell.key};

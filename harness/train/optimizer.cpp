@@ -28,6 +28,17 @@ std::vector<const char*> slot_names(const OptimizerOptions& options) {
 
 }  // namespace
 
+OptimizerOptions optimizer_options(const TrainRecipe& recipe) {
+  return {.rule = recipe.optimizer == "adamw" ? UpdateRule::adamw : UpdateRule::sgd,
+          .weight_decay = recipe.weight_decay,
+          .decay_all = recipe.decay == "all",
+          .momentum = recipe.momentum,
+          .nesterov = recipe.nesterov,
+          .beta1 = recipe.beta1,
+          .beta2 = recipe.beta2,
+          .epsilon = recipe.epsilon};
+}
+
 Optimizer::Optimizer(std::vector<NamedTensor> parameters, const OptimizerOptions& options)
     : parameters_(std::move(parameters)), options_(options) {
   NEARFAR_ASSERT(!parameters_.empty());
@@ -113,9 +124,10 @@ void Optimizer::update(const Group& group) {
   }
 }
 
-std::vector<OptimizerTensor> Optimizer::state() const {
+std::vector<OptimizerTensor> Optimizer::state() const { return stepped_ ? tensors() : std::vector<OptimizerTensor>{}; }
+
+std::vector<OptimizerTensor> Optimizer::tensors() const {
   std::vector<OptimizerTensor> result;
-  if (!stepped_) return result;
   for (const Slot& slot : slots_) {
     for (std::size_t i = 0; i < parameters_.size(); ++i)
       result.push_back({slot.name, parameters_[i].name, slot.tensors[i]});

@@ -1,6 +1,7 @@
 #pragma once
 /// SGD (momentum, Nesterov's form) and AdamW, with state that can be saved and restored: torch.optim's arithmetic in
 /// one fused operator each (aten::_fused_sgd_, aten::_fused_adamw_), the same on every device.
+#include "config/recipe.h"
 #include "models/named_tensor.h"
 
 #include <vector>
@@ -18,6 +19,8 @@ struct OptimizerOptions {
   bool nesterov = true;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  ///< AdamW's
 };
+
+OptimizerOptions optimizer_options(const TrainRecipe& recipe);
 
 /// Not thread-safe. Holds references to the parameters it is given, which lie on one device. A parameter without a
 /// gradient stays as it is. Nothing here waits for the device, and a step may be captured as a graph (from zero_grad()
@@ -42,6 +45,8 @@ class Optimizer {
   /// None before the first step. By reference: slot "momentum" of each parameter (where there is momentum), or
   /// "exp_avg" and "exp_avg_sq" of each and "step" of "all".
   std::vector<OptimizerTensor> state() const;
+  /// The same also before the first step, when all are zero.
+  std::vector<OptimizerTensor> tensors() const;
   /// Copies saved state back. Error(data), with nothing changed, for a slot or a name that is unknown or another shape.
   void restore(const std::vector<OptimizerTensor>& state);
 

@@ -9,6 +9,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/core/Generator.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace nearfar {
@@ -36,12 +38,17 @@ void copy_into(const std::vector<Batch>& to, const std::vector<Batch>& from) {
   }
 }
 
+/// How many parts a step of so many images is taken in: each has two images on every rank at least.
+std::int64_t part_count(std::int64_t images, std::int64_t wanted, int ranks) {
+  return std::clamp<std::int64_t>(images / ranks / 2, 1, wanted);
+}
+
 }  // namespace
 
 TrainingStep::TrainingStep(StepParts parts)
     : parts_(std::move(parts)),
       device_(parts_.network.device()),
-      may_capture_(parts_.traits.capturable && !device_.is_cpu()) {
+      may_capture_(parts_.traits.capturable && !device_.is_cpu() && parts_.group == nullptr) {
   const auto on_device = at::TensorOptions().device(device_);
   const std::int64_t batch = parts_.recipe.batch_size;
   place_ = at::zeros({1}, on_device.dtype(at::kLong));
@@ -53,35 +60,53 @@ void TrainingStep::begin_epoch(std::int64_t epoch, std::span<const std::int64_t>
   epoch_ = epoch;
   next_ = done;
   images_ = static_cast<std::int64_t>(order.size());
-  parts_.batches.begin_epoch(epoch, order, std::min(images_, done * parts_.recipe.batch_size));
+  const std::int64_t batch = parts_.recipe.batch_size;
+  if (parts_.group == nullptr) return parts_.batches.begin_epoch(epoch, order, std::min(images_, done * batch));
+  std::vector<std::int64_t> own;
+  std::int64_t own_done = 0;
+  for (std::int64_t first = 0; first < images_; first += batch) {
+    const RankShare share = rank_share(std::min(batch, images_ - first), parts_.group->rank(), ranks());
+    const auto begin = order.begin() + first + share.first;
+    own.insert(own.end(), begin, begin + share.count);
+    if (first < done * batch) own_done += share.count;
+  }
+  parts_.batches.begin_epoch(epoch, own, own_done);
 }
 
 void TrainingStep::run(std::int64_t step, double learning_rate) {
-  const std::int64_t batch = parts_.recipe.batch_size, size = std::min(batch, images_ - next_ * batch);
-  const std::int64_t parts = std::clamp<std::int64_t>(size / 2, 1, parts_.recipe.accumulate);
+  const std::int64_t batch = parts_.recipe.batch_size, images = std::min(batch, images_ - next_ * batch);
+  const int rank = parts_.group != nullptr ? parts_.group->rank() : 0;
+  const std::int64_t size = rank_share(images, rank, ranks()).count;
+  const std::int64_t parts = part_count(images, parts_.recipe.accumulate, ranks());
   std::vector<Batch> batches;
   for (std::int64_t part = 0; part < parts; ++part)
     batches.push_back(parts_.batches.next(size * (part + 1) / parts - size * part / parts));
   parts_.optimizer.set_rate(learning_rate);
   place_.fill_(next_++);
-  // A checkpoint needs no state of a generator: every step starts it anew.
-  at::Generator generator = at::globalContext().defaultGenerator(device_);
-  generator.set_current_seed(derive_seed(parts_.seed, static_cast<std::uint64_t>(step)));
-  if (may_capture_ && !graph_ && steps_run_ >= kStepsBeforeCapture && size == batch) capture(batches, step);
+  seed(step, static_cast<std::uint64_t>(rank));
+  if (may_capture_ && !graph_ && steps_run_ >= kStepsBeforeCapture && images == batch) capture(batches, images, step);
   ++steps_run_;
-  if (!graph_ || size != batch) return enqueue(batches, step);
+  if (!graph_ || images != batch) return enqueue(batches, images, step);
   copy_into(captured_, batches);
   graph_->replay();
 }
 
+/// A checkpoint needs no state of a generator: every step starts it anew. Ranks draw other numbers for other images,
+/// and the same ones for the loss, which they all compute.
+void TrainingStep::seed(std::int64_t step, std::uint64_t rank) const {
+  at::Generator generator = at::globalContext().defaultGenerator(device_);
+  const std::uint64_t own = derive_seed(parts_.seed, static_cast<std::uint64_t>(step));
+  generator.set_current_seed(rank == 0 ? own : derive_seed(own, rank));
+}
+
 /// A loss that waits for the device, or does something else that cannot be recorded, is trained step by step.
-void TrainingStep::capture(const std::vector<Batch>& batches, std::int64_t step) {
+void TrainingStep::capture(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step) {
   may_capture_ = false;
   for (const Batch& batch : batches) captured_.push_back({batch.images.clone(), batch.labels.clone()});
   graph_ = make_graph(device_);
   try {
     graph_->begin();
-    enqueue(captured_, step);
+    enqueue(captured_, images, step);
     graph_->end();
     return;
   } catch (const std::exception& error) {
@@ -92,18 +117,21 @@ void TrainingStep::capture(const std::vector<Batch>& batches, std::int64_t step)
 }
 
 /// Everything of a step that happens on the device; nothing of it may depend on a value that lies on the host.
-void TrainingStep::enqueue(const std::vector<Batch>& batches, std::int64_t step) {
-  std::int64_t images = 0;
-  for (const Batch& batch : batches) images += batch.labels.size(0);
+void TrainingStep::enqueue(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step) {
   parts_.optimizer.zero_grad();
+  const auto parts = static_cast<std::int64_t>(batches.size());
   at::Tensor sum;
-  for (const Batch& batch : batches) {
-    at::Tensor loss = loss_of(batch, step);
-    if (batches.size() > 1) loss = loss.mul(static_cast<double>(batch.labels.size(0)) / static_cast<double>(images));
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::vector<std::int64_t> counts = part_counts(images, part, parts);
+    at::Tensor loss = loss_of(batches[static_cast<std::size_t>(part)], counts, step);
+    const std::int64_t own = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+    if (parts > 1) loss = loss.mul(static_cast<double>(own) / static_cast<double>(images));
+    if (parts_.reducer != nullptr && part + 1 == parts) parts_.reducer->begin();
     guarded([&] { loss.backward(); });  // guarded too: the plugin may bring autograd functions of its own
     const at::Tensor value = loss.detach().to(at::kDouble).view({1});
     sum = sum.defined() ? sum.add(value) : value;
   }
+  if (parts_.reducer != nullptr) parts_.reducer->finish();
   losses_.index_copy_(0, place_, sum);
   if (norm_.defined()) {
     norm_.copy_(parts_.optimizer.gradient_norm());
@@ -113,17 +141,30 @@ void TrainingStep::enqueue(const std::vector<Batch>& batches, std::int64_t step)
   if (parts_.average != nullptr) parts_.average->update();
 }
 
-at::Tensor TrainingStep::loss_of(const Batch& batch, std::int64_t step) const {
+/// Images of each rank in a part of a step.
+std::vector<std::int64_t> TrainingStep::part_counts(std::int64_t images, std::int64_t part, std::int64_t parts) const {
+  std::vector<std::int64_t> counts;
+  for (int rank = 0; rank < ranks(); ++rank) {
+    const std::int64_t size = rank_share(images, rank, ranks()).count;
+    counts.push_back(size * (part + 1) / parts - size * part / parts);
+  }
+  return counts;
+}
+
+at::Tensor TrainingStep::loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t step) const {
   const LossTraits& traits = parts_.traits;
-  LossInput input{.output = {}, .labels = batch.labels.repeat({traits.views}), .epoch = epoch_, .step = step};
+  LossInput input{
+      .output = {}, .labels = of_all(batch.labels, counts, 1).repeat({traits.views}), .epoch = epoch_, .step = step};
   if (parts_.recipe.label_smoothing > 0) input.soft_targets = smoothed(input.labels);
   {
     const Autocast scope(device_, parts_.recipe.dtype);
     const at::Tensor features = parts_.network.features(batch.images);
     input.output = parts_.network.output(features).to(at::kFloat);
-    if (traits.wants_features) input.features = features.to(at::kFloat);
+    if (traits.wants_features) input.features = of_all(features.to(at::kFloat), counts, traits.views);
   }
   if (traits.normalized_embedding) input.output = normalized_rows(input.output);
+  input.output = of_all(input.output, counts, traits.views);
+  if (parts_.group != nullptr) seed(step, 0);
   at::Tensor loss;
   guarded([&] { loss = parts_.loss.forward(input); });
   if (!loss.defined() || loss.numel() != 1 || !loss.requires_grad()) {
@@ -131,6 +172,15 @@ at::Tensor TrainingStep::loss_of(const Batch& batch, std::int64_t step) const {
                 "the loss returned no differentiable scalar (undefined, several elements, or without a gradient)");
   }
   return loss;
+}
+
+/// Rows of all ranks, view after view; of a single process the rows themselves.
+at::Tensor TrainingStep::of_all(const at::Tensor& rows, const std::vector<std::int64_t>& counts,
+                                std::int64_t views) const {
+  if (parts_.group == nullptr) return rows;
+  std::vector<at::Tensor> all;
+  for (const at::Tensor& view : rows.chunk(views)) all.push_back(gathered(*parts_.group, view, counts));
+  return views == 1 ? all[0] : at::cat(all);
 }
 
 /// [N,C]: 1 - s + s / C for the label, s / C for the others (Szegedy et al. 2016, section 7).

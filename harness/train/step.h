@@ -7,6 +7,8 @@
 #include "train/averages.h"
 #include "train/batches.h"
 #include "train/optimizer.h"
+#include "train/ranks.h"
+#include "train/reducer.h"
 
 #include <nearfar/loss.h>
 
@@ -27,8 +29,10 @@ struct StepParts {
   Batches& batches;
   Optimizer& optimizer;
   WeightAverage* average = nullptr;
-  std::int64_t images = 0;  ///< of an epoch
-  std::uint64_t seed = 0;   ///< of random numbers that a network or a loss draws from LibTorch's generator
+  RankGroup* group = nullptr;          ///< with whom this process trains; nullptr = alone
+  GradientReducer* reducer = nullptr;  ///< of the network's parameters, where there is a group
+  std::int64_t images = 0;             ///< of an epoch
+  std::uint64_t seed = 0;              ///< of random numbers that a network or a loss draws from LibTorch's generator
   /// Runs a call into the loss plugin; empty: called directly.
   std::function<void(const std::function<void()>&)> guard = {};
 };
@@ -42,7 +46,7 @@ class TrainingStep {
  public:
   explicit TrainingStep(StepParts parts);
 
-  /// `order`: the images in the order in which this epoch visits them; `done` steps of it are done.
+  /// `order`: the images in the order in which this epoch visits them, those of all ranks; `done` steps of it are done.
   void begin_epoch(std::int64_t epoch, std::span<const std::int64_t> order, std::int64_t done);
   /// The next step; `step` of all. Enqueued: no wait, unless the loss waits. Error(plugin) for a loss that returns no
   /// differentiable scalar; what the guard throws.
@@ -53,9 +57,13 @@ class TrainingStep {
   double gradient_norm() const;
 
  private:
-  void enqueue(const std::vector<Batch>& batches, std::int64_t step);
-  void capture(const std::vector<Batch>& batches, std::int64_t step);
-  at::Tensor loss_of(const Batch& batch, std::int64_t step) const;
+  int ranks() const { return parts_.group != nullptr ? parts_.group->size() : 1; }
+  std::vector<std::int64_t> part_counts(std::int64_t images, std::int64_t part, std::int64_t parts) const;
+  void enqueue(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step);
+  void capture(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step);
+  at::Tensor loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t step) const;
+  at::Tensor of_all(const at::Tensor& rows, const std::vector<std::int64_t>& counts, std::int64_t views) const;
+  void seed(std::int64_t step, std::uint64_t rank) const;
   at::Tensor smoothed(const at::Tensor& labels) const;
   void guarded(const std::function<void()>& call) const;
 

@@ -5,19 +5,23 @@
 #include "base/stopwatch.h"
 #include "features/accuracy.h"
 #include "features/extract.h"
+#include "models/shared_norm.h"
 #include "train/averages.h"
 #include "train/batches.h"
+#include "train/check_task.h"
 #include "train/folder.h"
 #include "train/optimizer.h"
 #include "train/random.h"
 #include "train/schedule.h"
 #include "train/step.h"
 
+#include <ATen/ops/full.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -27,38 +31,9 @@ namespace fs = std::filesystem;
 enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3 };
 constexpr double kAverageWeight = 0.2;  // of OpenOOD's contrastive trainers
 
-void check_recipe(const TrainRecipe& recipe, const ImageView& images) {
-  if (const auto problem = recipe_problem(recipe))
-    throw Error(ErrorKind::config, fmt::format("train: '{}' {}", problem->field, problem->message));
-  if (recipe.shift >= std::min(images.height, images.width)) {
-    throw Error(ErrorKind::config, fmt::format("train: 'shift' is {}, expected less than the images' {} x {}",
-                                               recipe.shift, images.height, images.width));
-  }
-}
-
-void check_labels(const char* set, const ImageView& images, std::int64_t classes) {
-  for (std::size_t i = 0; i < images.labels.size(); ++i) {
-    if (images.labels[i] < 0 || images.labels[i] >= classes) {
-      throw Error(ErrorKind::data,
-                  fmt::format("{} image {} has label {}, expected 0 to {}", set, i, images.labels[i], classes - 1));
-    }
-  }
-}
-
-OptimizerOptions optimizer_options(const TrainRecipe& recipe) {
-  return {.rule = recipe.optimizer == "adamw" ? UpdateRule::adamw : UpdateRule::sgd,
-          .weight_decay = recipe.weight_decay,
-          .decay_all = recipe.decay == "all",
-          .momentum = recipe.momentum,
-          .nesterov = recipe.nesterov,
-          .beta1 = recipe.beta1,
-          .beta2 = recipe.beta2,
-          .epsilon = recipe.epsilon};
-}
-
-/// Optimiser steps of an epoch; a rest of a single image makes none.
-std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size) {
-  return images / batch_size + (images % batch_size >= 2 ? 1 : 0);
+/// Optimiser steps of an epoch; a rest of less than two images for each rank makes none.
+std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size, int ranks) {
+  return images / batch_size + (images % batch_size >= 2 * ranks ? 1 : 0);
 }
 
 /// One run of train(): what is trained, and where it stands.
@@ -67,7 +42,7 @@ class Training {
   Training(const TrainingTask& task, Loss& loss)
       : task_(task),
         loss_(loss),
-        steps_per_epoch_(steps_per_epoch(task.train.count, task.recipe.batch_size)),
+        steps_per_epoch_(steps_per_epoch(task.train.count, task.recipe.batch_size, ranks_of(task))),
         total_steps_(steps_per_epoch_ * task.recipe.epochs),
         data_seed_(derive_seed(task.seed, kDataSeed)),
         folder_(task.folder, task.recipe.keep_checkpoints),
@@ -80,17 +55,39 @@ class Training {
                           .device = task.device};
     call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
-    const std::vector<NamedTensor> trained = parameters();
-    optimizer_ = std::make_unique<Optimizer>(trained, optimizer_options(task.recipe));
-    if (task.recipe.ema_decay > 0) average_ = std::make_unique<WeightAverage>(trained, task.recipe.ema_decay);
+    trained_ = parameters();
+    optimizer_ = std::make_unique<Optimizer>(trained_, optimizer_options(task.recipe));
+    if (task.recipe.ema_decay > 0) average_ = std::make_unique<WeightAverage>(trained_, task.recipe.ema_decay);
     state_.identity = task.identity;
     state_.spec = task.network;
   }
 
   /// Goes on from the newest checkpoint of this training that is whole.
   void resume() {
+    if (leads()) resume_here();
+    if (task_.group == nullptr) return;
+    const at::Tensor step = at::full({1}, state_.step, at::kLong);
+    task_.group->broadcast(step);
+    state_.step = *step.const_data_ptr<std::int64_t>();
+    if (state_.step > 0) share_state();
+  }
+
+  void resume_here() {
     folder_.resume(task_.identity, task_.network,
                    [&](Checkpoint saved, const std::string& file) { restore(std::move(saved), file); });
+  }
+
+  /// What rank 0 has read, to the others.
+  void share_state() {
+    const c10::AutoGradMode no_gradients(false);
+    for (const NamedTensor& named : network_->named_tensors()) task_.group->broadcast(named.tensor);
+    for (const NamedTensor& named : loss_tensors()) task_.group->broadcast(named.tensor);
+    if (average_) {
+      for (const NamedTensor& named : average_->tensors()) task_.group->broadcast(named.tensor);
+    }
+    const std::vector<OptimizerTensor> kept = optimizer_->tensors();
+    for (const OptimizerTensor& one : kept) task_.group->broadcast(one.tensor);
+    optimizer_->restore(kept);
   }
 
   /// The loop. Returns true when all epochs are done, false when asked to stop.
@@ -105,8 +102,8 @@ class Training {
       epoch_began_ = Stopwatch();
       epoch_began_at_ = state_.step;
       while (state_.step < end) {
-        const bool stop = task_.callbacks.should_stop && task_.callbacks.should_stop();
-        if (stop || save_is_due()) {
+        const bool stop = stop_is_wanted();
+        if (leads() && (stop || save_is_due())) {
           read_losses(epoch);
           save_last();
         }
@@ -114,15 +111,30 @@ class Training {
         step(epoch);
       }
       read_losses(epoch);
-      finish_epoch(epoch, images_per_second());
+      if (leads()) {
+        finish_epoch(epoch, images_per_second());
+      } else {
+        state_.epoch_loss_sum = 0;
+      }
     }
-    folder_.finish();
+    if (leads()) folder_.finish();
     return true;
   }
 
   const Checkpoint& state() const { return state_; }
 
  private:
+  bool leads() const { return task_.group == nullptr || task_.group->rank() == 0; }
+
+  /// By any rank: all stop at the same step.
+  bool stop_is_wanted() const {
+    const bool here = task_.callbacks.should_stop && task_.callbacks.should_stop();
+    if (task_.group == nullptr) return here;
+    const at::Tensor votes = at::full({1}, here ? 1.0 : 0.0, at::kFloat);
+    task_.group->sum(votes);
+    return *votes.const_data_ptr<float>() > 0;
+  }
+
   void step(std::int64_t epoch) {
     const double rate = learning_rate(state_.step, steps_per_epoch_, task_.recipe);
     step_->run(state_.step, rate);
@@ -232,6 +244,12 @@ class Training {
 
   void prepare_steps() {
     batches_ = resident_batches(task_.train, augmentation(task_.recipe, task_.traits), data_seed_, task_.device);
+    if (task_.group != nullptr) {
+      std::vector<NamedTensor> own = trained_;  // what the loss trains, every rank computes from all rows
+      std::erase_if(own, [](const NamedTensor& named) { return named.name.starts_with("loss."); });
+      reducer_ = std::make_unique<GradientReducer>(*task_.group, own);
+      if (task_.recipe.sync_bn) shared_norm_.emplace([this](const at::Tensor& sums) { task_.group->sum(sums); });
+    }
     step_ = std::make_unique<TrainingStep>(StepParts{.network = *network_,
                                                      .loss = loss_,
                                                      .traits = task_.traits,
@@ -239,6 +257,8 @@ class Training {
                                                      .batches = *batches_,
                                                      .optimizer = *optimizer_,
                                                      .average = average_.get(),
+                                                     .group = task_.group,
+                                                     .reducer = reducer_.get(),
                                                      .images = task_.train.count,
                                                      .seed = derive_seed(task_.seed, kStepSeed),
                                                      .guard = task_.callbacks.guard});
@@ -313,8 +333,11 @@ class Training {
   std::int64_t epoch_began_at_ = 0;  ///< the step at which this call took the epoch up
   std::unique_ptr<Network> network_, averaged_;
   std::vector<LossTensor> loss_state_;
+  std::vector<NamedTensor> trained_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;
+  std::unique_ptr<GradientReducer> reducer_;
+  std::optional<SharedBatchNorm> shared_norm_;
   std::unique_ptr<Batches> batches_;
   std::unique_ptr<TrainingStep> step_;
   std::int64_t losses_read_ = 0;  ///< steps whose losses are in the state
@@ -341,27 +364,15 @@ NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& rec
 
 TrainingResult train(const TrainingTask& task, Loss& loss) {
   const Stopwatch watch;
-  check_images(task.train);
-  check_labels("train", task.train, task.network.classes);
-  if (task.val.count > 0) {
-    check_images(task.val);
-    check_labels("validation", task.val, task.network.classes);
-  }
-  check_recipe(task.recipe, task.train);
-  NEARFAR_ASSERT(task.network.head == task.traits.head);
-  if (task.traits.wants_auxiliary) {
-    throw Error(ErrorKind::config,
-                "train: the loss wants auxiliary images (outlier exposure); training with auxiliary "
-                "images is not available in this version: choose another loss");
-  }
-  if (task.recipe.label_smoothing > 0 && !task.traits.takes_soft_targets) {
-    throw Error(ErrorKind::config, "train: 'label_smoothing' is set, and this loss takes no soft targets: set it to 0");
-  }
-
+  check_task(task);
   Training training(task, loss);
   training.resume();
   TrainingResult result;
   result.finished = training.run();
+  if (task.group != nullptr && task.group->rank() > 0) {
+    result.seconds = watch.seconds();
+    return result;
+  }
   result.history = training.state().history;
   result.best_epoch = training.state().best_epoch;
   result.best = best_checkpoint(task.folder);

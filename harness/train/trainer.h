@@ -6,6 +6,7 @@
 #include "config/recipe.h"
 #include "models/checkpoint.h"
 #include "models/images.h"
+#include "train/ranks.h"
 
 #include <nearfar/loss.h>
 
@@ -54,9 +55,12 @@ struct TrainingTask {
   ImageView train, val;
   std::filesystem::path folder;  ///< gets best.safetensors, last.safetensors, their .json, and older ones (folder.h)
   TrainCallbacks callbacks;
+  /// Trains with the other processes of the group, which all call train() with the same task: each takes its share of
+  /// every batch. Rank 0 alone reads and writes `folder`, validates and reports. nullptr = alone.
+  RankGroup* group = nullptr;
 };
 
-struct TrainingResult {
+struct TrainingResult {   ///< on ranks other than 0: `finished` and `seconds` alone
   bool finished = false;  ///< false: should_stop() said so; last.safetensors holds the state
   std::vector<EpochRecord> history;
   std::int64_t best_epoch = -1;
@@ -75,9 +79,9 @@ NetworkSpec network_spec(const std::string& architecture, const TrainRecipe& rec
 /// and when asked to stop. `best`: linear head, highest validation accuracy (a later tie wins; without val images the
 /// last epoch); embedding, lowest moving average of the training loss at an epoch's end (a later tie wins). These are
 /// OpenOOD's rules. With a moving average of the weights (`ema_decay`), validation and `best` are of the averages, with
-/// the trained network's running statistics. A last batch of a single image is left out: batch norm has no statistics
-/// for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work and for a loss that wants auxiliary
-/// images; Error(data) for images or labels; what the guard and initialize throw.
+/// the trained network's running statistics. A last batch of less than two images for each process is left out: batch
+/// norm has no statistics for it. Throws NonFiniteLoss; Error(config) for a recipe that cannot work and for a loss that
+/// wants auxiliary images; Error(data) for images or labels; what the guard and initialize throw.
 TrainingResult train(const TrainingTask& task, Loss& loss);
 
 }  // namespace nearfar

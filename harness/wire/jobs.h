@@ -79,6 +79,7 @@ struct TrainJob {
   std::string mappings = {};        ///< folder of configs/models, where there is `initial`
   std::int64_t seed = 0;
   Compute compute = {};
+  std::int64_t ranks = 1;  ///< processes that train together on this machine; 0 = as torchrun or srun has started them
   bool tensorboard = false;  ///< event files too, in `folder`/tensorboard
   std::string out = {};      ///< what paths of artifacts are relative to
   std::string folder = {};   ///< of the cell, beneath `out`: checkpoints
@@ -96,6 +97,7 @@ struct TrainJob {
     visit("mappings", m.mappings);
     visit("seed", m.seed);
     visit("compute", m.compute);
+    visit("ranks", m.ranks);
     visit("tensorboard", m.tensorboard);
     visit("out", m.out);
     visit("folder", m.folder);

@@ -102,6 +102,7 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
   }
   job.seed = model.seed;
   job.compute = compute_of(plan.experiment);
+  job.ranks = plan.experiment.nproc;
   job.tensorboard = plan.experiment.tensorboard;
   job.out = absolute_text(plan.out);
   job.folder = cell_folder(train.cell.key).string();

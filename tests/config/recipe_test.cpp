@@ -51,6 +51,7 @@ TrainRecipe other_recipe() {
           .warmup_epochs = 2,
           .warmup_lr = 0.25,
           .accumulate = 2,
+          .sync_bn = true,
           .clip_norm = 1,
           .label_smoothing = 0.125,
           .ema_decay = 0.5,
@@ -124,6 +125,7 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
                               .warmup_epochs = 10,
                               .warmup_lr = 0.001,
                               .accumulate = 1,
+                              .sync_bn = false,
                               .clip_norm = 0,
                               .label_smoothing = 0,
                               .ema_decay = 0,
@@ -138,8 +140,8 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
       R"("final_fraction":0.5,"final_lr":1.0,"flip":true,"gamma":0.5,"gray_share":0.25,"hue":0.375,)"
       R"("jitter_share":0.75,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7","momentum":0.5,)"
       R"("nesterov":false,"optimizer":"adamw","projection":"linear","saturation":0.125,"schedule":"multi-step",)"
-      R"("shift":2,"smallest_crop":0.25,"start":"checkpoint","trainable":"head","warmup":"epochs","warmup_epochs":2,)"
-      R"("warmup_fraction":0.0,"warmup_lr":0.25,"weight_decay":0.0})");
+      R"("shift":2,"smallest_crop":0.25,"start":"checkpoint","sync_bn":true,"trainable":"head","warmup":"epochs",)"
+      R"("warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,"weight_decay":0.0})");
 }
 
 TEST(RecipeIdentity, IgnoresHowOftenItIsSaved) {

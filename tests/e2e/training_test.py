@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import struct
 import subprocess
 import tempfile
@@ -153,6 +154,68 @@ class KilledAnywhere(Case):
 
     def test_on_the_fake_device(self):
         self.killed("device=cuda", NEARFAR_DEVICE_MODULE=os.environ["NEARFAR_FAKE_MODULE"])
+
+
+class TwoRanks(Case):
+    """One model trained by two processes over Gloo."""
+    WORDS = ("losses=ce,supcon,reweightood", "postprocessors=mds", "run.jobs=1", "train.sync_bn=true", "train.lr=0.01", "loss.supcon.train.lr=0.01",
+             "loss.reweightood.train.lr=0.01")
+
+    def curves(self, out):
+        cells = json.loads(self.nearfar("status", "--json", "--out", self.folder / out)[0])["cells"]
+        found = {}
+        for cell in cells:
+            if cell["kind"] == "train":
+                folder = self.folder / out / "cells" / cell["key"][:16]
+                found[cell["label"].split("/")[0]] = json.loads((folder / "last.json").read_text())["history"]
+        return found
+
+    def test_two_ranks_equal_one(self):
+        """A batch is 200 images on each of two ranks, or 400 on one: the same sums in another order. Afterwards rounding grows with every step."""
+        words = [*self.WORDS, "train.batch_size=400", "train.epochs=4"]
+        self.run_smoke(*words)
+        self.nearfar("run", SMOKE, "--out", self.folder / "two", "--nproc", "2", *words)
+        one, two = self.curves("out"), self.curves("two")
+        self.assertEqual(sorted(one), ["ce", "reweightood", "supcon"])
+        for loss, history in one.items():
+            for epoch, (a, b) in enumerate(zip(history, two[loss], strict=True)):
+                self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-6 if epoch == 0 else 2e-4, msg=f"{loss} epoch {epoch}")
+                self.assertAlmostEqual(a["gradient_norm"] / b["gradient_norm"], 1, delta=1e-4 if epoch == 0 else 1e-2, msg=f"{loss} epoch {epoch}")
+
+    def test_stopped_ranks_go_on_with_the_same_bytes(self):
+        words = ["losses=supcon", "postprocessors=mds", "train.epochs=12", "--nproc", "2"]
+        self.run_smoke(*words)
+        broken = self.folder / "broken"
+        process = self.start("run", SMOKE, "--out", broken, *words)
+        self.assertTrue(self.kill_when(process, lambda: list(broken.rglob("last.safetensors")), signal.SIGTERM))
+        process.communicate()
+        self.nearfar("run", SMOKE, "--out", broken, *words)
+        for name in ("best", "last"):
+            whole = next((self.folder / "out").rglob(f"{name}.safetensors"))
+            self.assertEqual(next(broken.rglob(f"{name}.safetensors")).read_bytes(), whole.read_bytes())
+
+    def second_ranks(self):
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if b"NEARFAR_LOCAL_RANK=1" in environ.read_bytes() and os.readlink(environ.parent / "cwd") == str(self.folder):
+                    yield int(environ.parent.name)
+            except OSError:
+                pass
+
+    def test_a_rank_that_dies_stops_the_other(self):
+        process = self.start("run", SMOKE, "--out", self.folder / "out", "losses=ce", "postprocessors=mds", "train.epochs=2000", "--nproc", "2")
+        end = time.monotonic() + 60
+        while not list((self.folder / "out").rglob("last.safetensors")) and time.monotonic() < end:
+            time.sleep(0.05)
+        ranks = list(self.second_ranks())
+        self.assertEqual(len(ranks), 1)
+        died = time.monotonic()
+        os.kill(ranks[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        self.assertLess(time.monotonic() - died, 15)
+        self.assertEqual(process.returncode, 1, f"{out}\n{err}")
+        self.assertIn("rank 1 was killed by signal 9", out + err)
+        self.assertEqual(list(self.second_ranks()), [])
 
 
 if __name__ == "__main__":
