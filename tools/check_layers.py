@@ -15,7 +15,7 @@ ALLOWED = {
     "metrics": ["base"],
     "store": ["base"],
     "report": ["base", "metrics", "store"],
-    "host": ["base", "device"],
+    "host": ["base", "device", "kernels"],
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],
     "device": ["base"],

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "host/call.h"
 #include "host/elf.h"
+#include "kernels/contrastive.h"
 
 #include <boost/dll/shared_library.hpp>
 
@@ -231,6 +232,7 @@ std::string LoadedPlugin::label() const {
 }
 
 LoadedPlugin load_plugin(const fs::path& file) {
+  register_contrastive();  // which plugins reach through nearfar/contrastive.h
   check_file(file);
   const std::string binary_hash = sha256_file(file);
   const NearfarPluginInfo& info = read_info(file);

@@ -1,0 +1,182 @@
+// Losses of pairs against their formulas written out with matrices of all pairs, in float64.
+#include "kernels/contrastive.h"
+
+#include <nearfar/contrastive.h>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/elu.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <c10/util/Exception.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace nearfar {
+namespace {
+
+using contrastive::LossAndGradient;
+using contrastive::Reweighting;
+
+constexpr Reweighting kBy{0.1, 5, 4, 2, 1};
+
+at::Tensor supervised_formula(const at::Tensor& z, const at::Tensor& labels, double temperature, double base) {
+  const at::Tensor self = at::eye(z.size(0), z.options().dtype(at::kBool).requires_grad(false));
+  const at::Tensor positive = labels.unsqueeze(0).eq(labels.unsqueeze(1)).logical_and(self.logical_not());
+  const at::Tensor similar = z.mm(z.t()).div(temperature);
+  const at::Tensor others = similar.masked_fill(self, -std::numeric_limits<double>::infinity()).logsumexp(1, true);
+  const at::Tensor each =
+      similar.sub(others).masked_fill(positive.logical_not(), 0).sum(1).div(positive.sum(1).clamp_min(1));
+  return each.mean().mul(-temperature / base);
+}
+
+at::Tensor reweighted_formula(const at::Tensor& z, const at::Tensor& labels, const Reweighting& by) {
+  const at::Tensor similar = z.mm(z.t());
+  const at::Tensor same = labels.unsqueeze(0).eq(labels.unsqueeze(1));
+  const at::Tensor within = similar.masked_select(same.triu(1)),
+                   between = similar.masked_select(same.logical_not().triu(1));
+  if (within.numel() == 0 || between.numel() == 0) return z.sum().mul(0).sub(1);
+  const at::Tensor pull = within.detach().mul(-by.m_w).add(by.c_w).sigmoid().mul(within).div(-by.tau).logsumexp(0);
+  const at::Tensor push = between.detach().mul(by.m_b).sub(by.c_b).sigmoid().mul(between).div(by.tau).logsumexp(0);
+  return at::elu(pull.add(push));
+}
+
+/// Value and gradient of a formula, in float64.
+template <class Formula>
+LossAndGradient exactly(const at::Tensor& z, const Formula& formula) {
+  const at::Tensor leaf = z.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor value = formula(leaf);
+  value.backward();
+  return {value.detach(), leaf.grad()};
+}
+
+at::Tensor unit_rows(std::int64_t rows, std::int64_t width) {
+  const at::Tensor z =
+      at::randn({rows, width}, at::detail::createCPUGenerator(static_cast<std::uint64_t>(rows)), at::kDouble);
+  return z.div(z.norm(2, {1}, true));
+}
+
+at::Tensor some_labels(std::int64_t rows, std::int64_t classes) {
+  return at::randint(classes, {rows}, at::detail::createCPUGenerator(7), at::kLong);
+}
+
+void expect_near(const LossAndGradient& got, const LossAndGradient& wanted, double limit, const std::string& name) {
+  const double value = std::get<0>(wanted).item<double>();
+  EXPECT_NEAR(std::get<0>(got).item<double>(), value, limit * std::max(1.0, std::abs(value))) << name;
+  const at::Tensor gradient = std::get<1>(wanted);
+  const double apart = std::get<1>(got).to(at::kDouble).sub(gradient).abs().max().item<double>();
+  EXPECT_LE(apart, limit * std::max(gradient.abs().max().item<double>(), 0.1)) << name;
+}
+
+/// Both ways, in both precisions.
+void expect_formulas(const at::Tensor& z, const at::Tensor& labels, std::int64_t classes) {
+  const LossAndGradient supervised =
+      exactly(z, [&](const at::Tensor& leaf) { return supervised_formula(leaf, labels, 0.1, 0.07); });
+  const LossAndGradient reweighted =
+      exactly(z, [&](const at::Tensor& leaf) { return reweighted_formula(leaf, labels, kBy); });
+  for (const auto type : {at::kDouble, at::kFloat}) {
+    const at::Tensor as = z.to(type);
+    const double limit = type == at::kDouble ? 1e-12 : 1e-5;
+    const std::string name = std::to_string(z.size(0)) + (type == at::kDouble ? " rows, float64" : " rows, float32");
+    expect_near(contrastive::supervised_by_tiles(as, labels, classes, 0.1, 0.07), supervised, limit, name + ", tiles");
+    expect_near(contrastive::supervised_by_rows(as, labels, 0.1, 0.07), supervised, limit, name + ", rows");
+    expect_near(contrastive::reweighted_by_tiles(as, labels, kBy), reweighted, limit, name + ", tiles");
+    expect_near(contrastive::reweighted_by_rows(as, labels, kBy), reweighted, limit, name + ", rows");
+  }
+}
+
+TEST(Contrastive, IsItsFormulaAtEverySizeOfTiles) {
+  for (const std::int64_t rows : {2, 3, 8, 255, 256, 257, 700})
+    expect_formulas(unit_rows(rows, 16), some_labels(rows, 5), 5);
+}
+
+TEST(Contrastive, IsItsFormulaBeyondWhatIsKept) {
+  const at::Tensor z = unit_rows(4200, 4).to(at::kFloat), labels = some_labels(4200, 20);
+  expect_near(contrastive::supervised_by_tiles(z, labels, 20, 0.1, 0.07),
+              contrastive::supervised_by_rows(z.to(at::kDouble), labels, 0.1, 0.07), 1e-5, "supervised");
+  expect_near(contrastive::reweighted_by_tiles(z, labels, kBy),
+              contrastive::reweighted_by_rows(z.to(at::kDouble), labels, kBy), 1e-5, "reweighted");
+}
+
+TEST(Contrastive, IsItsFormulaForDegenerateBatches) {
+  const at::Tensor z = unit_rows(6, 4);
+  expect_formulas(z, at::full({6}, 0, at::kLong), 1);
+  expect_formulas(z, at::arange(6, at::kLong), 6);
+  expect_formulas(z.narrow(0, 0, 1).repeat({6, 1}), some_labels(6, 2), 2);  // identical rows
+  expect_formulas(at::cat({z.narrow(0, 0, 3), z.narrow(0, 0, 3).neg()}), at::arange(6, at::kLong).remainder(3), 3);
+}
+
+TEST(Contrastive, IsTheSameForAnyNumberOfThreads) {
+  const at::Tensor z = unit_rows(900, 32).to(at::kFloat), labels = some_labels(900, 10);
+  const int before = at::get_num_threads();
+  std::vector<at::Tensor> results;
+  for (const int threads : {1, 2, 4}) {
+    at::set_num_threads(threads);
+    for (const auto& [loss, gradient] : {contrastive::supervised_by_tiles(z, labels, 10, 0.1, 0.07),
+                                         contrastive::reweighted_by_tiles(z, labels, kBy)}) {
+      results.push_back(loss);
+      results.push_back(gradient);
+    }
+  }
+  at::set_num_threads(before);
+  for (std::size_t i = 4; i < results.size(); ++i) EXPECT_TRUE(at::equal(results[i], results[i % 4])) << i;
+}
+
+/// The functions that plugins call.
+class PairLosses : public ::testing::Test {
+ protected:
+  void SetUp() override { register_contrastive(); }
+};
+
+TEST_F(PairLosses, AreFiniteForHugeRowsAndNaNForNaN) {
+  const at::Tensor labels = some_labels(40, 4), huge = unit_rows(40, 8).mul(1e4).to(at::kFloat).set_requires_grad(true);
+  const at::Tensor sum =
+      supervised_contrastive(huge, labels, 0.1, 0.07, 0, 4).add(reweighted_pairs(huge, labels, 0.1, 5, 4, 2, 1));
+  sum.backward();
+  EXPECT_TRUE(sum.isfinite().item<bool>());
+  EXPECT_TRUE(huge.grad().isfinite().all().item<bool>());
+  const at::Tensor broken = unit_rows(40, 8);
+  broken[3][2] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(supervised_contrastive(broken, labels, 0.1, 0.07, 1, 4).isnan().item<bool>());
+  EXPECT_TRUE(reweighted_pairs(broken, labels, 0.1, 5, 4, 2, 1, 1).isnan().item<bool>());
+}
+
+TEST_F(PairLosses, HaveTheGradientOfTheirDifferences) {
+  const at::Tensor labels = some_labels(7, 3), z = unit_rows(7, 3).mul(1.5).set_requires_grad(true);
+  supervised_contrastive(z, labels, 0.5, 0.3, 0, 3).mul(2).backward();
+  constexpr double kStep = 1e-6;
+  for (std::int64_t i = 0; i < z.numel(); ++i) {
+    const auto at_offset = [&](double offset) {
+      const at::Tensor moved = z.detach().clone();
+      moved.view({-1})[i] += offset;
+      return supervised_contrastive(moved, labels, 0.5, 0.3, 0, 3).mul(2).item<double>();
+    };
+    EXPECT_NEAR(z.grad().view({-1})[i].item<double>(), (at_offset(kStep) - at_offset(-kStep)) / (2 * kStep), 1e-7);
+  }
+}
+
+TEST_F(PairLosses, OfASingleRowAreNothing) {
+  const at::Tensor one = unit_rows(1, 4).set_requires_grad(true), label = at::full({1}, 0, at::kLong);
+  EXPECT_EQ(supervised_contrastive(one, label, 0.1, 0.07).item<double>(), 0);
+  const at::Tensor loss = reweighted_pairs(one, label, 0.1, 5, 4, 2, 1);
+  loss.backward();
+  EXPECT_EQ(loss.item<double>(), -1);
+  EXPECT_EQ(one.grad().abs().sum().item<double>(), 0);
+}
+
+TEST_F(PairLosses, RefuseWhatTheyCannotTake) {
+  const at::Tensor z = unit_rows(4, 2), labels = some_labels(4, 2);
+  EXPECT_THROW(supervised_contrastive(z.view({-1}), labels, 0.1, 0.07), c10::Error);
+  EXPECT_THROW(supervised_contrastive(z, labels.narrow(0, 0, 3), 0.1, 0.07), c10::Error);
+  EXPECT_THROW(reweighted_pairs(z, labels.to(at::kInt), 0.1, 5, 4, 2, 1), c10::Error);
+  EXPECT_THROW(reweighted_pairs(z.to(at::kHalf), labels, 0.1, 5, 4, 2, 1), c10::Error);
+}
+
+}  // namespace
+}  // namespace nearfar
