@@ -90,15 +90,20 @@ struct CropReader::State {
   std::vector<std::uint8_t> last_row;  // one that has no room behind it
 };
 
-CropReader::CropReader(std::int64_t height, std::int64_t width) {
-  const auto good = [](std::int64_t pixels) { return pixels > 0 && pixels <= 16384; };
-  if (!good(height) || !good(width))
-    throw Error(ErrorKind::config, fmt::format("crops of {} x {} pixels: 1 to 16384 are possible", width, height));
-  state_ = std::make_unique<State>(height, width);
+CropReader::CropReader(std::int64_t height, std::int64_t width) : state_(std::make_unique<State>(height, width)) {
+  set_size(height, width);
 }
 CropReader::~CropReader() = default;
 CropReader::CropReader(CropReader&&) noexcept = default;
 CropReader& CropReader::operator=(CropReader&&) noexcept = default;
+
+void CropReader::set_size(std::int64_t height, std::int64_t width) {
+  const auto good = [](std::int64_t pixels) { return pixels > 0 && pixels <= 16384; };
+  if (!good(height) || !good(width))
+    throw Error(ErrorKind::config, fmt::format("crops of {} x {} pixels: 1 to 16384 are possible", width, height));
+  state_->height = height;
+  state_->width = width;
+}
 
 ImageSize CropReader::open(std::span<const std::uint8_t> file) {
   State& s = *state_;

@@ -42,6 +42,8 @@ class CropReader {
   CropReader(CropReader&&) noexcept;
   CropReader& operator=(CropReader&&) noexcept;
 
+  /// Another size for the crops to come; as the constructor.
+  void set_size(std::int64_t height, std::int64_t width);
   /// Reads the header; `file` outlives read(). Error(data) as ImagePipeline::run.
   ImageSize open(std::span<const std::uint8_t> file);
   /// The crops of the file that is open; a file is decoded once for all crops of one divisor. Error(data) as
