@@ -94,6 +94,19 @@ const std::vector<Field>& fields() {
        {},
        "pixels of random translation in each direction, less than the image; 0 = off"},
       {"flip", &R::flip, false, {}, {}, "random horizontal mirror"},
+      {"smallest_crop",
+       &R::smallest_crop,
+       1.0,
+       {.minimum = 0, .maximum = 1, .above = true},
+       {},
+       "random resized crop: at least this share of the image's area, at a ratio from 3/4 to 4/3; 1 = off; not with "
+       "`shift`"},
+      {"brightness", &R::brightness, 0.0, {0, 1}, {}, "colour jitter: a factor from 1 - this to 1 + this"},
+      {"contrast", &R::contrast, 0.0, {0, 1}, {}, "likewise"},
+      {"saturation", &R::saturation, 0.0, {0, 1}, {}, "likewise; images of three channels"},
+      {"hue", &R::hue, 0.0, {0, 0.5}, {}, "turned by at most this share of the circle; images of three channels"},
+      {"jitter_share", &R::jitter_share, 0.8, {0, 1}, {}, "of the views that get the colour jitter"},
+      {"gray_share", &R::gray_share, 0.0, {0, 1}, {}, "of the views that become grey"},
       {"projection", &R::projection, "mlp", {}, {"mlp", "linear"}, "the embedding head, where the loss asks for one"},
       {"embedding_dim", &R::embedding_dim, 32, {1, kMillion}, {}, "width of the embedding"},
       {"dtype",
@@ -295,6 +308,8 @@ std::optional<RecipeProblem> recipe_problem(const TrainRecipe& recipe) {
   }
   if (recipe.optimizer == "sgd" && recipe.nesterov && recipe.momentum == 0)
     return RecipeProblem{"nesterov", "needs a momentum above 0"};
+  if (recipe.smallest_crop < 1 && recipe.shift > 0)
+    return RecipeProblem{"shift", "is for images that are not cropped: set it to 0, or `smallest_crop` to 1"};
   if ((recipe.schedule == "multi-step") == recipe.milestones.empty()) {
     return RecipeProblem{"milestones", recipe.milestones.empty() ? "must be there with schedule = \"multi-step\""
                                                                  : "is for schedule = \"multi-step\""};

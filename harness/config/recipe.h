@@ -34,6 +34,10 @@ struct TrainRecipe {
   double final_lr = 0;
   std::int64_t shift = 0;
   bool flip = false;
+  double smallest_crop = 1;
+  double brightness = 0, contrast = 0, saturation = 0, hue = 0;
+  double jitter_share = 0.8;
+  double gray_share = 0;
   std::string projection = "mlp";
   std::int64_t embedding_dim = 32;
   std::string dtype = "float32";

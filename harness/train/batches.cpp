@@ -73,7 +73,15 @@ class ResidentBatches final : public Batches {
 }  // namespace
 
 AugmentRecipe augmentation(const TrainRecipe& recipe, const LossTraits& traits) {
-  return {.views = traits.views, .shift = recipe.shift, .flip = recipe.flip};
+  const Jitter jitter{recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue};
+  const bool jitters = jitter.brightness > 0 || jitter.contrast > 0 || jitter.saturation > 0 || jitter.hue > 0;
+  return {.views = traits.views,
+          .shift = recipe.shift,
+          .smallest_crop = recipe.smallest_crop,
+          .flip = recipe.flip,
+          .jitter = jitter,
+          .jitter_share = jitters ? recipe.jitter_share : 0,
+          .gray_share = recipe.gray_share};
 }
 
 std::unique_ptr<Batches> resident_batches(const ImageView& images, const AugmentRecipe& recipe, std::uint64_t seed,

@@ -28,6 +28,13 @@ TrainRecipe other_recipe() {
           .final_lr = 1,
           .shift = 2,
           .flip = true,
+          .smallest_crop = 0.25,
+          .brightness = 0.5,
+          .contrast = 0.25,
+          .saturation = 0.125,
+          .hue = 0.375,
+          .jitter_share = 0.75,
+          .gray_share = 0.25,
           .projection = "linear",
           .embedding_dim = 8,
           .dtype = "bfloat16",
@@ -94,6 +101,13 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
                               .final_lr = 0,
                               .shift = 0,
                               .flip = false,
+                              .smallest_crop = 1,
+                              .brightness = 0,
+                              .contrast = 0,
+                              .saturation = 0,
+                              .hue = 0,
+                              .jitter_share = 0.8,
+                              .gray_share = 0,
                               .projection = "mlp",
                               .embedding_dim = 32,
                               .dtype = "float32",
@@ -119,12 +133,13 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
   EXPECT_EQ(recipe_identity(frozen), json::object());
   EXPECT_EQ(
       recipe_identity(other_recipe()).dump(),
-      R"({"accumulate":2,"batch_size":3,"beta1":0.5,"beta2":0.75,"clip_norm":1.0,"decay":"weights",)"
-      R"("dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,"final_fraction":0.5,)"
-      R"("final_lr":1.0,"flip":true,"gamma":0.5,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7",)"
-      R"("momentum":0.5,"nesterov":false,"optimizer":"adamw","projection":"linear","schedule":"multi-step","shift":2,)"
-      R"("start":"checkpoint","trainable":"head","warmup":"epochs","warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,)"
-      R"("weight_decay":0.0})");
+      R"({"accumulate":2,"batch_size":3,"beta1":0.5,"beta2":0.75,"brightness":0.5,"clip_norm":1.0,"contrast":0.25,)"
+      R"("decay":"weights","dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,)"
+      R"("final_fraction":0.5,"final_lr":1.0,"flip":true,"gamma":0.5,"gray_share":0.25,"hue":0.375,)"
+      R"("jitter_share":0.75,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7","momentum":0.5,)"
+      R"("nesterov":false,"optimizer":"adamw","projection":"linear","saturation":0.125,"schedule":"multi-step",)"
+      R"("shift":2,"smallest_crop":0.25,"start":"checkpoint","trainable":"head","warmup":"epochs","warmup_epochs":2,)"
+      R"("warmup_fraction":0.0,"warmup_lr":0.25,"weight_decay":0.0})");
 }
 
 TEST(RecipeIdentity, IgnoresHowOftenItIsSaved) {
@@ -154,10 +169,12 @@ TEST(RecipeFields, AreTypedAndSayWhatIsDefault) {
 }
 
 TEST_F(RecipeTest, ReadsEveryFieldOfASection) {
+  TrainRecipe recipe = other_recipe();
+  recipe.shift = 0;  // not with a crop
   std::string text = "benchmark = 'smoke'\n[train]\n";
-  for (const RecipeField& field : recipe_fields(other_recipe()))
-    text += field.name + " = " + recipe_to_json(other_recipe()).at(field.name).dump() + "\n";
-  EXPECT_EQ(load(text).train, other_recipe());
+  for (const RecipeField& field : recipe_fields(recipe))
+    text += field.name + " = " + recipe_to_json(recipe).at(field.name).dump() + "\n";
+  EXPECT_EQ(load(text).train, recipe);
 }
 
 TEST_F(RecipeTest, RefusesWhatCannotBeTrainedWithWhereItIsWritten) {
@@ -174,6 +191,9 @@ TEST_F(RecipeTest, RefusesWhatCannotBeTrainedWithWhereItIsWritten) {
   EXPECT_EQ(refused("schedule = 'multi-step'\nmilestones = '60 50'"),
             "experiment.toml:4:14: 'milestones' in [train] takes epochs in ascending order with spaces between, as "
             "\"60 75 90\", found 60 50");
+  EXPECT_EQ(refused("shift = 4\nsmallest_crop = 0.2"),
+            "experiment.toml:3:9: 'shift' in [train] is for images that are not cropped: set it to 0, or "
+            "`smallest_crop` to 1");
   EXPECT_EQ(refused("milestones = '60'"),
             "experiment.toml:3:14: 'milestones' in [train] is for schedule = \"multi-step\"");
   EXPECT_NE(refused("schedule = 'multi-step'").find("must be there with schedule = \"multi-step\""), std::string::npos);

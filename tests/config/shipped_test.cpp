@@ -13,13 +13,15 @@ namespace fs = std::filesystem;
 
 fs::path configs() { return testing::source_dir() / "configs"; }
 
-/// Loads every .toml of a folder; returns how many there were.
+/// Loads every .toml of a folder; returns how many there were. Those of ImageNet-1k tune weights that a user has to give.
 int load_all(const fs::path& folder, const std::vector<std::string>& overrides) {
   int files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".toml") continue;
     SCOPED_TRACE(entry.path().string());
-    EXPECT_NO_THROW(load_experiment({entry.path()}, overrides));
+    std::vector<std::string> all = overrides;
+    if (entry.path().stem().string().ends_with("-imagenet")) all.emplace_back("model.checkpoint=weights.pth");
+    EXPECT_NO_THROW(load_experiment({entry.path()}, all));
     ++files;
   }
   return files;
