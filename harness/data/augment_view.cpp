@@ -31,7 +31,7 @@ void put(std::uint8_t* at, const color::Pixel& p) {
 /// color::to_hsv of every colour by its largest value, its spread and the place of its middle value, and what
 /// color::to_rgb needs of a hue.
 struct HueTables {
-  std::array<std::uint8_t, 6 * 256 * 256> hue{};   ///< [case][spread][largest - middle]
+  std::array<std::uint8_t, 6 * 256 * 256> hue{};     ///< [case][spread][largest - middle]
   std::array<std::uint8_t, 256 * 256> saturation{};  ///< [spread][largest]
 
   /// Which channel is the largest (0 to 2), and which of the other two, in the order of to_hsv's differences, is the
@@ -74,8 +74,8 @@ struct HueTables {
     const std::int32_t largest = first_largest(p);
     const std::int32_t a = most - p.c[largest == 2 ? 0 : largest + 1], b = most - p.c[largest == 0 ? 2 : largest - 1];
     const bool second = b == spread;
-    const std::size_t index =
-        at(static_cast<std::size_t>(largest), second, static_cast<std::size_t>(spread), static_cast<std::size_t>(second ? a : b));
+    const std::size_t index = at(static_cast<std::size_t>(largest), second, static_cast<std::size_t>(spread),
+                                 static_cast<std::size_t>(second ? a : b));
     return {hue[index], saturation[static_cast<std::size_t>(spread * 256 + most)], most};
   }
 };

@@ -75,15 +75,15 @@ Descriptor open_locked(const fs::path& file) {
     if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
       if (errno != EWOULDBLOCK) fail_io(file, "cannot be locked", errno);
-      throw Error(ErrorKind::data, fmt::format("{}: another process packs this set now; wait until it has ended",
-                                               file.string()));
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: another process packs this set now; wait until it has ended", file.string()));
     }
     // The one that had the lock before may have finished and removed the file: then ours has no name, and the next
     // process would not see it.
     struct stat ours {
     }, named{};
-    if (::fstat(opened.get(), &ours) == 0 && ::stat(file.c_str(), &named) == 0 &&
-        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev) {
+    if (::fstat(opened.get(), &ours) == 0 && ::stat(file.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+        ours.st_dev == named.st_dev) {
       return opened;
     }
   }

@@ -46,15 +46,15 @@ struct TrainPack::State {
         std::string_view(header.list_hash, sizeof header.list_hash) != set.list_hash)
       damaged_copy(file, fmt::format("it has {} images of side {}, not {} of {}, or another list", header.count,
                                      header.side, set.info.count, side));
-    if (header.entries_at % kTrainPackPage != 0 || header.entries_at < kTrainPackPage ||
-        header.entries_at > size || (size - header.entries_at) / kEntry < header.count)
+    if (header.entries_at % kTrainPackPage != 0 || header.entries_at < kTrainPackPage || header.entries_at > size ||
+        (size - header.entries_at) / kEntry < header.count)
       damaged_copy(file, fmt::format("it has {} bytes, too few for its entries at {}", size, header.entries_at));
     entries = {reinterpret_cast<const TrainPackEntry*>(bytes.data() + header.entries_at),
                static_cast<std::size_t>(header.count)};
     if (train_pack_checksum(header, entries) != header.checksum)
       damaged_copy(file, "the checksum of its header and entries does not fit");
     for (const TrainPackEntry& entry : entries) {
-      if (entry.width < 1 || entry.height < 1 || entry.offset < kTrainPackPage || entry.offset > header.entries_at ||
+      if (entry.width < 1 || entry.width > kMaxSide || entry.height < 1 || entry.height > kMaxSide || entry.offset < kTrainPackPage || entry.offset > header.entries_at ||
           entry.bytes() > header.entries_at - entry.offset)
         damaged_copy(file, "an entry lies outside");
     }

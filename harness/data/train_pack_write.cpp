@@ -24,9 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kChunkBytes = std::int64_t{64} << 20;
 
-std::int64_t next_page(std::int64_t offset) {
-  return (offset + kTrainPackPage - 1) / kTrainPackPage * kTrainPackPage;
-}
+std::int64_t next_page(std::int64_t offset) { return (offset + kTrainPackPage - 1) / kTrainPackPage * kTrainPackPage; }
 
 /// One image, decoded and resized.
 struct Made {

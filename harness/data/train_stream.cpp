@@ -41,8 +41,8 @@ SlabMemory from_heap(std::size_t bytes) {
 /// What is wrong with an image, for a person.
 Error as_told(const ListedSet& set, std::int64_t index, const Error& error, bool was_read) {
   // What reading says names the file; the decoder does not know it.
-  return Error(ErrorKind::data, fmt::format("{}: {}{}", set.where(index), was_read ? set.file(index) + ": " : "",
-                                            error.what()));
+  return Error(ErrorKind::data,
+               fmt::format("{}: {}{}", set.where(index), was_read ? set.file(index) + ": " : "", error.what()));
 }
 
 /// One epoch: its places, the ring of slots, and the threads that fill it.
@@ -131,8 +131,7 @@ struct Epoch {
   }
 
   /// Image `wanted`, or the next one of the set that can be used (then `wanted` is told of); returns which.
-  std::int64_t first_usable(std::int64_t wanted, Slot& slot, ViewMaker& maker,
-                            std::span<std::uint8_t* const> outs) {
+  std::int64_t first_usable(std::int64_t wanted, Slot& slot, ViewMaker& maker, std::span<std::uint8_t* const> outs) {
     const std::int64_t count = set.info.count;
     std::optional<Error> first;
     for (std::int64_t tried = 0; tried < count; ++tried) {

@@ -22,7 +22,7 @@ class ViewMaker {
   /// All views of image `index`, [height, width, 3] at each of `outs`. True if the image is damaged; throws as
   /// TrainImageReader.
   bool make(std::int64_t index, std::int64_t epoch, std::span<std::uint8_t* const> outs);
-  /// In an image that make() threw for, what is wrong is in the file, not in reading it.
+  /// As TrainImageReader's.
   bool is_copy() const { return reader_->is_copy(); }
   bool was_read() const { return reader_->was_read(); }
 

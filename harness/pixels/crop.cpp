@@ -15,8 +15,8 @@ namespace {
 
 /// What one crop needs of a (reduced) image, and how it is resized.
 struct Lane {
-  ResizeAxes axes;             // of whole pixels: the sizes of small images come again and again
-  ResizeAxis across, down;     // of fractions
+  ResizeAxes axes;          // of whole pixels: the sizes of small images come again and again
+  ResizeAxis across, down;  // of fractions
   Window window;
   RowResizer resizer;
   int divisor = 1;

@@ -12,7 +12,7 @@
 namespace nearfar {
 namespace {
 
-constexpr int kVersion = 1;                             // of the pixels: raise it when any file gives other bytes
+constexpr int kVersion = 1;  // of the pixels: raise it when any file gives other bytes
 
 /// One direction of the geometry: `in` → `resized` pixels, of which [crop, crop + count) are written from `pad` on.
 struct Span {
@@ -109,10 +109,9 @@ bool ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std
     std::fill(out.begin(), out.end(), std::uint8_t{0});
 
   const auto out_stride = static_cast<std::size_t>(preprocess.width) * 3;
-  resizer.begin(
-      horizontal, vertical, vertical_first,
-      out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3,
-      out_stride);
+  resizer.begin(horizontal, vertical, vertical_first,
+                out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3,
+                out_stride);
   reader.start({horizontal.begin, horizontal.end, vertical.begin, vertical.end});
   for (std::int64_t y = vertical.begin; y < vertical.end; ++y) resizer.add(reader.next_row());
   return reader.damaged();

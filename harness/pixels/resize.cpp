@@ -52,8 +52,8 @@ void make_resize_axis(const ResizeSide& side, std::int64_t out, std::int64_t fir
   axis.size.resize(axis.count);
   for (std::size_t i = 0; i < axis.count; ++i) {
     axis.first[i] = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre(i) - support + 0.5));
-    axis.size[i] =
-        static_cast<std::size_t>(std::min(side.pixels, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
+    axis.size[i] = static_cast<std::size_t>(
+        std::min(side.pixels, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
   }
   axis.taps = (*std::max_element(axis.size.begin(), axis.size.end()) + 3) / 4 * 4;
   axis.weights.assign(axis.count * axis.taps, 0);

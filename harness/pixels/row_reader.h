@@ -24,8 +24,8 @@ class RowReader {
   virtual ~RowReader() = default;
   /// Reads the header. `file` must outlive the rows. The size is within kMaxPixels and kMaxSide, and not zero.
   virtual ImageSize open(std::span<const std::uint8_t> file) = 0;
-  /// Then, if wanted: rows come at 1/divisor of the size, rounded up, and the window lies in that. 1, 2, 4 or 8, at most
-  /// most_reduced().
+  /// Then, if wanted: rows come at 1/divisor of the size, rounded up, and the window lies in that. 1, 2, 4 or 8, at
+  /// most most_reduced().
   virtual void reduce([[maybe_unused]] int divisor) {}
   virtual int most_reduced() const { return 1; }
   /// Then, once a file: what next_row() will give. The window is not empty and lies in the image.

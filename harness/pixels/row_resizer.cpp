@@ -34,9 +34,9 @@ void RowResizer::begin(const ResizeAxis& horizontal, const ResizeAxis& vertical,
   slots_ = vertical.copy ? 1 : *std::max_element(vertical.size.begin(), vertical.size.end());
   stride_ = (row_bytes_ + 2 * kRowSlack - 1) / kRowSlack * kRowSlack;
   if (slots_ > kMaxRing / stride_) {
-    throw Error(ErrorKind::data, fmt::format("{} x {} pixels are too far from {} x {}",
-                                             horizontal.end - horizontal.begin, vertical.end - vertical.begin,
-                                             horizontal.count, vertical.count));
+    throw Error(ErrorKind::data,
+                fmt::format("{} x {} pixels are too far from {} x {}", horizontal.end - horizontal.begin,
+                            vertical.end - vertical.begin, horizontal.count, vertical.count));
   }
   ring_.resize(std::max(ring_.size(), slots_ * stride_));
 }

@@ -27,9 +27,9 @@ class RowResizer {
   std::size_t out_stride_ = 0, output_ = 0;
   std::int64_t y_ = 0;
   std::size_t slots_ = 0, stride_ = 0,
-              row_bytes_ = 0;              // of the ring: rows, bytes from one to the next, bytes of a row that are used
-  std::vector<std::uint8_t> ring_;         // the last rows, as they came or after the horizontal pass
-  std::vector<const std::uint8_t*> rows_;  // those of one output row
+              row_bytes_ = 0;       // of the ring: rows, bytes from one to the next, bytes of a row that are used
+  std::vector<std::uint8_t> ring_;  // the last rows, as they came or after the horizontal pass
+  std::vector<const std::uint8_t*> rows_;    // those of one output row
   std::vector<std::uint8_t> tall_, narrow_;  // vertical pass first: its row, and the horizontal pass's
 };
 

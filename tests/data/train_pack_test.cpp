@@ -46,14 +46,16 @@ class TrainPackTest : public MadeImages {
 TEST_F(TrainPackTest, HasTheImagesAsTheEvaluationPipelineResizesThem) {
   const Benchmark benchmark = benchmark_of_sizes();
   options_.threads = 2;
-  const PackReport report = pack_for_training(benchmark, "train", options_, 42, {.chunk_images = 4, .progress = {}, .should_stop = {}});
+  const PackReport report =
+      pack_for_training(benchmark, "train", options_, 42, {.chunk_images = 4, .progress = {}, .should_stop = {}});
   EXPECT_EQ(report.images, 6);
   EXPECT_EQ(report.bytes, static_cast<std::int64_t>(std::filesystem::file_size(report.file)));
   EXPECT_TRUE(pack_for_training(benchmark, "train", options_, 42).already_there);
   const TrainPack pack = open(benchmark, 42);
   // 40 x 60 stays; 47 x 57 becomes 42 x 50 (50.9); 54 x 54, 42 x 42; 61 x 51, 50 (50.2) x 42; 68 x 48, 59 (59.5) x 42;
   // 75 x 45, 70 x 42.
-  const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{{40, 60}, {42, 50}, {42, 42}, {50, 42}, {59, 42}, {70, 42}};
+  const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{{40, 60}, {42, 50}, {42, 42},
+                                                                 {50, 42}, {59, 42}, {70, 42}};
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const PixelView view = pack.image(static_cast<std::int64_t>(i));
     EXPECT_EQ(view.size.width, sizes[i].first);
@@ -105,7 +107,9 @@ TEST_F(TrainPackTest, GoesOnAfterItWasStopped) {
   EXPECT_THROW(pack_for_training(benchmark, "train", options_, 42, stopping), Error);
   EXPECT_THROW(pack_for_training(benchmark, "train", options_, 42, stopping), Error);
   EXPECT_FALSE(std::filesystem::exists(whole));
-  EXPECT_EQ(pack_for_training(benchmark, "train", options_, 42, {.chunk_images = 2, .progress = {}, .should_stop = {}}).resumed, 4);
+  EXPECT_EQ(pack_for_training(benchmark, "train", options_, 42, {.chunk_images = 2, .progress = {}, .should_stop = {}})
+                .resumed,
+            4);
   EXPECT_EQ(read_file(whole), expected);
   EXPECT_FALSE(std::filesystem::exists(whole.string() + ".journal"));
 }
@@ -124,7 +128,8 @@ TEST_F(TrainPackTest, NoticesDamageAndOtherFiles) {
     bytes = good;
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
     write_file_atomic(file, bytes);
-    EXPECT_NE(refusal(ErrorKind::data, [&] { open(benchmark, 42); }).find("damaged training copy"), std::string::npos) << at;
+    EXPECT_NE(refusal(ErrorKind::data, [&] { open(benchmark, 42); }).find("damaged training copy"), std::string::npos)
+        << at;
   }
   write_file_atomic(file, good.substr(0, good.size() - 100));
   EXPECT_THROW(open(benchmark, 42), Error);

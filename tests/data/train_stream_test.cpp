@@ -51,9 +51,9 @@ Bytes by_the_body(const AugmentRecipe& r, const Bytes& image, std::uint64_t seed
                        .hue = static_cast<float>(r.jitter.hue),
                        .jitter_share = static_cast<float>(r.jitter_share),
                        .gray_share = static_cast<float>(r.gray_share)};
-  const augmentation::Draw d =
-      augmentation::draw(job, {seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(view),
-                               static_cast<std::uint64_t>(index)});
+  const augmentation::Draw d = augmentation::draw(
+      job,
+      {seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(view), static_cast<std::uint64_t>(index)});
   std::int64_t sum = 0;
   constexpr std::int32_t kArea = kSide * kSide;
   for (std::int32_t at = 0; augment_needs_mean(job, d) && at < kArea; ++at)
@@ -68,7 +68,7 @@ Bytes by_the_body(const AugmentRecipe& r, const Bytes& image, std::uint64_t seed
 }
 
 struct Trained {
-  Bytes pixels;                                  ///< view by view: [views][images], whatever the batches
+  Bytes pixels;  ///< view by view: [views][images], whatever the batches
   std::vector<std::int64_t> labels, unreadable, damaged, counts;
 };
 
@@ -113,7 +113,8 @@ class TrainStreamTest : public MadeImages {
 TEST_F(TrainStreamTest, GivesTheBytesOfTheKernelsBodyForImagesOfTheSetsSize) {
   const Benchmark benchmark = made_benchmark(23, 2, 0, 0);
   const std::vector<std::int64_t> order = shuffled(23, 1);
-  for (const AugmentRecipe& recipe : {AugmentRecipe{}, kShifted, kContrastive, AugmentRecipe{.shift = 9, .flip = true}}) {
+  for (const AugmentRecipe& recipe :
+       {AugmentRecipe{}, kShifted, kContrastive, AugmentRecipe{.shift = 9, .flip = true}}) {
     for (const TrainPixels pixels : {TrainPixels::files, TrainPixels::prepared}) {
       for (const std::int64_t epoch : {0, 3}) {
         TrainStreamOptions options = stream_of(recipe, 5);
@@ -195,7 +196,8 @@ TEST_F(TrainStreamTest, WritesToTheCallersMemoryAndGivesItBack) {
     EXPECT_EQ(blocks.front().second, 2 * 4 * kImageBytes);
     stream.begin_epoch(0, shuffled(20, 0), 0);
     for (TrainSlab slab; stream.next(slab);) {
-      EXPECT_TRUE(std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.first == slab.pixels.data(); }));
+      EXPECT_TRUE(
+          std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) { return b.first == slab.pixels.data(); }));
     }
     EXPECT_EQ(lent, 4);
   }

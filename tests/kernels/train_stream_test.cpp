@@ -20,15 +20,17 @@ constexpr std::int64_t kImages = 30, kSide = 32;
 /// Random images of the set's size as PNG files, and as one tensor.
 struct Files {
   Files() : images(kImages, 3, kSide, kSide, 8) {
-    std::string list, toml = "classes = [\"a\"]\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nresize = 32\n"
-                             "mean = [0.5, 0.5, 0.5]\nstd = [0.2, 0.2, 0.2]\n[root.r]\nfolder = \".\"\n"
-                             "in_data_root = \".\"\n";
+    std::string list, toml =
+                          "classes = [\"a\"]\n[image]\nchannels = 3\nheight = 32\nwidth = 32\nresize = 32\n"
+                          "mean = [0.5, 0.5, 0.5]\nstd = [0.2, 0.2, 0.2]\n[root.r]\nfolder = \".\"\n"
+                          "in_data_root = \".\"\n";
     const auto* pixels = images.pixels.const_data_ptr<std::uint8_t>();
     constexpr std::ptrdiff_t kBytes = kSide * kSide * 3;
     for (std::ptrdiff_t i = 0; i < kImages; ++i) {
       const std::vector<std::uint8_t> file =
           encode_png({.width = kSide, .height = kSide, .bytes = {pixels + i * kBytes, pixels + (i + 1) * kBytes}});
-      write_file_atomic(folder.path() / fmt::format("{}.png", i), {reinterpret_cast<const char*>(file.data()), file.size()});
+      write_file_atomic(folder.path() / fmt::format("{}.png", i),
+                        {reinterpret_cast<const char*>(file.data()), file.size()});
       list += fmt::format("{}.png 0\n", i);
     }
     for (const char* name : {"train", "test"}) {
@@ -52,7 +54,8 @@ TEST(TrainStream, GivesTheBytesOfTheAugmentOperator) {
   const Jitter jitter{0.4, 0.4, 0.4, 0.1};
   for (const AugmentRecipe& recipe :
        {AugmentRecipe{.views = 1, .shift = 4, .flip = true},
-        AugmentRecipe{.views = 2, .smallest_crop = 0.2, .flip = true, .jitter = jitter, .jitter_share = 0.8, .gray_share = 0.2},
+        AugmentRecipe{
+            .views = 2, .smallest_crop = 0.2, .flip = true, .jitter = jitter, .jitter_share = 0.8, .gray_share = 0.2},
         AugmentRecipe{.views = 3, .shift = 1, .jitter = jitter, .jitter_share = 1}}) {
     LoadOptions options;
     options.data_root = files.folder.path();
@@ -67,7 +70,8 @@ TEST(TrainStream, GivesTheBytesOfTheAugmentOperator) {
     for (TrainSlab slab; stream.next(slab); done += slab.count) {
       const at::Tensor rows = testing::long_tensor({order.begin() + done, order.begin() + done + slab.count});
       const at::Tensor expected = augment(files.images.pixels, rows, table, recipe, 99, 6).permute({0, 2, 3, 1});
-      const at::Tensor found = at::from_blob(const_cast<std::uint8_t*>(slab.pixels.data()), expected.sizes(), at::kByte);
+      const at::Tensor found =
+          at::from_blob(const_cast<std::uint8_t*>(slab.pixels.data()), expected.sizes(), at::kByte);
       EXPECT_TRUE(found.toType(at::kFloat).equal(expected)) << recipe.views << " views, images from " << done;
     }
     EXPECT_EQ(done, kImages);

@@ -112,12 +112,14 @@ TEST(CropReader, ReducedIsNearlyTheSamePictureAndExactlyItWhereNoSideIsTwiceTheR
   CropReader reader(32, 32);
   for (const CropBox& box : random_boxes({401, 299}, 60, 11)) {
     if (box.width < 8 || box.height < 8) continue;
-    const Bytes exact = read_one(reader, file, box, 32 * 32 * 3), reduced = read_one(reader, file, box, 32 * 32 * 3, true);
+    const Bytes exact = read_one(reader, file, box, 32 * 32 * 3),
+                reduced = read_one(reader, file, box, 32 * 32 * 3, true);
     if (std::min(box.width, box.height) < 64) {
       EXPECT_EQ(reduced, exact);
     } else {
       // A box that is off by half a pixel of the reduced image would differ by about 3.
-      EXPECT_LT(difference(reduced, exact), 1.2) << box.width << " x " << box.height << " " << box.left << "," << box.top;
+      EXPECT_LT(difference(reduced, exact), 1.2)
+          << box.width << " x " << box.height << " " << box.left << "," << box.top;
     }
   }
 }
