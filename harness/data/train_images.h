@@ -42,8 +42,8 @@ class TrainImages {
   virtual std::unique_ptr<TrainImageReader> reader() const = 0;
 };
 
-/// A listed set. `side`: of short_side. Errors as open_listed_set and, of kind data: a packed copy that went away or has
-/// other images than the files, a training copy that is not there, is damaged, or was made of other files.
+/// A listed set. `side`: of short_side. Errors as open_listed_set and, of kind data: a packed copy that went away or
+/// has other images than the files, a training copy that is not there, is damaged, or was made of other files.
 std::unique_ptr<TrainImages> open_train_images(const Benchmark& benchmark, const std::string& set_name,
                                                const LoadOptions& options, TrainPixels pixels, std::int64_t side);
 

@@ -54,7 +54,8 @@ struct TrainPack::State {
     if (train_pack_checksum(header, entries) != header.checksum)
       damaged_copy(file, "the checksum of its header and entries does not fit");
     for (const TrainPackEntry& entry : entries) {
-      if (entry.width < 1 || entry.width > kMaxSide || entry.height < 1 || entry.height > kMaxSide || entry.offset < kTrainPackPage || entry.offset > header.entries_at ||
+      if (entry.width < 1 || entry.width > kMaxSide || entry.height < 1 || entry.height > kMaxSide ||
+          entry.offset < kTrainPackPage || entry.offset > header.entries_at ||
           entry.bytes() > header.entries_at - entry.offset)
         damaged_copy(file, "an entry lies outside");
     }
