@@ -10,6 +10,7 @@
 #include "data/check.h"
 #include "data/pack.h"
 #include "data/synth.h"
+#include "data/train_pack.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -75,12 +76,14 @@ void keep_sets(Benchmark& benchmark, const std::vector<std::string>& asked) {
                 [&](const SetSpec& set) { return std::find(asked.begin(), asked.end(), set.name) == asked.end(); });
 }
 
-std::vector<std::string> sets_to_pack(const Benchmark& benchmark, const std::vector<std::string>& asked) {
+std::vector<std::string> sets_to_pack(const Benchmark& benchmark, const DataArguments& arguments) {
+  const std::vector<std::string>& asked = arguments.sets;
   if (!asked.empty()) {
     for (const std::string& name : asked)
       static_cast<void>(benchmark.set(name));  // a wrong name is told before the first set is packed
     return asked;
   }
+  if (arguments.train_side > 0) return {"train"};
   std::vector<std::string> names;
   for (const SetSpec& set : benchmark.sets) {
     if (is_listed(benchmark.source(set.source))) names.push_back(set.name);
@@ -145,12 +148,13 @@ int data_pack_verb(const DataArguments& arguments) {
   if (!arguments.out.empty()) options.packed = arguments.out;
   json rows = json::array();
   const StopSignals stops(StopSignals::Second::ends_process);  // a packing survives that too
-  for (const std::string& name : sets_to_pack(benchmark, arguments.sets)) {
+  for (const std::string& name : sets_to_pack(benchmark, arguments)) {
     ImageProgress progress(name);
-    const PackReport report =
-        pack_set(benchmark, name, options,
-                 {.progress = [&](std::int64_t done, std::int64_t total) { progress(done, total); },
-                  .should_stop = [&] { return stops.count() > 0; }});
+    const PackOptions packing{.progress = [&](std::int64_t done, std::int64_t total) { progress(done, total); },
+                              .should_stop = [&] { return stops.count() > 0; }};
+    const PackReport report = arguments.train_side > 0
+                                  ? pack_for_training(benchmark, name, options, arguments.train_side, packing)
+                                  : pack_set(benchmark, name, options, packing);
     progress.line(fmt::format("{}: {} images, {}{}", name, report.images, megabytes(report.bytes),
                               report.already_there ? ", was there"
                               : report.resumed > 0 ? fmt::format(", went on after {}", report.resumed)

@@ -262,6 +262,9 @@ Action declare_data_pack(CLI::App& verb) {
   add_data_words(verb, *text);
   verb.add_option("--out", text->arguments.out,
                   "folder (default: data.packed, NEARFAR_PACKED, or 'packed' beneath the data root)");
+  verb.add_option("--train-side", text->arguments.train_side,
+                  "training copies instead: whole images, their shorter side resized to this (256 for crops of 224)")
+      ->check(CLI::Range(16, 4096));
   return [text] { return text->split(), data_pack_verb(text->arguments); };
 }
 

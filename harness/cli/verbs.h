@@ -94,6 +94,7 @@ struct DataArguments {
   std::vector<std::string> overrides;  ///< data.KEY=value, the keys of [data] in an experiment
   std::vector<std::string> sets;       ///< check, pack: these only
   std::filesystem::path out;           ///< pack: the folder for packed copies; synth: the new data root
+  std::int64_t train_side = 0;         ///< pack: training copies of that side instead; 0 = packed copies
   std::int64_t per_set = 50;           ///< synth
   std::uint64_t seed = 1;              ///< synth
   int threads = 0;                     ///< 0 = one a core

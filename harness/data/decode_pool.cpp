@@ -1,7 +1,6 @@
 #include "data/decode_pool.h"
 
 #include "base/error.h"
-#include "data/printable.h"
 
 #include <fmt/format.h>
 
@@ -33,14 +32,6 @@ struct Slot {
 struct Block {
   std::int64_t first = 0, last = 0;
 };
-
-bool is_missing(const ListedSet& set, std::int64_t index) {
-  try {
-    return set.folder.stat(set.path(index)).size < 0;
-  } catch (const Error&) {
-    return false;  // the name is refused, so nobody knows
-  }
-}
 
 }  // namespace
 
@@ -112,15 +103,15 @@ struct DecodePool::State {
         std::span(slot.pixels).subspan(static_cast<std::size_t>(image - slab_first(slab)) * image_bytes, image_bytes);
     bool was_read = false;
     try {
-      set.folder.read(set.path(image), bytes);
+      const Hash128 content = set.read(image, bytes);
       was_read = true;
-      const Hash128 content = xxh3_128(std::as_bytes(std::span(bytes)));
       slot.contents[static_cast<std::size_t>(image - slab_first(slab))] = content;
-      if (is_other(image, content)) return fail(slot, image, std::make_exception_ptr(changed(image)));
       if (pipeline.run(bytes, out)) {
         const std::lock_guard lock(mutex);
         slot.damaged.push_back(image);
       }
+    } catch (const FileChanged&) {
+      fail(slot, image, std::current_exception());
     } catch (const Error& error) {
       std::fill(out.begin(), out.end(), std::uint8_t{0});
       if (error.kind() == ErrorKind::data)
@@ -132,23 +123,11 @@ struct DecodePool::State {
     }
   }
 
-  /// Not what the set's hash says; one that could not be read then has no hash.
-  bool is_other(std::int64_t image, const Hash128& content) const {
-    if (set.contents.empty()) return false;
-    const Hash128& planned = set.contents[static_cast<std::size_t>(image)];
-    return planned != Hash128{} && planned != content;
-  }
-  Error changed(std::int64_t image) const {
-    return Error(ErrorKind::data,
-                 fmt::format("{}: {} was changed while the set was in use; run the same command again",
-                             set.where(image), printable((set.folder.path() / set.path(image)).string(), 1000)));
-  }
-
   void fail(Slot& slot, std::int64_t image, const Error& error, bool was_read) {
     // What reading says names the file; the decoder does not know it.
-    const std::string file = was_read ? printable((set.folder.path() / set.path(image)).string(), 1000) + ": " : "";
+    const std::string file = was_read ? set.file(image) + ": " : "";
     DecodeFailure failure{image, fmt::format("{}: {}{}", set.where(image), file, error.what()),
-                          !was_read && is_missing(set, image)};
+                          !was_read && set.is_missing(image)};
     const std::lock_guard lock(mutex);
     slot.failures.push_back(std::move(failure));
   }

@@ -36,6 +36,7 @@ struct LoadOptions {
   OnUnreadable on_unreadable = OnUnreadable::fail;  ///< key `data.on_unreadable`
   bool follow_links = false;                        ///< key `data.follow_links`: symbolic links may leave the data root
   std::filesystem::path packed;  ///< key `data.packed`: folder of packed copies (pack.h); empty = the default one
+  bool originals = false;        ///< no packed copy: training crops are cut from the files themselves
   int threads = 1;               ///< that decode, or read for the first time
   DataIdentity identity = DataIdentity::contents;  ///< key `data.identity`
   /// Told about ten times a second while the files of `set` are read for the first time; false = stop, which is

@@ -268,6 +268,31 @@ std::string ListedSet::where(std::int64_t index) const {
                : list_file.string();
 }
 
+std::string ListedSet::file(std::int64_t index) const {
+  return printable((folder.path() / path(index)).string(), 1000);
+}
+
+Hash128 ListedSet::read(std::int64_t index, std::vector<std::uint8_t>& bytes) const {
+  folder.read(path(index), bytes);
+  const Hash128 content = xxh3_128(std::as_bytes(std::span(bytes)));
+  if (contents.empty()) return content;
+  const Hash128& planned = contents[static_cast<std::size_t>(index)];  // 0: could not be read then
+  if (planned != Hash128{} && planned != content) {
+    throw FileChanged(ErrorKind::data,
+                      fmt::format("{}: {} was changed while the set was in use; run the same command again",
+                                  where(index), file(index)));
+  }
+  return content;
+}
+
+bool ListedSet::is_missing(std::int64_t index) const {
+  try {
+    return folder.stat(path(index)).size < 0;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 fs::path find_root(const Benchmark& benchmark, const std::string& root_name, const LoadOptions& options) {
   const DataRoot& root = root_named(benchmark, root_name);
   const std::string inner = root.in_data_root.empty() ? root.name : root.in_data_root;
@@ -335,7 +360,7 @@ ListedSet open_listed_set(const Benchmark& benchmark, const std::string& set_nam
     fail_label(benchmark, set, source, line, value);
   });
   set.list_hash = hash_of_list(set.preprocess, set.list, set.picks);
-  set.packed = take_packed(benchmark, options, set);
+  set.packed = !options.originals && take_packed(benchmark, options, set);
   if (!set.packed) {
     stat_files(benchmark, source, folder, options, set);
     if (options.identity == DataIdentity::contents) set.contents = read_contents(set, set.folder, set.files, options);

@@ -1,6 +1,7 @@
 #pragma once
 /// The images of a set that comes from a list or from class folders, before decoding: used by image_set, image_stream,
 /// pack and check.
+#include "base/error.h"
 #include "base/hash.h"
 #include "data/image_list.h"
 #include "data/image_set.h"
@@ -13,6 +14,12 @@
 #include <vector>
 
 namespace nearfar {
+
+/// A file whose contents are not those of ListedSet::contents any more: the set is another one now. Of kind data.
+class FileChanged : public Error {
+ public:
+  using Error::Error;
+};
 
 struct ListedSet {
   SetInfo info;  ///< complete: labels of the benchmark, hash
@@ -31,6 +38,12 @@ struct ListedSet {
   std::string_view path(std::int64_t index) const { return list.path(picks[static_cast<std::size_t>(index)]); }
   /// "LIST:LINE" (lists; lines from 1) or "FOLDER", of image `index` of the set.
   std::string where(std::int64_t index) const;
+  /// The file of image `index`, for a message.
+  std::string file(std::int64_t index) const;
+  /// Its bytes into `bytes`, and their hash. Error(data) as BeneathFolder::read; FileChanged. Safe from any thread.
+  Hash128 read(std::int64_t index, std::vector<std::uint8_t>& bytes) const;
+  /// There is no such file (a name that is refused: nobody knows).
+  bool is_missing(std::int64_t index) const;
 };
 
 /// ListedSet::list_hash: the first half of a SHA-256.

@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "data/pack_io.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,59 +16,6 @@ namespace nearfar {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void fail(const fs::path& file, std::string_view what, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(ErrorKind::data, fmt::format("{}: {}: {}{}", file.string(), what, std::generic_category().message(error),
-                                           full ? "; make room, or set data.packed (or NEARFAR_PACKED) to a folder of "
-                                                  "another disk; the same command then "
-                                                  "goes on after the last finished part"
-                                                : ""));
-}
-
-void write_at(int descriptor, const fs::path& file, std::span<const std::byte> bytes, std::int64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(file, "writing failed", errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += written;
-  }
-}
-
-/// How many bytes were there.
-std::size_t read_at(int descriptor, const fs::path& file, std::span<std::byte> bytes, std::int64_t offset) {
-  std::size_t total = 0;
-  while (total < bytes.size()) {
-    const ssize_t got =
-        ::pread(descriptor, bytes.data() + total, bytes.size() - total, offset + static_cast<std::int64_t>(total));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(file, "reading failed", errno);
-    if (got == 0) break;
-    total += static_cast<std::size_t>(got);
-  }
-  return total;
-}
-
-void sync(int descriptor, const fs::path& file) {
-  if (!sync_file(descriptor)) fail(file, "cannot be flushed to the disk", errno);
-}
-
-std::int64_t size_of(int descriptor, const fs::path& file) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) fail(file, "cannot be examined", errno);
-  return status.st_size;
-}
-
-int open_to_write(const fs::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (descriptor < 0) fail(file, "cannot be opened", errno);
-  return descriptor;
-}
-
-void set_size(int descriptor, const fs::path& file, std::int64_t size) {
-  if (::ftruncate(descriptor, size) != 0) fail(file, "its size cannot be set", errno);
-}
 
 /// A record of the journal: a chunk's checksum, its files, and a checksum of both.
 std::vector<std::byte> record_of(std::uint64_t sum, std::span<const PackedFile> files) {
@@ -91,29 +37,9 @@ PackWriter::PackWriter(fs::path file, const PackHeader& header, std::span<const 
   layout_ = pack_layout(header).value();
   part_file_ += ".part";
   journal_file_ += ".journal";
-  lock();
+  journal_ = open_locked(journal_file_);
   part_.reset(open_to_write(part_file_));
   resume();
-}
-
-void PackWriter::lock() {
-  while (true) {
-    journal_.reset(open_to_write(journal_file_));
-    if (::flock(journal_.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EINTR) continue;
-      if (errno != EWOULDBLOCK) fail(journal_file_, "cannot be locked", errno);
-      throw Error(ErrorKind::data, fmt::format("{}: another process packs this set now; wait until it has ended",
-                                               journal_file_.string()));
-    }
-    // The one that had the lock before may have finished and removed the file: then ours has no name, and the next
-    // process would not see it.
-    struct stat ours {
-    }, named{};
-    if (::fstat(journal_.get(), &ours) == 0 && ::stat(journal_file_.c_str(), &named) == 0 &&
-        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev) {
-      return;
-    }
-  }
 }
 
 std::span<PackedFile> PackWriter::chunk_files(std::int64_t chunk) {
@@ -176,7 +102,7 @@ void PackWriter::start_over() {
     if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) {
       const int error = errno;
       set_size(part_.get(), part_file_, 0);
-      fail(part_file_, fmt::format("has no room for {} bytes", header_.file_bytes), error);
+      fail_io(part_file_, fmt::format("has no room for {} bytes", header_.file_bytes), error);
     }
     set_size(part_.get(), part_file_, header_.file_bytes);
   }
@@ -207,7 +133,7 @@ void PackWriter::finish() {
   write_at(part_.get(), part_file_, std::as_bytes(std::span(files_)), sizeof header_);
   write_at(part_.get(), part_file_, std::as_bytes(std::span(sums_)), layout_.sums_at);
   sync(part_.get(), part_file_);
-  if (::rename(part_file_.c_str(), file_.c_str()) != 0) fail(file_, "renaming failed", errno);
+  if (::rename(part_file_.c_str(), file_.c_str()) != 0) fail_io(file_, "renaming failed", errno);
   sync_folder(file_.parent_path());
   ::unlink(journal_file_.c_str());
 }

@@ -32,7 +32,6 @@ class PackWriter {
   void abandon();
 
  private:
-  void lock();
   void resume();
   bool accept_record(std::span<const std::byte> record);
   bool last_chunk_fits();

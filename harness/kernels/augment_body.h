@@ -213,22 +213,27 @@ NEARFAR_BOTH std::int32_t augment_gray(const AugmentJob& job, const augmentation
   return color::gray(augmentation::jittered(job, d, p, 0, /*until_contrast=*/true), job.channels);
 }
 
-/// Second pass: pixel `at` of the image at `out`; `gray_sum` is the first pass's sum, or 0.
-NEARFAR_BOTH void augment_pixel(const AugmentJob& job, const augmentation::Draw& d, const std::uint8_t* image,
-                                std::int64_t gray_sum, std::int32_t at, float* out) {
-  out += static_cast<std::int64_t>(at) * job.channels;
-  if (!d.jitter && !d.gray) {  // any number of channels
-    augmentation::place(job, d, image, at,
-                        [&](std::int32_t c, std::int32_t value) { out[c] = job.table[256 * c + value]; });
-    return;
-  }
+/// Second pass: the value 0 … 255 of each channel of pixel `at`, by write(c, value); `gray_sum` is the first pass's
+/// sum, or 0.
+template <class Write>
+NEARFAR_BOTH void augment_values(const AugmentJob& job, const augmentation::Draw& d, const std::uint8_t* image,
+                                 std::int64_t gray_sum, std::int32_t at, const Write& write) {
+  if (!d.jitter && !d.gray) return augmentation::place(job, d, image, at, write);  // any number of channels
   color::Pixel p = augmentation::placed_pixel(job, d, image, at);
   if (d.jitter) {
     const std::int32_t mean = color::contrast_mean(gray_sum, static_cast<std::int64_t>(job.height) * job.width);
     p = augmentation::jittered(job, d, p, mean, /*until_contrast=*/false);
   }
   const std::int32_t gray = d.gray ? color::gray(p, job.channels) : 0;
-  for (std::int32_t c = 0; c < job.channels; ++c) out[c] = job.table[256 * c + (d.gray ? gray : p.c[c])];
+  for (std::int32_t c = 0; c < job.channels; ++c) write(c, d.gray ? gray : p.c[c]);
+}
+
+/// The same, normalised, into the image at `out`.
+NEARFAR_BOTH void augment_pixel(const AugmentJob& job, const augmentation::Draw& d, const std::uint8_t* image,
+                                std::int64_t gray_sum, std::int32_t at, float* out) {
+  out += static_cast<std::int64_t>(at) * job.channels;
+  augment_values(job, d, image, gray_sum, at,
+                 [&](std::int32_t c, std::int32_t value) { out[c] = job.table[256 * c + value]; });
 }
 
 }  // namespace nearfar

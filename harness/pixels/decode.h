@@ -19,6 +19,10 @@
 
 namespace nearfar {
 
+struct ImageSize {
+  std::int64_t width = 0, height = 0;
+};
+
 struct RgbImage {
   std::int64_t width = 0, height = 0;
   std::vector<std::uint8_t> bytes;  ///< [height, width, 3]

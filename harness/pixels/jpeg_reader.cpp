@@ -105,6 +105,8 @@ class JpegReader final : public RowReader {
   JpegReader& operator=(const JpegReader&) = delete;
 
   ImageSize open(std::span<const std::uint8_t> file) override;
+  void reduce(int divisor) override { divisor_ = divisor; }
+  int most_reduced() const override { return 8; }
   void start(const Window& window) override;
   const std::uint8_t* next_row() override;
   bool damaged() const override;
@@ -132,6 +134,7 @@ class JpegReader final : public RowReader {
   JpegHeader header_;
   std::span<const std::uint8_t> file_;
   Window window_;
+  int divisor_ = 1;         // of both sides: libjpeg's inverse transform of fewer coefficients
   std::size_t offset_ = 0;  // of the window in a decoded row, in pixels
   bool alive_ = false;      // libjpeg has rows to give
   bool several_scans_ = false;
@@ -141,6 +144,7 @@ class JpegReader final : public RowReader {
 ImageSize JpegReader::open(std::span<const std::uint8_t> file) {
   header_ = read_jpeg_header(file);
   check_size(header_.width, header_.height);
+  divisor_ = 1;
   file_ = file;
   return {header_.width, header_.height};
 }
@@ -182,6 +186,8 @@ void JpegReader::begin() {
   info.out_color_space = header_.components == 4 ? JCS_CMYK : JCS_RGB;
   info.dct_method = JDCT_ISLOW;
   info.do_fancy_upsampling = TRUE;
+  info.scale_num = 1;
+  info.scale_denom = static_cast<unsigned>(divisor_);
   jpeg_start_decompress(&info);
   several_scans_ = jpeg_has_multiple_scans(&info) != FALSE;
 
@@ -235,7 +241,7 @@ bool JpegReader::step(JSAMPROW row) {
 /// some.
 bool JpegReader::damaged() const {
   if (!alive_ || decoder_.damaged || (several_scans_ && decoder_.ended)) return true;
-  if (window_.bottom == header_.height || several_scans_) return false;
+  if (window_.bottom == (header_.height + divisor_ - 1) / divisor_ || several_scans_) return false;
   constexpr std::array<std::uint8_t, 2> kEnd{0xFF, JPEG_EOI};
   return std::find_end(file_.begin() + static_cast<std::ptrdiff_t>(header_.scan), file_.end(), kEnd.begin(),
                        kEnd.end()) == file_.end();

@@ -3,18 +3,16 @@
 #include "base/error.h"
 #include "pixels/resize.h"
 #include "pixels/row_reader.h"
+#include "pixels/row_resizer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <vector>
 
 namespace nearfar {
 namespace {
 
-constexpr int kVersion = 1;                             // of the pixels: raise it when any file gives other bytes
-constexpr std::size_t kMaxRing = std::size_t{1} << 28;  // bytes of resized rows held at once
+constexpr int kVersion = 1;  // of the pixels: raise it when any file gives other bytes
 
 /// One direction of the geometry: `in` → `resized` pixels, of which [crop, crop + count) are written from `pad` on.
 struct Span {
@@ -32,12 +30,6 @@ Span centred(std::int64_t in, std::int64_t resized, std::int64_t wanted) {
 /// torchvision's size of the longer side: int(side * long / short), the division in double.
 std::int64_t longer_side(std::int64_t side, std::int64_t length, std::int64_t shorter) {
   return static_cast<std::int64_t>(static_cast<double>(side * length) / static_cast<double>(shorter));
-}
-
-/// The input row with which output row `output` is complete.
-std::int64_t last_input(const ResizeAxis& axis, std::size_t output) {
-  if (axis.copy) return axis.begin + static_cast<std::int64_t>(output);
-  return axis.first[output] + static_cast<std::int64_t>(axis.size[output]) - 1;
 }
 
 void check(const Preprocess& p) {
@@ -76,17 +68,11 @@ struct ImagePipeline::State {
 
   ImageSize resized(ImageSize in) const;
   bool run(std::span<const std::uint8_t> file, std::span<std::uint8_t> out);
-  void emit(const ResizeAxis& horizontal, const ResizeAxis& vertical, std::size_t output, std::uint8_t* out);
 
   Preprocess preprocess;
   AnyReader readers;
   ResizeAxes axes;
-  bool vertical_first = false;
-  std::size_t slots = 0, stride = 0,
-              ring_bytes = 0;             // of the ring: rows, bytes from one to the next, bytes of a row that are used
-  std::vector<std::uint8_t> ring;         // the last rows, as read or after the horizontal pass
-  std::vector<const std::uint8_t*> rows;  // those of one output row
-  std::vector<std::uint8_t> tall, narrow;  // vertical pass first: its row, and the horizontal pass's
+  RowResizer resizer;
 };
 
 ImageSize ImagePipeline::State::resized(ImageSize in) const {
@@ -117,60 +103,18 @@ bool ImagePipeline::State::run(std::span<const std::uint8_t> file, std::span<std
   const ResizeAxis& horizontal = axes.get(across.in, across.resized, across.crop, across.count);
   const ResizeAxis& vertical = axes.get(down.in, down.resized, down.crop, down.count);
 
-  vertical_first =
+  const bool vertical_first =
       !horizontal.copy && !vertical.copy && resizes_vertically_first(in.width, in.height, to.width, to.height);
-  ring_bytes = static_cast<std::size_t>(vertical_first ? horizontal.end - horizontal.begin : across.count) * 3;
-  slots = vertical.copy ? 1 : *std::max_element(vertical.size.begin(), vertical.size.end());
-  stride = (ring_bytes + 2 * kRowSlack - 1) / kRowSlack * kRowSlack;
-  if (slots > kMaxRing / stride) {
-    throw Error(ErrorKind::data,
-                fmt::format("{} x {} pixels are too far from {} x {}", in.width, in.height, to.width, to.height));
-  }
-  ring.resize(std::max(ring.size(), slots * stride));
   if (across.count < preprocess.width || down.count < preprocess.height)
     std::fill(out.begin(), out.end(), std::uint8_t{0});
 
   const auto out_stride = static_cast<std::size_t>(preprocess.width) * 3;
-  std::uint8_t* out_row =
-      out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3;
+  resizer.begin(horizontal, vertical, vertical_first,
+                out.data() + static_cast<std::size_t>(down.pad) * out_stride + static_cast<std::size_t>(across.pad) * 3,
+                out_stride);
   reader.start({horizontal.begin, horizontal.end, vertical.begin, vertical.end});
-  std::size_t output = 0;
-  for (std::int64_t y = vertical.begin; y < vertical.end; ++y) {
-    const std::uint8_t* row = reader.next_row();
-    std::uint8_t* ring_row = ring.data() + static_cast<std::size_t>(y) % slots * stride;
-    if (horizontal.copy || vertical_first) {
-      std::memcpy(ring_row, row, ring_bytes);
-    } else {
-      resize_row(horizontal, row, ring_row);
-    }
-    for (; output < vertical.count && last_input(vertical, output) == y; ++output, out_row += out_stride) {
-      emit(horizontal, vertical, output, out_row);
-    }
-  }
+  for (std::int64_t y = vertical.begin; y < vertical.end; ++y) resizer.add(reader.next_row());
   return reader.damaged();
-}
-
-/// Output row `output`, whose input rows are all in the ring.
-void ImagePipeline::State::emit(const ResizeAxis& horizontal, const ResizeAxis& vertical, std::size_t output,
-                                std::uint8_t* out) {
-  if (vertical.copy) {
-    std::memcpy(out, ring.data(), ring_bytes);
-    return;
-  }
-  rows.clear();
-  for (std::size_t k = 0; k < vertical.size[output]; ++k) {
-    rows.push_back(ring.data() + (static_cast<std::size_t>(vertical.first[output]) + k) % slots * stride);
-  }
-  const std::int32_t* weights = &vertical.weights[output * vertical.taps];
-  if (!vertical_first) {
-    resize_column(weights, rows.data(), rows.size(), ring_bytes, out);
-    return;
-  }
-  tall.resize(std::max(tall.size(), stride));
-  narrow.resize(horizontal.count * 3 + kRowSlack);
-  resize_column(weights, rows.data(), rows.size(), ring_bytes, tall.data());
-  resize_row(horizontal, tall.data(), narrow.data());
-  std::memcpy(out, narrow.data(), horizontal.count * 3);
 }
 
 ImagePipeline::ImagePipeline(const Preprocess& preprocess) {

@@ -35,18 +35,25 @@ void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std
     axis.end = first + count;
     return;
   }
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  make_resize_axis(ResizeSide{.in = static_cast<double>(in), .begin = 0, .pixels = in}, out, first, count, axis);
+}
+
+void make_resize_axis(const ResizeSide& side, std::int64_t out, std::int64_t first, std::int64_t count,
+                      ResizeAxis& axis) {
+  axis.copy = false;
+  axis.count = static_cast<std::size_t>(count);
+  const double scale = side.in / static_cast<double>(out);
   const double support = std::max(scale, 1.0);
   const double inverse = 1.0 / support;
   const auto centre = [&](std::size_t i) {
-    return (static_cast<double>(first) + static_cast<double>(i) + 0.5) * scale;
+    return side.begin + (static_cast<double>(first) + static_cast<double>(i) + 0.5) * scale;
   };
   axis.first.resize(axis.count);
   axis.size.resize(axis.count);
   for (std::size_t i = 0; i < axis.count; ++i) {
     axis.first[i] = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre(i) - support + 0.5));
-    axis.size[i] =
-        static_cast<std::size_t>(std::min(in, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
+    axis.size[i] = static_cast<std::size_t>(
+        std::min(side.pixels, static_cast<std::int64_t>(centre(i) + support + 0.5)) - axis.first[i]);
   }
   axis.taps = (*std::max_element(axis.size.begin(), axis.size.end()) + 3) / 4 * 4;
   axis.weights.assign(axis.count * axis.taps, 0);

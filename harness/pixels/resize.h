@@ -22,6 +22,16 @@ struct ResizeAxis {
 
 void make_resize_axis(std::int64_t in, std::int64_t out, std::int64_t first, std::int64_t count, ResizeAxis& axis);
 
+/// A side that need not begin or end with a pixel: `in` pixels long from `begin` on, of pixels 0 … pixels - 1, outside
+/// of which nothing is read.
+struct ResizeSide {
+  double in = 0, begin = 0;
+  std::int64_t pixels = 0;
+};
+/// Never a copy.
+void make_resize_axis(const ResizeSide& side, std::int64_t out, std::int64_t first, std::int64_t count,
+                      ResizeAxis& axis);
+
 /// Which pass Pillow 13 does first where both are needed; the 8-bit rows between them make it visible. It is the
 /// vertical one if the height shrinks by more than twice what the width does: images more than about twice as tall as
 /// wide. (Pillow up to 12 never does; found by comparing, exact on 1,282 random sizes of which most lie at the border.)

@@ -9,10 +9,6 @@
 
 namespace nearfar {
 
-struct ImageSize {
-  std::int64_t width = 0, height = 0;
-};
-
 /// Columns [left, right) and rows [top, bottom) of an image.
 struct Window {
   std::int64_t left = 0, right = 0, top = 0, bottom = 0;
@@ -28,6 +24,10 @@ class RowReader {
   virtual ~RowReader() = default;
   /// Reads the header. `file` must outlive the rows. The size is within kMaxPixels and kMaxSide, and not zero.
   virtual ImageSize open(std::span<const std::uint8_t> file) = 0;
+  /// Then, if wanted: rows come at 1/divisor of the size, rounded up, and the window lies in that. 1, 2, 4 or 8, at
+  /// most most_reduced().
+  virtual void reduce([[maybe_unused]] int divisor) {}
+  virtual int most_reduced() const { return 1; }
   /// Then, once a file: what next_row() will give. The window is not empty and lies in the image.
   virtual void start(const Window& window) = 0;
   /// RGB of the window's next row, valid until the next call. A row the file has no data for is what Pillow leaves

@@ -14,6 +14,9 @@ cases = {  # file, include, must it be refused?
     "a plugin that looks into the harness": ("plugins/losses/x/x.cpp", '#include "base/text.h"', True),
     "a torch SDK header in config": ("harness/config/x.h", "#include <nearfar/loss.h>", True),
     "a folder nobody knows": ("harness/misc/x.h", "#include <vector>", True),
+    "an operator of the kernels in data": ("harness/data/x.cpp", '#include "kernels/augment.h"', True),
+    "a kernels' body in report": ("harness/report/x.cpp", '#include "kernels/augment_body.h"', True),
+    "a kernels' body in data": ("harness/data/x.cpp", '#include "kernels/augment_body.h"', False),
     "nn in a models source": ("harness/models/x.cpp", "#include <torch/nn.h>", False),
     "parameters in config": ("harness/config/x.h", "#include <nearfar/params.h>", False),
     "a report that reads the store": ("harness/report/x.cpp", '#include "store/store.h"', False),
@@ -22,7 +25,7 @@ failed = 0
 for name, (file, line, refused) in cases.items():
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for other in ("harness/store/store.h", "harness/base/text.h", file):
+        for other in ("harness/store/store.h", "harness/base/text.h", "harness/kernels/augment.h", "harness/kernels/augment_body.h", file):
             (root / other).parent.mkdir(parents=True, exist_ok=True)
             (root / other).write_text("")
         (root / file).write_text(line + "\n")
