@@ -5,6 +5,7 @@ usage: run.py BUNDLE OUT_DIR [--torch DIR] [--seconds N] [--quick] [--module FIL
 Steps, each with a limit of its own and its result written at once, so that a machine taken away leaves what was done:
   machine     GPU, driver, glibc, libstdc++: is LibTorch the build that ours was linked against?
   doctor      nearfar doctor
+  tests       cuda_module_test: kernels, graphs and waits, which elsewhere can only be skipped
   checks      gpu-check: networks, plugins, losses, augmentation, training, graphs, throughput
   sanitizer   compute-sanitizer over the augmentation kernel, where it is there
   peer        the same training step in that machine's PyTorch, as OpenOOD has it and tuned (peer.py)
@@ -112,6 +113,10 @@ class Check:
         cuda = json.loads(out).get("engine", {}).get("cuda", {}) if out.startswith("{") else {}
         return {"ok": bool(cuda.get("usable")), "code": code, "cuda": cuda, "stderr": error[-500:]}
 
+    def tests(self):
+        code, out, error = self.run([str(self.bundle / "libexec/nearfar/cuda_module_test"), "--gtest_brief=1"], 120, env=self.environment())
+        return {"ok": code == 0, "code": code, "tail": out[-3000:], "stderr": error[-800:]}
+
     def checks(self):
         scratch = self.out / "scratch"
         scratch.mkdir(exist_ok=True)
@@ -176,6 +181,8 @@ class Check:
     def all(self):
         self.step("machine", self.machine)
         if self.step("doctor", self.doctor):
+            if not self.args.module:
+                self.step("tests", self.tests)
             self.step("checks", self.checks)
             self.step("sanitizer", self.sanitizer)
             self.step("quickstart", self.quickstart)
