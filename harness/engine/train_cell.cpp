@@ -21,18 +21,6 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// The guarded plugin as the trainer wants it.
-class GuardedLoss final : public Loss {
- public:
-  explicit GuardedLoss(LossHandle& handle) : handle_(handle) {}
-  void prepare(const LossSetup& setup) override { handle_.prepare(setup); }
-  at::Tensor forward(const LossInput& input) override { return handle_.forward(input); }
-  std::vector<LossTensor> state() override { return handle_.state(); }
-
- private:
-  LossHandle& handle_;
-};
-
 /// What is told of a training while it goes on: progress, rates of its epochs, and event files for TensorBoard.
 class Reporter {
  public:
@@ -91,8 +79,7 @@ void train_cell(const wire::TrainJob& job) {
   const at::Device device = prepare_torch(job.compute);
   DeviceUseMeter meter(device);
   const LoadedPlugin plugin = load_planned(job.loss);
-  LossHandle handle(plugin, job.loss.params, plugin.label());
-  GuardedLoss loss(handle);
+  LossHandle loss(plugin, job.loss.params, plugin.label());
   const JobImages images(job.images, static_cast<int>(job.compute.threads), device);
   const std::vector<ImageSet> sets = images.load(job.sets);
   const ImageSet *train_set = find(sets, "train"), *val_set = find(sets, "val");
@@ -103,7 +90,7 @@ void train_cell(const wire::TrainJob& job) {
   work.identity = job.cell;
   work.device = device;
   work.recipe = job.recipe;
-  work.traits = handle.traits();
+  work.traits = loss.traits();
   work.seed = static_cast<std::uint64_t>(job.seed);
   work.train = images.view(*train_set);
   if (val_set != nullptr) work.val = images.view(*val_set);
@@ -133,7 +120,7 @@ void train_cell(const wire::TrainJob& job) {
                      .history = reporter.history(result.history),
                      .best_epoch = result.best_epoch,
                      .val_accuracy = result.val_accuracy,
-                     .classifier = handle.traits().head == HeadKind::linear ? "linear" : "ncm",
+                     .classifier = loss.traits().head == HeadKind::linear ? "linear" : "ncm",
                      .device = meter.read(),
                      .artifacts = {artifact("checkpoint", out, result.best), artifact("last", out, result.last)}});
 }

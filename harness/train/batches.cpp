@@ -31,7 +31,8 @@ class ResidentBatches final : public Batches {
         device_(device),
         pixels_(pixel_tensor(images, 0, images.count)),
         made_on_(fits(pixels_, device) ? device : at::Device(at::kCPU)),
-        labels_(upload(label_tensor(images), device)),
+        host_labels_(label_tensor(images)),
+        labels_(upload(host_labels_, device)),
         uploader_(device) {
     pixels_ = upload(pixels_, made_on_);
     table_ = table_tensor(images, made_on_);
@@ -52,20 +53,25 @@ class ResidentBatches final : public Batches {
     const at::Tensor& made_from = made_on_ == device_ ? rows : host_order_.narrow(0, next_, size);
     at::Tensor images = augment(pixels_, made_from, table_, recipe_, seed_, epoch_);
     if (made_on_ != device_) images = as_images(uploader_.send(as_rows(images)));
+    const std::int64_t most = most_of_a_label(host_order_.narrow(0, next_, size));
     next_ += size;
-    return {images, labels_.index_select(0, rows)};
+    return {images, labels_.index_select(0, rows), most};
   }
 
  private:
+  std::int64_t most_of_a_label(const at::Tensor& rows) const {
+    return host_labels_.index_select(0, rows).bincount().max().item<std::int64_t>();
+  }
+
   AugmentRecipe recipe_;
   std::uint64_t seed_;
   at::Device device_;
   at::Tensor pixels_;
   at::Device made_on_;
-  at::Tensor table_;           ///< on made_on_
+  at::Tensor table_;  ///< on made_on_
+  at::Tensor host_labels_, host_order_;
   at::Tensor labels_, order_;  ///< on the device
-  at::Tensor host_order_;
-  at::Tensor epoch_;  ///< [1] int64, where images are made
+  at::Tensor epoch_;           ///< [1] int64, where images are made
   std::int64_t next_ = 0;
   Uploader uploader_;
 };

@@ -16,6 +16,7 @@ namespace nearfar {
 struct Batch {
   at::Tensor images;  ///< [views * B, C, H, W] float32, normalised, in channels-last memory; all of view 0 first
   at::Tensor labels;  ///< [B] int64
+  std::int64_t most_of_a_label = 0;  ///< how many of them are the same at most
 };
 
 class Batches {

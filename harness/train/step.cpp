@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/transfer.h"
-#include "features/accuracy.h"
 #include "train/autocast.h"
+#include "train/loss_output.h"
 #include "train/random.h"
 
 #include <ATen/Context.h>
@@ -115,15 +115,18 @@ void TrainingStep::enqueue(const std::vector<Batch>& batches, std::int64_t step)
 
 at::Tensor TrainingStep::loss_of(const Batch& batch, std::int64_t step) const {
   const LossTraits& traits = parts_.traits;
-  LossInput input{.output = {}, .labels = batch.labels.repeat({traits.views}), .epoch = epoch_, .step = step};
+  LossInput input{.output = {},
+                  .labels = batch.labels.repeat({traits.views}),
+                  .epoch = epoch_,
+                  .step = step,
+                  .most_of_a_label = traits.views * batch.most_of_a_label};
   if (parts_.recipe.label_smoothing > 0) input.soft_targets = smoothed(input.labels);
   {
     const Autocast scope(device_, parts_.recipe.dtype);
     const at::Tensor features = parts_.network.features(batch.images);
-    input.output = parts_.network.output(features).to(at::kFloat);
+    input.output = loss_output(parts_.network, features, traits);
     if (traits.wants_features) input.features = features.to(at::kFloat);
   }
-  if (traits.normalized_embedding) input.output = normalized_rows(input.output);
   at::Tensor loss;
   guarded([&] { loss = parts_.loss.forward(input); });
   if (!loss.defined() || loss.numel() != 1 || !loss.requires_grad()) {

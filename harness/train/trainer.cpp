@@ -8,6 +8,7 @@
 #include "train/averages.h"
 #include "train/batches.h"
 #include "train/folder.h"
+#include "train/loss_output.h"
 #include "train/optimizer.h"
 #include "train/random.h"
 #include "train/schedule.h"
@@ -24,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3 };
+enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3, kLossSeed = 4 };
 constexpr double kAverageWeight = 0.2;  // of OpenOOD's contrastive trainers
 
 void check_recipe(const TrainRecipe& recipe, const ImageView& images) {
@@ -77,7 +78,8 @@ class Training {
     const LossSetup setup{.classes = task_.network.classes,
                           .output_width = network_->output_dim(),
                           .feature_width = network_->feature_dim(),
-                          .device = task.device};
+                          .device = task.device,
+                          .seed = derive_seed(task.seed, kLossSeed)};
     call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
     const std::vector<NamedTensor> trained = parameters();
@@ -97,6 +99,11 @@ class Training {
   bool run() {
     network_->train(true);
     losses_read_ = state_.step;
+    if (task_.traits.wants_class_means && state_.step == 0) {
+      const at::Tensor means = class_means(*network_, task_.traits, task_.val.count > 0 ? task_.val : task_.train);
+      call_loss([&] { loss_.start(means); });
+      if (average_) average_->restart();  // it may have set parameters
+    }
     if (state_.step < total_steps_) prepare_steps();
     while (state_.step < total_steps_) {
       const std::int64_t epoch = state_.step / steps_per_epoch_, end = (epoch + 1) * steps_per_epoch_;
@@ -204,16 +211,21 @@ class Training {
     since_save_ = Stopwatch();
   }
 
-  /// The network that is judged, in training mode or not: the trained one, or a copy with the averages of its weights.
+  /// The network that is judged, in training mode or not: the trained one, or a copy with the averages of its weights
+  /// and with the head divided as the loss's traits say.
   Network& evaluated() {
-    if (!average_) return *network_;
-    if (!averaged_) averaged_ = make_empty_network(task_.network, task_.device);
+    const bool divided = task_.traits.feature_temperature > 0;
+    if (!average_ && !divided) return *network_;
+    if (!evaluated_) evaluated_ = make_empty_network(task_.network, task_.device);
     std::vector<NamedTensor> tensors = network_->named_tensors();
     for (NamedTensor& named : tensors) {
-      if (const NamedTensor* average = find(average_->tensors(), named.name)) named.tensor = average->tensor;
+      const NamedTensor* average = average_ ? find(average_->tensors(), named.name) : nullptr;
+      if (average != nullptr) named.tensor = average->tensor;
+      if (divided && named.name == "head.weight")
+        named.tensor = named.tensor.detach().div(task_.traits.evaluated_temperature);
     }
-    load_tensors(*averaged_, tensors, "the moving average");
-    return *averaged_;
+    load_tensors(*evaluated_, tensors, "the evaluated network");
+    return *evaluated_;
   }
 
   /// Checks everything first, so that a checkpoint which does not fit leaves what was made for a start as it is.
@@ -311,7 +323,7 @@ class Training {
   TrainingFolder folder_;
   Stopwatch since_save_, epoch_began_;
   std::int64_t epoch_began_at_ = 0;  ///< the step at which this call took the epoch up
-  std::unique_ptr<Network> network_, averaged_;
+  std::unique_ptr<Network> network_, evaluated_;
   std::vector<LossTensor> loss_state_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;

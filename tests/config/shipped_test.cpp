@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 fs::path configs() { return testing::source_dir() / "configs"; }
 
-/// Loads every .toml of a folder; returns how many there were. Those of ImageNet-1k tune weights that a user has to give.
+/// Loads every .toml of a folder; returns how many there were. Those of ImageNet-1k tune weights that a user has to
+/// give.
 int load_all(const fs::path& folder, const std::vector<std::string>& overrides) {
   int files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {

@@ -159,7 +159,7 @@ class Check:
         if not found:
             return {"ok": False, "why": "the quickstart left no checkpoint of cross-entropy"}
         files = [file.stem for file in (self.bundle / "lib/nearfar/plugins").glob("*.so")]
-        names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood"))
+        names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood", "logitnorm") and not name.endswith("-loss"))
         config = self.bundle / "share/nearfar/configs/experiments/methods.toml"
         config.write_text(f'name = "methods"\nbenchmark = "{self.benchmark}"\npostprocessors = {json.dumps(names)}\n[model]\ncheckpoint = "{found[0]}"\n[postprocessor.vim]\ndim = 32\n')
         sides, means = {}, {}

@@ -16,17 +16,6 @@
 namespace nearfar::gpu_check {
 namespace {
 
-class Forwarded final : public Loss {
- public:
-  explicit Forwarded(LossHandle& handle) : handle_(handle) {}
-  void prepare(const LossSetup& setup) override { handle_.prepare(setup); }
-  at::Tensor forward(const LossInput& input) override { return handle_.forward(input); }
-  std::vector<LossTensor> state() override { return handle_.state(); }
-
- private:
-  LossHandle& handle_;
-};
-
 struct Trained {
   TrainingResult result;
   std::string bytes;  ///< of last.safetensors
@@ -42,13 +31,12 @@ struct Way {
 /// Two epochs and a rest on random images.
 Trained run(const LoadedPlugin& plugin, const Options& options, const Way& way) {
   static int number = 0;
-  LossHandle handle(plugin, {}, "gpu-check");
-  Forwarded loss(handle);
+  LossHandle loss(plugin, {}, "gpu-check");
   const Pictures pictures(options.rehearsal ? 120 : 500, 1, 28, 6, 9);
   TrainingTask task;
   task.identity = "gpu-check";
   task.device = way.device;
-  task.traits = handle.traits();
+  task.traits = loss.traits();
   task.traits.capturable = task.traits.capturable && way.graph;
   task.recipe.epochs = 2;
   task.recipe.shift = 2;
@@ -107,9 +95,8 @@ class Bench {
  public:
   Bench(const Options& options, std::int64_t batch, const std::string& dtype, bool graph, std::int64_t steps)
       : plugin_(load_plugin(options.plugins / "ce.so")),
-        handle_(plugin_, {}, "gpu-check"),
-        loss_(handle_),
-        traits_(handle_.traits()),
+        loss_(plugin_, {}, "gpu-check"),
+        traits_(loss_.traits()),
         pictures_(batch * steps, 3, 32, 10, 4),
         network_(make_network({"resnet18_32x32", 3, 32, 32, 10}, 1, options.device)),
         device_(options.device),
@@ -154,8 +141,7 @@ class Bench {
 
  private:
   LoadedPlugin plugin_;
-  LossHandle handle_;
-  Forwarded loss_;
+  LossHandle loss_;
   LossTraits traits_;
   TrainRecipe recipe_;
   Pictures pictures_;
@@ -170,7 +156,8 @@ class Bench {
 }  // namespace
 
 void check_training(const Options& options) {
-  for (const char* name : {"ce", "supcon", "reweightood"}) check_loss(name, options);
+  for (const char* name : {"ce", "supcon", "reweightood", "logitnorm", "t2fnorm-loss", "cider-loss", "palm-loss"})
+    check_loss(name, options);
   check("a training step does not wait for the device", [&](nlohmann::json&) {
     for (const bool graph : {false, true}) {
       Bench bench(options, 32, "float32", graph, 8);
