@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pairs
 
-SCRIPTS = ("metrics_ratio", "loading_ratio", "packed_ratio", "train_items_ratio", "knn_ratio", "heads_ratio", "evaluation_ratio")
+SCRIPTS = ("metrics_ratio", "loading_ratio", "packed_ratio", "train_items_ratio", "contrastive_ratio", "training_ratio", "knn_ratio", "heads_ratio", "evaluation_ratio")
 PROGRAM = {"metrics_ratio": "metrics_bench", "loading_ratio": "pixels_bench", "packed_ratio": "loading_bench", "train_items_ratio": "train_items_bench"}
 SMALL = {"metrics_ratio": ["--rounds", "2"], "loading_ratio": ["--rounds", "2"], "packed_ratio": ["--rounds", "2", "--images", "1000"],
          "train_items_ratio": ["--rounds", "2", "--images", "1000"]}

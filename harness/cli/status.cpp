@@ -150,9 +150,15 @@ json outcome_json(const Outcome& outcome) {
   return document;
 }
 
+/// The cell's, and what was found out while it ran.
+std::string flags_of(const CellDetails& details) {
+  const std::string &own = details.record.flags, &found = details.outcome.flags;
+  return own + (own.empty() || found.empty() ? "" : ";") + found;
+}
+
 json details_json(const CellDetails& details) {
   json document = status_json(details.status);
-  document["flags"] = details.record.flags;
+  document["flags"] = flags_of(details);
   document["identity"] = json::parse(details.record.identity_json, nullptr, false);
   document["factors"] = factors_json(details.factors);
   document["differences"] = json::array();
@@ -235,6 +241,7 @@ std::string details_text(const CellDetails& details) {
                   state_name(status.state), status.message.empty() ? "" : ": " + status.message, status.key,
                   details.record.identity_json);
   text += factors_text(details);
+  if (const std::string flags = flags_of(details); !flags.empty()) text += fmt::format("flags      {}\n", flags);
   for (const RunStatus& run : details.runs) {
     text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
                         state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),

@@ -189,6 +189,7 @@ void read_sections(Section& top, Experiment& experiment) {
   Section run(top.find_table("run"), "[run]");
   run.read("jobs", experiment.jobs, 0, 4096);
   run.read("threads", experiment.threads, 1, 4096);
+  run.read("loader_threads", experiment.loader_threads, 0, 256);
   run.read("timeout_seconds", experiment.timeout_seconds, 0);
   run.read("deterministic", experiment.deterministic);
   run.read("nproc", experiment.nproc, 1, 1024);

@@ -24,7 +24,7 @@
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, timeout_seconds, deterministic, nproc, tensorboard
+///   [run]    jobs, threads, loader_threads, timeout_seconds, deterministic, nproc, tensorboard
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -120,8 +120,10 @@ struct Experiment {
   std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1" or "cuda:all"
   std::string dtype = "float32";
   bool deterministic = true;
-  std::int64_t jobs = 0;       ///< child processes at a time; 0 = one a core, or one a device
-  std::int64_t threads = 1;    ///< threads of a child
+  std::int64_t jobs = 0;     ///< child processes at a time; 0 = one a core, or one a device
+  std::int64_t threads = 1;  ///< threads of a child
+  std::int64_t loader_threads =
+      0;                       ///< of a child, that read and decode; 0 = `threads`, with a GPU a share of the cores
   double timeout_seconds = 0;  ///< of a cell; 0 = none
   std::int64_t nproc = 1;      ///< key `run.nproc`: processes that train one model together
   bool tensorboard = false;    ///< key `run.tensorboard`: event files of trainings beside their checkpoints
@@ -149,8 +151,8 @@ Experiment load_composed_experiment(std::string_view composed, std::string_view 
 std::string benchmark_key(const std::string& benchmark);
 
 /// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes,
-/// seeds, dtype, limit. Not in it: paths, device, jobs, threads, timeout, settings of plugins that are not used. Key
-/// order and the split over files do not matter.
+/// seeds, dtype, limit. Not in it: paths, device, jobs, threads, loader_threads, timeout, settings of plugins that are
+/// not used. Key order and the split over files do not matter.
 std::string canonical_text(const Experiment& experiment);
 
 }  // namespace nearfar

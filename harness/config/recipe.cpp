@@ -191,6 +191,22 @@ const std::vector<Field>& fields() {
        true,
        "beginnings of tensor names with spaces between, as \"backbone.layer4 head\"",
        is_words},
+      {"images",
+       &R::images,
+       "prepared",
+       {},
+       {"prepared", "files", "short-side"},
+       "what is augmented, of sets of image files: the images as they are evaluated, resized and cut; the files; "
+       "training copies with a shorter side of "
+       "`short_side` (`nearfar data pack --train-side`)"},
+      {"short_side", &R::short_side, 256, {16, 4096}, {}, "of those copies"},
+      {"exact_decoding",
+       &R::exact_decoding,
+       false,
+       {},
+       {},
+       "of `files`: a large JPEG is decoded whole; without it at 1/2, 1/4 or 1/8 where its crop is as large as that, "
+       "twice as fast or more"},
       {"checkpoint_every_epochs",
        &R::checkpoint_every_epochs,
        1,
@@ -213,6 +229,15 @@ const std::vector<Field>& fields() {
        "while it trains, the last so many: a damaged one costs only the steps since the one before; does not change "
        "the "
        "result",
+       /*changes_result=*/false},
+      {"stream",
+       &R::stream,
+       "auto",
+       {},
+       {"auto", "always", "never"},
+       "image files are read and decoded while it trains, not before; auto: where `images` asks for it, and where the "
+       "set "
+       "would fill an eighth of the memory; does not change the result",
        /*changes_result=*/false},
   };
   return table;
@@ -320,6 +345,11 @@ std::optional<RecipeProblem> recipe_problem(const TrainRecipe& recipe) {
     return RecipeProblem{"milestones", recipe.milestones.empty() ? "must be there with schedule = \"multi-step\""
                                                                  : "is for schedule = \"multi-step\""};
   }
+  if (recipe.images == "short-side" && recipe.smallest_crop == 1)
+    return RecipeProblem{"images", "is short-side, which crops are cut from: set `smallest_crop` below 1"};
+  if (recipe.images != "prepared" && recipe.stream == "never")
+    return RecipeProblem{"stream",
+                         fmt::format("is never, and images = \"{}\" are read while it trains", recipe.images)};
   return std::nullopt;
 }
 

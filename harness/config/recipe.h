@@ -58,10 +58,14 @@ struct TrainRecipe {
   double ema_decay = 0;
   std::string start = "scratch";
   std::string trainable = "";
+  std::string images = "prepared";
+  std::int64_t short_side = 256;
+  bool exact_decoding = false;
   // These do not change the result.
   std::int64_t checkpoint_every_epochs = 1;
   double checkpoint_every_minutes = 10;
   std::int64_t keep_checkpoints = 2;
+  std::string stream = "auto";
 
   bool operator==(const TrainRecipe&) const = default;
 };

@@ -18,7 +18,7 @@ constexpr std::int64_t kSlabImages = 64;
 // 2.5 KB a pixel (WRN-28-10).
 constexpr std::int64_t kBytesPerPixel = 2560;
 
-std::int64_t slab_images(at::Device device, std::int64_t area) {
+std::int64_t busy_images(at::Device device, std::int64_t area) {
   if (device.is_cpu()) return kSlabImages;
   const std::int64_t most = std::max(kSlabImages, device_facts(device).busy_images);
   return std::clamp(device_memory(device).free / 4 / (area * kBytesPerPixel), kSlabImages, most);
@@ -88,8 +88,25 @@ std::vector<ImageSet> JobImages::load(const std::vector<wire::SetRef>& sets) con
   return loaded;
 }
 
-std::unique_ptr<ImageStream> JobImages::open(const wire::SetRef& set) const {
-  auto stream = open_stream(benchmark_, set.name, options_, slab_images(device_, height() * width()));
+bool JobImages::is_listed(const wire::SetRef& set) const {
+  return nearfar::is_listed(benchmark_.source(benchmark_.set(set.name).source));
+}
+
+SetInfo JobImages::describe(const wire::SetRef& set) const {
+  SetInfo info = describe_set(benchmark_, set.name, options_);
+  check_planned(set, info.hash);
+  return info;
+}
+
+std::unique_ptr<TrainStream> JobImages::open_training(const wire::SetRef& set, TrainStreamOptions options) const {
+  auto stream = std::make_unique<TrainStream>(benchmark_, set.name, options_, std::move(options));
+  check_planned(set, stream->info().hash);
+  return stream;
+}
+
+std::unique_ptr<ImageStream> JobImages::open(const wire::SetRef& set, std::int64_t slab_images) const {
+  if (slab_images == 0) slab_images = busy_images(device_, height() * width());
+  auto stream = open_stream(benchmark_, set.name, options_, slab_images);
   check_planned(set, stream->info().hash);
   return stream;
 }

@@ -2,6 +2,7 @@
 /// What the jobs of the verbs share: the images, the plugins, the threads.
 #include "data/image_set.h"
 #include "data/image_stream.h"
+#include "data/train_stream.h"
 #include "features/extract.h"
 #include "host/plugin.h"
 #include "models/images.h"
@@ -35,8 +36,14 @@ class JobImages {
   JobImages(const wire::Images& images, int threads, at::Device device);
   /// Whole, in memory: for training.
   std::vector<ImageSet> load(const std::vector<wire::SetRef>& sets) const;
-  /// Slab by slab: for features.
-  std::unique_ptr<ImageStream> open(const wire::SetRef& set) const;
+  /// Slab by slab: for features. `slab_images` 0: as many as the device computes with at once.
+  std::unique_ptr<ImageStream> open(const wire::SetRef& set, std::int64_t slab_images = 0) const;
+  /// Its images come from files, one by one: it can be streamed for training.
+  bool is_listed(const wire::SetRef& set) const;
+  /// Without its images.
+  SetInfo describe(const wire::SetRef& set) const;
+  /// Augmented, batch by batch.
+  std::unique_ptr<TrainStream> open_training(const wire::SetRef& set, TrainStreamOptions options) const;
   Normalization normalization() const { return {benchmark_.mean, benchmark_.std}; }
   /// What the feature cache's key says of the pixels.
   std::string preprocess() const;

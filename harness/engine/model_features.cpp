@@ -56,7 +56,7 @@ ModelFeatures::ModelFeatures(const wire::EvalJob& job, at::Device device)
       sets_(static_cast<double>(std::max<std::size_t>(1, job.fit_sets.size() + job.score_sets.size()))),
       folder_(job.model.features) {
   if (job.model.origin == "features") return;
-  images_.emplace(job.images, static_cast<int>(job.compute.threads), device);
+  images_.emplace(job.images, static_cast<int>(job.compute.loader_threads), device);
   weights_ = weights_hash(job.model);
 }
 ModelFeatures::~ModelFeatures() = default;

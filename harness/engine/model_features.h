@@ -13,12 +13,6 @@
 
 namespace nearfar {
 
-/// Images of a set whose files are not as they should be.
-struct ImageFaults {
-  std::int64_t unreadable = 0;  ///< left out, because they could not be read
-  std::int64_t damaged = 0;     ///< used with made-up pixels: files cut off or with errors
-};
-
 class ModelFeatures {
  public:
   /// `job` outlives it.

@@ -19,7 +19,7 @@ struct StreamedBatches::Sent {
 };
 
 StreamedBatches::StreamedBatches(std::unique_ptr<TrainStream> stream, int views, const std::vector<double>& mean,
-                                 const std::vector<double>& std, at::Device device)
+                                 const std::vector<double>& std, at::Device device, FaultyImages& seen)
     : stream_(std::move(stream)),
       views_(views),
       height_(stream_->info().height),
@@ -32,7 +32,8 @@ StreamedBatches::StreamedBatches(std::unique_ptr<TrainStream> stream, int views,
                                              .width = width_,
                                              .mean = mean,
                                              .std = std},
-                                   device)) {}
+                                   device)),
+      seen_(seen) {}
 
 StreamedBatches::~StreamedBatches() = default;
 
@@ -47,8 +48,8 @@ Batch StreamedBatches::next(std::int64_t size) {
     const bool more = stream_->next(slab_);
     NEARFAR_ASSERT(more);
     used_ = 0;
-    unreadable_.insert(slab_.unreadable.begin(), slab_.unreadable.end());
-    damaged_.insert(slab_.damaged.begin(), slab_.damaged.end());
+    seen_.unreadable.insert(slab_.unreadable.begin(), slab_.unreadable.end());
+    seen_.damaged.insert(slab_.damaged.begin(), slab_.damaged.end());
   }
   NEARFAR_ASSERT(size > 0 && used_ + size <= slab_.count);
   // Lent by the stream until its next batch: what is sent has been copied into pinned memory by then, and on the CPU

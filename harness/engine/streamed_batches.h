@@ -12,21 +12,22 @@
 
 namespace nearfar {
 
+/// Positions in a set of images that others stand in for, and of those whose files are damaged.
+struct FaultyImages {
+  std::set<std::int64_t> unreadable, damaged;
+};
+
 /// The same tensors as resident_batches() where all images have the set's size. Parts of a batch are as many images as
 /// asked for, but none reaches over two batches of the stream: its batch is the training step's. `mean` and `std`: of
-/// the benchmark. Errors of the stream are thrown by next().
+/// the benchmark. `seen` outlives it and gets what the epochs meet. Errors of the stream are thrown by next().
 class StreamedBatches final : public Batches {
  public:
   StreamedBatches(std::unique_ptr<TrainStream> stream, int views, const std::vector<double>& mean,
-                  const std::vector<double>& std, at::Device device);
+                  const std::vector<double>& std, at::Device device, FaultyImages& seen);
   ~StreamedBatches() override;
 
   void begin_epoch(std::int64_t epoch, std::span<const std::int64_t> order, std::int64_t done) override;
   Batch next(std::int64_t size) override;
-
-  /// Positions in the set, of all epochs until now: images that others stand in for, and whose files are damaged.
-  const std::set<std::int64_t>& unreadable() const { return unreadable_; }
-  const std::set<std::int64_t>& damaged() const { return damaged_; }
 
  private:
   struct Sent;
@@ -35,7 +36,7 @@ class StreamedBatches final : public Batches {
   std::unique_ptr<Sent> sent_;
   TrainSlab slab_;
   std::int64_t used_ = 0;  ///< images of the slab
-  std::set<std::int64_t> unreadable_, damaged_;
+  FaultyImages& seen_;
 };
 
 }  // namespace nearfar

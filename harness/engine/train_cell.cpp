@@ -7,6 +7,7 @@
 #include "engine/job.h"
 #include "engine/local_ranks.h"
 #include "engine/messages.h"
+#include "engine/train_data.h"
 #include "engine/verbs.h"
 #include "host/call.h"
 #include "train/trainer.h"
@@ -21,18 +22,6 @@
 namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
-
-/// The guarded plugin as the trainer wants it.
-class GuardedLoss final : public Loss {
- public:
-  explicit GuardedLoss(LossHandle& handle) : handle_(handle) {}
-  void prepare(const LossSetup& setup) override { handle_.prepare(setup); }
-  at::Tensor forward(const LossInput& input) override { return handle_.forward(input); }
-  std::vector<LossTensor> state() override { return handle_.state(); }
-
- private:
-  LossHandle& handle_;
-};
 
 /// What is told of a training while it goes on: progress, rates of its epochs, and event files for TensorBoard.
 class Reporter {
@@ -81,11 +70,6 @@ class Reporter {
   std::optional<EventFile> events_;
 };
 
-const ImageSet* find(const std::vector<ImageSet>& sets, std::string_view name) {
-  const auto found = std::find_if(sets.begin(), sets.end(), [&](const ImageSet& set) { return set.name == name; });
-  return found == sets.end() ? nullptr : &*found;
-}
-
 /// train(), and where another process was lost, which and how.
 TrainingResult train_together(const TrainingTask& work, Loss& loss, const Companions& with) {
   try {
@@ -107,22 +91,18 @@ void train_cell(const wire::TrainJob& job) {
   const at::Device device = prepare_torch(job.compute);
   DeviceUseMeter meter(device);
   const LoadedPlugin plugin = load_planned(job.loss);
-  LossHandle handle(plugin, job.loss.params, plugin.label());
-  GuardedLoss loss(handle);
-  const JobImages images(job.images, static_cast<int>(job.compute.threads), device);
-  const std::vector<ImageSet> sets = images.load(job.sets);
-  const ImageSet *train_set = find(sets, "train"), *val_set = find(sets, "val");
-  NEARFAR_ASSERT(train_set != nullptr);
+  LossHandle loss(plugin, job.loss.params, plugin.label());
+  const JobImages images(job.images, static_cast<int>(job.compute.loader_threads), device);
+  TrainData data(job, images, device);
 
   const fs::path out = job.out;
   TrainingTask work;
   work.identity = job.cell;
   work.device = device;
   work.recipe = job.recipe;
-  work.traits = handle.traits();
+  work.traits = loss.traits();
   work.seed = static_cast<std::uint64_t>(job.seed);
-  work.train = images.view(*train_set);
-  if (val_set != nullptr) work.val = images.view(*val_set);
+  data.give(work);
   work.network = network_spec(job.architecture, work.recipe, work.traits, work.train, images.classes());
   work.folder = out / job.folder;
   Reporter reporter(job);
@@ -145,18 +125,22 @@ void train_cell(const wire::TrainJob& job) {
   const bool leads = work.group == nullptr || work.group->rank() == 0;
   if (!leads) work.callbacks.progress = nullptr, work.callbacks.epoch = nullptr;
   log_info(
-      fmt::format("{}: {} images, {} epochs{}", job.label, train_set->count, work.recipe.epochs,
+      fmt::format("{}: {} images{}, {} epochs{}", job.label, work.train.count, data.is_streamed() ? " from files" : "",
+                  work.recipe.epochs,
                   work.group == nullptr ? "" : fmt::format(", rank {} of {}", work.group->rank(), work.group->size())));
   const TrainingResult result = train_together(work, loss, companions);
   if (!leads && result.finished) return;
   if (!result.finished) throw Error(ErrorKind::interrupted, fmt::format("{}: stopped after a checkpoint", job.label));
   log_info(fmt::format("{}: done in {:.1f} s", job.label, result.seconds));
+  const ImageFaults faults = data.faults();
   send(wire::Trained{.cell = job.cell,
                      .seconds = result.seconds,
                      .history = reporter.history(result.history),
                      .best_epoch = result.best_epoch,
                      .val_accuracy = result.val_accuracy,
-                     .classifier = handle.traits().head == HeadKind::linear ? "linear" : "ncm",
+                     .classifier = loss.traits().head == HeadKind::linear ? "linear" : "ncm",
+                     .unreadable = faults.unreadable,
+                     .damaged = faults.damaged,
                      .device = meter.read(),
                      .artifacts = {artifact("checkpoint", out, result.best), artifact("last", out, result.last)}});
 }

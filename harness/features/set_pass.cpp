@@ -8,7 +8,9 @@
 #include "kernels/augment.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,11 +38,29 @@ Needs needs_of(const std::vector<const Observer*>& observers) {
   return needs;
 }
 
+ImageView view_of(const Slab& slab, const SetInfo& info, const Normalization& normalization) {
+  const auto count = static_cast<std::size_t>(slab.count), first = static_cast<std::size_t>(slab.first);
+  return {.pixels = slab.pixels,
+          .labels = std::span(info.labels).subspan(first, count),
+          .count = slab.count,
+          .channels = info.channels,
+          .height = info.height,
+          .width = info.width,
+          .mean = normalization.mean,
+          .std = normalization.std};
+}
+
 }  // namespace
+
+std::int64_t images_at_once(std::int64_t height, std::int64_t width) {
+  constexpr std::int64_t kPixels = std::int64_t{1} << 18;
+  return std::clamp<std::int64_t>(kPixels / (height * width), 64, 256);
+}
 
 FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t batch_size,
                          const std::function<void(std::int64_t)>& progress) {
   check_images(images);
+  if (batch_size == 0) batch_size = images_at_once(images.height, images.width);
   NEARFAR_ASSERT(batch_size > 0);
   const EvalScope scope(network);
   const at::Device device = network.device();
@@ -63,6 +83,36 @@ FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t
   return batch;
 }
 
+FeatureBatch run_network(Network& network, ImageStream& images, const Normalization& normalization,
+                         const std::function<void(std::int64_t)>& progress, ImageFaults* faults) {
+  const SetInfo& info = images.info();
+  std::vector<at::Tensor> features, logits, labels;
+  ImageFaults found;
+  for (Slab slab; images.next(slab);) {
+    const FeatureBatch batch = run_network(network, view_of(slab, info, normalization), slab.count);
+    found.damaged += static_cast<std::int64_t>(slab.damaged.size());
+    found.unreadable += static_cast<std::int64_t>(slab.unreadable.size());
+    std::vector<std::int64_t> rows;
+    for (std::int64_t row = 0; row < slab.count; ++row) {
+      if (!std::binary_search(slab.unreadable.begin(), slab.unreadable.end(), slab.first + row)) rows.push_back(row);
+    }
+    const auto used = [&, all = slab.unreadable.empty()](const at::Tensor& whole) {
+      return all || !whole.defined() ? whole : whole.index_select(0, upload(at::tensor(rows), network.device()));
+    };
+    features.push_back(used(batch.features));
+    labels.push_back(used(batch.labels));
+    if (batch.logits.defined()) logits.push_back(used(batch.logits));
+    if (progress) progress(slab.first + slab.count);
+  }
+  if (faults != nullptr) *faults = found;
+  if (features.empty()) throw Error(ErrorKind::data, fmt::format("set '{}' has no image", info.name));
+  FeatureBatch all;
+  all.features = at::cat(features);
+  if (!logits.empty()) all.logits = at::cat(logits);
+  all.labels = at::cat(labels);
+  return all;
+}
+
 SetPass::SetPass(const fs::path& folder, bool whole, Network& network, const Normalization& normalization,
                  const ImageStream& stream, const std::vector<const Observer*>& observers)
     : normalization_(normalization),
@@ -83,15 +133,7 @@ SetPass::SetPass(const fs::path& folder, bool whole, Network& network, const Nor
 }
 
 void SetPass::add(const Slab& slab) {
-  const auto count = static_cast<std::size_t>(slab.count), first = static_cast<std::size_t>(slab.first);
-  const ImageView view{.pixels = slab.pixels,
-                       .labels = std::span(info_.labels).subspan(first, count),
-                       .count = slab.count,
-                       .channels = info_.channels,
-                       .height = info_.height,
-                       .width = info_.width,
-                       .mean = normalization_.mean,
-                       .std = normalization_.std};
+  const ImageView view = view_of(slab, info_, normalization_);
   check_images(view);
   pixels_ = xxh3(std::as_bytes(slab.pixels), pixels_);
   const at::Device device = network_.device();

@@ -25,10 +25,26 @@ struct Normalization {
   std::vector<double> mean, std;  ///< one per channel, on the scale 0 to 1
 };
 
+/// Images of a set that are not what their files should have been.
+struct ImageFaults {
+  std::int64_t unreadable = 0;  ///< left out, because they could not be read
+  std::int64_t damaged = 0;     ///< used with made-up pixels: files cut off or with errors
+};
+
 /// features [N,D], logits [N,C] (undefined without a linear head), labels [N], all on the network's device;
 /// `normalized` undefined. `progress` (may be empty) is called with the number of images done.
-FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t batch_size = 256,
+/// `batch_size` 0: images_at_once().
+FeatureBatch run_network(Network& network, const ImageView& images, std::int64_t batch_size = 0,
                          const std::function<void(std::int64_t)>& progress = {});
+
+/// Images of a size that run_network() computes with at once where nobody says: the sums of a CPU's convolutions may
+/// depend on it.
+std::int64_t images_at_once(std::int64_t height, std::int64_t width);
+
+/// The same of the images of a stream, a slab at once; unreadable ones are left out. `faults`: how many those were, and
+/// of how many the files are damaged. Memory: the features, and the stream's.
+FeatureBatch run_network(Network& network, ImageStream& images, const Normalization& normalization,
+                         const std::function<void(std::int64_t)>& progress = {}, ImageFaults* faults = nullptr);
 
 /// A pass over a stream into files, slab by slab: memory does not grow with the set. On a device the next slab is sent
 /// and computed while the last one's results travel and are written. Everything it is given must outlive it. Features

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <exception>
 #include <new>
 
@@ -168,6 +169,14 @@ LossTraits loss_traits(const LoadedPlugin& plugin, const Params& params) {
     refuse(label, "traits", "unknown head kind");
   if (traits.normalized_embedding && traits.head != HeadKind::embedding)
     refuse(label, "traits", "normalized_embedding with a linear head; expected head = embedding");
+  const double trained = traits.feature_temperature, evaluated = traits.evaluated_temperature;
+  if (!(trained >= 0 && std::isfinite(trained) && evaluated > 0 && std::isfinite(evaluated))) {
+    refuse(label, "traits",
+           fmt::format("feature_temperature is {} and evaluated_temperature {}; expected at least 0, and above 0",
+                       trained, evaluated));
+  }
+  if (trained > 0 && traits.head != HeadKind::linear)
+    refuse(label, "traits", "feature_temperature with an embedding; expected head = linear");
   return traits;
 }
 
@@ -179,6 +188,10 @@ LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::
 
 void LossHandle::prepare(const LossSetup& setup) {
   guard(label_, "prepare", [&] { made_->prepare(setup); });
+}
+
+void LossHandle::start(const at::Tensor& class_means) {
+  guard(label_, "start", [&] { made_->start(class_means); });
 }
 
 at::Tensor LossHandle::forward(const LossInput& input) {

@@ -88,18 +88,19 @@ class PostprocessorHandle {
 /// throws or the traits make no sense.
 LossTraits loss_traits(const LoadedPlugin& plugin, const Params& params);
 
-/// Owns a loss; destroyed by its plugin. For one thread at a time.
-class LossHandle {
+/// Owns a loss; destroyed by its plugin. For one thread at a time. A loss itself, the guarded one.
+class LossHandle final : public Loss {
  public:
   LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::string_view where);
 
   const LossTraits& traits() const { return traits_; }  ///< loss_traits() of its parameters
-  void prepare(const LossSetup& setup);
+  void prepare(const LossSetup& setup) override;
+  void start(const at::Tensor& class_means) override;
   /// The differentiable scalar (0-dimensional, floating). Error(plugin) for another shape or type, or where the input
   /// has a gradient and the result does not. Whether the value is finite is the trainer's to see: it has it on the host
   /// anyway.
-  at::Tensor forward(const LossInput& input);
-  std::vector<LossTensor> state();
+  at::Tensor forward(const LossInput& input) override;
+  std::vector<LossTensor> state() override;
 
   const std::string& label() const { return label_; }
   const Params& params() const { return params_; }

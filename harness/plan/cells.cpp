@@ -88,11 +88,22 @@ LossPlan plan_loss(const Plan& plan, std::size_t index) {
   return loss;
 }
 
+/// `train.images` other than prepared is for sets of image files.
+void check_train_images(const LossChoice& choice, const Benchmark& benchmark) {
+  if (choice.recipe.images == "prepared" || is_listed(benchmark.source(benchmark.set("train").source))) return;
+  throw Error(
+      ErrorKind::config,
+      fmt::format("{}: 'images' of the training with '{}' is {}, but the train images of '{}' do not come from image "
+                  "files, one by one: set it to prepared",
+                  choice.where, choice.name, choice.recipe.images, benchmark.name));
+}
+
 void add_trained_model(Plan& plan, const std::vector<Initial>& initial, const LossPlan& loss, std::size_t benchmark,
                        const std::string& network, std::int64_t seed) {
   const LossChoice& choice = plan.experiment.losses[loss.index];
   const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
   const BenchmarkPlan& on = plan.benchmarks[benchmark];
+  check_train_images(choice, on.benchmark);
   TrainCell train{
       .cell = {}, .model = plan.models.size(), .loss = loss.index, .plugin = loss.plugin, .params = loss.params};
   std::vector<std::string> sets{"train"};

@@ -13,6 +13,11 @@ WeightAverage::WeightAverage(std::vector<NamedTensor> parameters, double decay) 
   }
 }
 
+void WeightAverage::restart() {
+  const c10::AutoGradMode none(false);
+  for (std::size_t i = 0; i < values_.size(); ++i) values_[i].copy_(weights_[i]);
+}
+
 void WeightAverage::update() {
   const c10::AutoGradMode none(false);
   at::_foreach_lerp_(values_, weights_, 1 - decay_);

@@ -12,6 +12,7 @@ class WeightAverage {
  public:
   WeightAverage(std::vector<NamedTensor> parameters, double decay);
   void update();
+  void restart();  ///< as at the start: the weights' values as they are now
   /// By reference, under the parameters' names.
   const std::vector<NamedTensor>& tensors() const { return averages_; }
 

@@ -32,10 +32,10 @@ void check_labels(const char* set, const ImageView& images, std::int64_t classes
 int ranks_of(const TrainingTask& task) { return task.group != nullptr ? task.group->size() : 1; }
 
 void check_task(const TrainingTask& task) {
-  check_images(task.train);
+  if (!task.train_source.batches) check_images(task.train);
   check_labels("train", task.train, task.network.classes);
   if (task.val.count > 0) {
-    check_images(task.val);
+    if (!task.val_source.features) check_images(task.val);
     check_labels("validation", task.val, task.network.classes);
   }
   check_recipe(task.recipe, task.train);

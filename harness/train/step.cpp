@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/transfer.h"
-#include "features/accuracy.h"
 #include "train/autocast.h"
+#include "train/loss_output.h"
 #include "train/random.h"
 
 #include <ATen/Context.h>
@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 #include <utility>
 
 namespace nearfar {
@@ -60,6 +61,7 @@ void TrainingStep::begin_epoch(std::int64_t epoch, std::span<const std::int64_t>
   epoch_ = epoch;
   next_ = done;
   images_ = static_cast<std::int64_t>(order.size());
+  order_.assign(order.begin(), order.end());
   const std::int64_t batch = parts_.recipe.batch_size;
   if (parts_.group == nullptr) return parts_.batches.begin_epoch(epoch, order, std::min(images_, done * batch));
   std::vector<std::int64_t> own;
@@ -82,13 +84,17 @@ void TrainingStep::run(std::int64_t step, double learning_rate) {
   for (std::int64_t part = 0; part < parts; ++part)
     batches.push_back(parts_.batches.next(size * (part + 1) / parts - size * part / parts));
   parts_.optimizer.set_rate(learning_rate);
-  place_.fill_(next_++);
+  place_.fill_(next_);
   seed(step, static_cast<std::uint64_t>(rank));
   if (may_capture_ && !graph_ && steps_run_ >= kStepsBeforeCapture && images == batch) capture(batches, images, step);
   ++steps_run_;
-  if (!graph_ || images != batch) return enqueue(batches, images, step);
-  copy_into(captured_, batches);
-  graph_->replay();
+  if (!graph_ || images != batch) {
+    enqueue(batches, images, step);
+  } else {
+    copy_into(captured_, batches);
+    graph_->replay();
+  }
+  ++next_;
 }
 
 /// A checkpoint needs no state of a generator: every step starts it anew. Ranks draw other numbers for other images,
@@ -123,7 +129,8 @@ void TrainingStep::enqueue(const std::vector<Batch>& batches, std::int64_t image
   at::Tensor sum;
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::vector<std::int64_t> counts = part_counts(images, part, parts);
-    at::Tensor loss = loss_of(batches[static_cast<std::size_t>(part)], counts, step);
+    at::Tensor loss =
+        loss_of(batches[static_cast<std::size_t>(part)], counts, most_of_a_label(images, part, parts), step);
     const std::int64_t own = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
     if (parts > 1) loss = loss.mul(static_cast<double>(own) / static_cast<double>(images));
     if (parts_.reducer != nullptr && part + 1 == parts) parts_.reducer->begin();
@@ -151,19 +158,37 @@ std::vector<std::int64_t> TrainingStep::part_counts(std::int64_t images, std::in
   return counts;
 }
 
-at::Tensor TrainingStep::loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t step) const {
+/// Rows of one label in a part of a step, over all ranks and views. A loss that may be captured does not read it.
+std::int64_t TrainingStep::most_of_a_label(std::int64_t images, std::int64_t part, std::int64_t parts) const {
+  if (parts_.traits.capturable || parts_.labels.empty()) return 0;
+  std::unordered_map<std::int64_t, std::int64_t> rows;
+  std::int64_t most = 0;
+  for (int rank = 0; rank < ranks(); ++rank) {
+    const RankShare share = rank_share(images, rank, ranks());
+    const std::int64_t first = next_ * parts_.recipe.batch_size + share.first;
+    for (std::int64_t i = share.count * part / parts; i < share.count * (part + 1) / parts; ++i) {
+      const auto image = static_cast<std::size_t>(order_[static_cast<std::size_t>(first + i)]);
+      most = std::max(most, ++rows[parts_.labels[image]]);
+    }
+  }
+  return most * parts_.traits.views;
+}
+
+at::Tensor TrainingStep::loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t most,
+                                 std::int64_t step) const {
   const LossTraits& traits = parts_.traits;
-  LossInput input{
-      .output = {}, .labels = of_all(batch.labels, counts, 1).repeat({traits.views}), .epoch = epoch_, .step = step};
+  LossInput input{.output = {},
+                  .labels = of_all(batch.labels, counts, 1).repeat({traits.views}),
+                  .epoch = epoch_,
+                  .step = step,
+                  .most_of_a_label = most};
   if (parts_.recipe.label_smoothing > 0) input.soft_targets = smoothed(input.labels);
   {
     const Autocast scope(device_, parts_.recipe.dtype);
     const at::Tensor features = parts_.network.features(batch.images);
-    input.output = parts_.network.output(features).to(at::kFloat);
+    input.output = of_all(loss_output(parts_.network, features, traits), counts, traits.views);
     if (traits.wants_features) input.features = of_all(features.to(at::kFloat), counts, traits.views);
   }
-  if (traits.normalized_embedding) input.output = normalized_rows(input.output);
-  input.output = of_all(input.output, counts, traits.views);
   if (parts_.group != nullptr) seed(step, 0);
   at::Tensor loss;
   guarded([&] { loss = parts_.loss.forward(input); });

@@ -29,10 +29,11 @@ struct StepParts {
   Batches& batches;
   Optimizer& optimizer;
   WeightAverage* average = nullptr;
-  RankGroup* group = nullptr;          ///< with whom this process trains; nullptr = alone
-  GradientReducer* reducer = nullptr;  ///< of the network's parameters, where there is a group
-  std::int64_t images = 0;             ///< of an epoch
-  std::uint64_t seed = 0;              ///< of random numbers that a network or a loss draws from LibTorch's generator
+  RankGroup* group = nullptr;                 ///< with whom this process trains; nullptr = alone
+  GradientReducer* reducer = nullptr;         ///< of the network's parameters, where there is a group
+  std::int64_t images = 0;                    ///< of an epoch
+  std::span<const std::int64_t> labels = {};  ///< of all images, by the numbers in an epoch's order; empty: unknown
+  std::uint64_t seed = 0;  ///< of random numbers that a network or a loss draws from LibTorch's generator
   /// Runs a call into the loss plugin; empty: called directly.
   std::function<void(const std::function<void()>&)> guard = {};
 };
@@ -61,7 +62,9 @@ class TrainingStep {
   std::vector<std::int64_t> part_counts(std::int64_t images, std::int64_t part, std::int64_t parts) const;
   void enqueue(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step);
   void capture(const std::vector<Batch>& batches, std::int64_t images, std::int64_t step);
-  at::Tensor loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t step) const;
+  std::int64_t most_of_a_label(std::int64_t images, std::int64_t part, std::int64_t parts) const;
+  at::Tensor loss_of(const Batch& batch, const std::vector<std::int64_t>& counts, std::int64_t most,
+                     std::int64_t step) const;
   at::Tensor of_all(const at::Tensor& rows, const std::vector<std::int64_t>& counts, std::int64_t views) const;
   void seed(std::int64_t step, std::uint64_t rank) const;
   at::Tensor smoothed(const at::Tensor& labels) const;
@@ -72,6 +75,7 @@ class TrainingStep {
   at::Tensor place_;   ///< [1] int64, of the step in its epoch: a captured step reads what lies there
   at::Tensor losses_;  ///< [steps of an epoch] float64
   at::Tensor norm_;    ///< [] float64; undefined where nothing is clipped
+  std::vector<std::int64_t> order_;
   std::int64_t epoch_ = 0, next_ = 0, images_ = 0, steps_run_ = 0;
   bool may_capture_;
   std::unique_ptr<DeviceGraph> graph_;

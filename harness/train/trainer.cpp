@@ -10,6 +10,7 @@
 #include "train/batches.h"
 #include "train/check_task.h"
 #include "train/folder.h"
+#include "train/loss_output.h"
 #include "train/optimizer.h"
 #include "train/random.h"
 #include "train/schedule.h"
@@ -28,12 +29,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3 };
+enum SeedStage : std::uint64_t { kInitSeed = 1, kDataSeed = 2, kStepSeed = 3, kLossSeed = 4 };
 constexpr double kAverageWeight = 0.2;  // of OpenOOD's contrastive trainers
 
 /// Optimiser steps of an epoch; a rest of less than two images for each rank makes none.
 std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size, int ranks) {
   return images / batch_size + (images % batch_size >= 2 * ranks ? 1 : 0);
+}
+
+FeatureBatch features_of(Network& network, const ImageView& images, const ImageSource& source) {
+  return source.features ? source.features(network) : run_network(network, images);
 }
 
 /// One run of train(): what is trained, and where it stands.
@@ -52,7 +57,8 @@ class Training {
     const LossSetup setup{.classes = task_.network.classes,
                           .output_width = network_->output_dim(),
                           .feature_width = network_->feature_dim(),
-                          .device = task.device};
+                          .device = task.device,
+                          .seed = derive_seed(task.seed, kLossSeed)};
     call_loss([&] { loss_.prepare(setup); });
     call_loss([&] { loss_state_ = loss_.state(); });
     trained_ = parameters();
@@ -94,6 +100,12 @@ class Training {
   bool run() {
     network_->train(true);
     losses_read_ = state_.step;
+    if (task_.traits.wants_class_means && state_.step == 0) {
+      const at::Tensor means = class_means(*network_, task_.traits, start_features());
+      if (task_.group != nullptr) task_.group->broadcast(means);  // machines may round differently
+      call_loss([&] { loss_.start(means); });
+      if (average_) average_->restart();  // it may have set parameters
+    }
     if (state_.step < total_steps_) prepare_steps();
     while (state_.step < total_steps_) {
       const std::int64_t epoch = state_.step / steps_per_epoch_, end = (epoch + 1) * steps_per_epoch_;
@@ -125,6 +137,11 @@ class Training {
 
  private:
   bool leads() const { return task_.group == nullptr || task_.group->rank() == 0; }
+
+  FeatureBatch start_features() {
+    return task_.val.count > 0 ? features_of(*network_, task_.val, task_.val_source)
+                               : features_of(*network_, task_.train, task_.train_source);
+  }
 
   /// By any rank: all stop at the same step.
   bool stop_is_wanted() const {
@@ -179,7 +196,7 @@ class Training {
     if (const double norm = step_->gradient_norm(); std::isfinite(norm)) record.gradient_norm = norm;
     const bool classifier = network_->has_classifier();
     if (classifier && task_.val.count > 0) {
-      const FeatureBatch val = run_network(evaluated(), task_.val);
+      const FeatureBatch val = features_of(evaluated(), task_.val, task_.val_source);
       record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
     }
     state_.history.push_back(record);
@@ -216,16 +233,21 @@ class Training {
     since_save_ = Stopwatch();
   }
 
-  /// The network that is judged, in training mode or not: the trained one, or a copy with the averages of its weights.
+  /// The network that is judged, in training mode or not: the trained one, or a copy with the averages of its weights
+  /// and with the head divided as the loss's traits say.
   Network& evaluated() {
-    if (!average_) return *network_;
-    if (!averaged_) averaged_ = make_empty_network(task_.network, task_.device);
+    const bool divided = task_.traits.feature_temperature > 0;
+    if (!average_ && !divided) return *network_;
+    if (!evaluated_) evaluated_ = make_empty_network(task_.network, task_.device);
     std::vector<NamedTensor> tensors = network_->named_tensors();
     for (NamedTensor& named : tensors) {
-      if (const NamedTensor* average = find(average_->tensors(), named.name)) named.tensor = average->tensor;
+      const NamedTensor* average = average_ ? find(average_->tensors(), named.name) : nullptr;
+      if (average != nullptr) named.tensor = average->tensor;
+      if (divided && named.name == "head.weight")
+        named.tensor = named.tensor.detach().div(task_.traits.evaluated_temperature);
     }
-    load_tensors(*averaged_, tensors, "the moving average");
-    return *averaged_;
+    load_tensors(*evaluated_, tensors, "the evaluated network");
+    return *evaluated_;
   }
 
   /// Checks everything first, so that a checkpoint which does not fit leaves what was made for a start as it is.
@@ -243,7 +265,14 @@ class Training {
   }
 
   void prepare_steps() {
-    batches_ = resident_batches(task_.train, augmentation(task_.recipe, task_.traits), data_seed_, task_.device);
+    const AugmentRecipe augmented = augmentation(task_.recipe, task_.traits);
+    if (task_.train_source.batches) {
+      const int rank = task_.group != nullptr ? task_.group->rank() : 0;
+      batches_ = task_.train_source.batches(augmented, data_seed_,
+                                            rank_share(task_.recipe.batch_size, rank, ranks_of(task_)).count);
+    } else {
+      batches_ = resident_batches(task_.train, augmented, data_seed_, task_.device);
+    }
     if (task_.group != nullptr) {
       std::vector<NamedTensor> own = trained_;  // what the loss trains, every rank computes from all rows
       std::erase_if(own, [](const NamedTensor& named) { return named.name.starts_with("loss."); });
@@ -260,6 +289,7 @@ class Training {
                                                      .group = task_.group,
                                                      .reducer = reducer_.get(),
                                                      .images = task_.train.count,
+                                                     .labels = task_.train.labels,
                                                      .seed = derive_seed(task_.seed, kStepSeed),
                                                      .guard = task_.callbacks.guard});
   }
@@ -331,7 +361,7 @@ class Training {
   TrainingFolder folder_;
   Stopwatch since_save_, epoch_began_;
   std::int64_t epoch_began_at_ = 0;  ///< the step at which this call took the epoch up
-  std::unique_ptr<Network> network_, averaged_;
+  std::unique_ptr<Network> network_, evaluated_;
   std::vector<LossTensor> loss_state_;
   std::vector<NamedTensor> trained_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -350,7 +380,8 @@ std::optional<double> final_accuracy(const TrainingTask& task, const Checkpoint&
   if (task.val.count == 0) return std::nullopt;
   if (state.spec.head == HeadKind::linear) return state.best_value;
   const std::unique_ptr<Network> best = load_network(best_checkpoint(task.folder), task.device);
-  const FeatureBatch train = run_network(*best, task.train), val = run_network(*best, task.val);
+  const FeatureBatch train = features_of(*best, task.train, task.train_source),
+                     val = features_of(*best, task.val, task.val_source);
   return ncm_accuracy(train.features, train.labels, task.network.classes, val.features, val.labels).accuracy;
 }
 

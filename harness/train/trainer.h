@@ -6,6 +6,7 @@
 #include "config/recipe.h"
 #include "models/checkpoint.h"
 #include "models/images.h"
+#include "train/batches.h"
 #include "train/ranks.h"
 
 #include <nearfar/loss.h>
@@ -44,6 +45,14 @@ struct TrainCallbacks {
   std::function<void(const std::function<void()>&)> guard;
 };
 
+/// Images that are not in memory, of a view without pixels.
+struct ImageSource {
+  /// Of train images: batches of so many for the steps of an epoch (of this process, where several train together).
+  std::function<std::unique_ptr<Batches>(const AugmentRecipe& recipe, std::uint64_t seed, std::int64_t batch)> batches;
+  /// run_network() of all images.
+  std::function<FeatureBatch(Network&)> features;
+};
+
 struct TrainingTask {
   std::string
       identity;  ///< of everything that can change the result; a checkpoint with another identity is not continued
@@ -53,6 +62,7 @@ struct TrainingTask {
   TrainRecipe recipe;
   std::uint64_t seed = 0;
   ImageView train, val;
+  ImageSource train_source = {}, val_source = {};  ///< empty: the views have their pixels
   std::filesystem::path folder;  ///< gets best.safetensors, last.safetensors, their .json, and older ones (folder.h)
   TrainCallbacks callbacks;
   /// Trains with the other processes of the group, which all call train() with the same task: each takes its share of

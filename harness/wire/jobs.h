@@ -43,11 +43,13 @@ struct Images {
 struct Compute {
   std::string device = "cpu";
   std::int64_t threads = 1;
+  std::int64_t loader_threads = 1;  ///< that read and decode images
   bool deterministic = true;
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("device", m.device);
     visit("threads", m.threads);
+    visit("loader_threads", m.loader_threads);
     visit("deterministic", m.deterministic);
   }
 };

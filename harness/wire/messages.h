@@ -85,6 +85,8 @@ struct Trained {
   std::int64_t best_epoch = 0;
   std::optional<double> val_accuracy = {};
   std::string classifier = {};  ///< "linear" or "ncm": what val_accuracy was measured with
+  std::int64_t unreadable = 0;  ///< train and validation images left out, or others stood in for them
+  std::int64_t damaged = 0;     ///< such with made-up pixels: their files are cut off or have errors
   DeviceUse device = {};
   std::vector<Artifact> artifacts = {};
   template <class Visit, class Self>
@@ -95,6 +97,8 @@ struct Trained {
     visit("best_epoch", m.best_epoch);
     visit("val_accuracy", m.val_accuracy);
     visit("classifier", m.classifier);
+    visit("unreadable", m.unreadable);
+    visit("damaged", m.damaged);
     visit("device", m.device);
     visit("artifacts", m.artifacts);
   }

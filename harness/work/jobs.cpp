@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <thread>
 
 #ifndef NEARFAR_VERSION
 #error "NEARFAR_VERSION comes from CMake's project version"
@@ -32,7 +33,17 @@ wire::Images images_of(const BenchmarkPlan& benchmark) {
 }
 
 wire::Compute compute_of(const Experiment& experiment) {
-  return {.device = experiment.device, .threads = experiment.threads, .deterministic = experiment.deterministic};
+  std::int64_t loaders = experiment.loader_threads;
+  if (loaders == 0) {
+    // A GPU wants images faster than one thread decodes them.
+    const std::int64_t cores = std::thread::hardware_concurrency(),
+                       share = cores / std::max<std::int64_t>(1, experiment.jobs);
+    loaders = experiment.device == "cpu" ? experiment.threads : std::clamp<std::int64_t>(share, 1, 256);
+  }
+  return {.device = experiment.device,
+          .threads = experiment.threads,
+          .loader_threads = loaders,
+          .deterministic = experiment.deterministic};
 }
 
 wire::Plugin plugin_of(const PluginDescription& plugin, const ParamMap& params) {

@@ -38,7 +38,8 @@ void add_device_use(Outcome& outcome, const wire::DeviceUse& use) {
 }  // namespace
 
 Outcome outcome_of(const wire::Trained& message) {
-  Outcome outcome{.classifier = message.classifier, .artifacts = artifacts_of(message.artifacts)};
+  Outcome outcome{
+      .classifier = message.classifier, .flags = flags_of(message), .artifacts = artifacts_of(message.artifacts)};
   add_device_use(outcome, message.device);
   outcome.train_seconds = message.seconds;
   outcome.val_accuracy = message.val_accuracy;

@@ -57,9 +57,13 @@ TrainRecipe other_recipe() {
           .ema_decay = 0.5,
           .start = "checkpoint",
           .trainable = "head",
+          .images = "files",
+          .short_side = 128,
+          .exact_decoding = true,
           .checkpoint_every_epochs = 0,
           .checkpoint_every_minutes = 1,
-          .keep_checkpoints = 3};
+          .keep_checkpoints = 3,
+          .stream = "always"};
 }
 
 std::string internal_error(const json& object) {
@@ -156,7 +160,8 @@ TEST(RecipeFields, AreTypedAndSayWhatIsDefault) {
   recipe.checkpoint_every_epochs = 7;
   for (const RecipeField& field : recipe_fields(recipe)) {
     EXPECT_EQ(field.is_default, field.name != "lr" && field.name != "checkpoint_every_epochs") << field.name;
-    const bool of_files = field.name.starts_with("checkpoint_every_") || field.name == "keep_checkpoints";
+    const bool of_files = field.name.starts_with("checkpoint_every_") || field.name == "keep_checkpoints" ||
+                          field.name == "stream";
     EXPECT_EQ(field.changes_result, !of_files) << field.name;
   }
   const std::vector<RecipeField> fields = recipe_fields(recipe);

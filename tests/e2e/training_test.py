@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from support import SMOKE, SOURCE, Case
+from support import PROGRAM, SMOKE, SOURCE, Case
 
 EXPERIMENTS = SOURCE / "configs/experiments"
 BENCHMARKS = {"cifar10": 10, "cifar100": 100, "imagenet200": 200, "imagenet": 1000}
@@ -51,7 +51,28 @@ def resnet50_weights(path):
         file.truncate(8 + len(text) + end)
 
 
-class Shipped(Case):
+def trained_files(out):
+    """Name -> SHA-256 of every checkpoint that a run left."""
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for name in ("best", "last") for path in sorted((out / "cells").rglob(f"{name}.safetensors"))}
+
+
+class Killed(Case):
+    def kill_and_resume(self, kills, seconds, *words, **environment):
+        """The checkpoints of a run that was killed so often, each time after a moment between `seconds`, and then went on to its end."""
+        draw, broken = random.Random(kills), self.folder / "broken"
+        for _ in range(kills):
+            process = self.start("run", *words, "--out", broken, **environment)
+            try:
+                process.communicate(timeout=draw.uniform(*seconds))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+        self.nearfar("run", *words, "--out", broken, **environment)
+        return trained_files(broken)
+
+
+class OnLookAlikes(Killed):
     @classmethod
     def setUpClass(cls):
         cls.shared = tempfile.TemporaryDirectory(prefix="nearfar-look-alike-")
@@ -64,6 +85,8 @@ class Shipped(Case):
             self.nearfar("data", "synth", benchmark, "--out", root, "--per-set", per_set)
         return [f"data.root={root}", "data.allow_count_mismatch=true"]
 
+
+class Shipped(OnLookAlikes):
     def test_every_experiment_is_planned(self):
         weights = self.folder / "resnet50.safetensors"
         resnet50_weights(weights)
@@ -105,6 +128,133 @@ class Shipped(Case):
         self.assertEqual(set(states), {"ok"})
 
 
+class Streamed(OnLookAlikes):
+    """Training images that are read from their files while it trains."""
+    LOSSES = ("ce", "logitnorm", "t2fnorm", "supcon", "reweightood", "cider", "palm")
+
+    def words(self, *more):
+        recipe = [f"loss.{name}.train.{key}" for name in self.LOSSES for key in ("batch_size=48", "lr=0.02")]
+        return [EXPERIMENTS / "losses-cifar10.toml", *self.look_alike("cifar10", 40), f"losses={','.join(self.LOSSES)}", "postprocessors=mds", "seeds=0",
+                "models=resnet8", "protocols=ood", "train.epochs=2", *recipe, *more]
+
+    def logs(self, out):
+        return [file.read_text() for file in sorted((self.folder / out / "cells").rglob("train.log"))]
+
+    def test_a_stream_gives_the_bytes_of_images_in_memory(self):
+        runs = {"memory": ["train.stream=never"], "one": ["train.stream=always"], "four": ["train.stream=always", "run.loader_threads=4"]}
+        for out, more in runs.items():
+            self.nearfar("run", *self.words(*more), "--out", self.folder / out)
+            self.assertEqual(len(self.logs(out)), len(self.LOSSES))
+            for log in self.logs(out):
+                self.assertEqual("from files" in log, out != "memory", log)
+        whole = trained_files(self.folder / "memory")
+        self.assertEqual(len(whole), 2 * len(self.LOSSES))
+        for out in ("one", "four"):
+            self.assertEqual(trained_files(self.folder / out), whole, out)
+            self.assertEqual(self.results(out), self.results("memory"))
+
+    def killed(self, *more, **environment):
+        kills = max(1, int(os.environ.get("NEARFAR_KILLS", "20")) // 5)
+        words = self.words("train.epochs=6", "train.images=files", "train.shift=0", "train.smallest_crop=0.3", "train.checkpoint_every_minutes=0.001", *more)
+        self.nearfar("run", *words, "run.loader_threads=4", "--out", self.folder / "whole", **environment)
+        whole = trained_files(self.folder / "whole")
+        self.assertEqual(len(whole), 2 * len(self.LOSSES))
+        self.assertEqual(self.kill_and_resume(kills, (1, 6), *words, **environment), whole)
+
+    def test_killed_and_resumed_on_the_cpu(self):
+        self.killed()
+
+    def test_killed_and_resumed_on_the_fake_device(self):
+        self.killed("device=cuda", NEARFAR_DEVICE_MODULE=os.environ["NEARFAR_FAKE_MODULE"])
+
+    def test_images_that_cannot_be_read_are_told(self):
+        root = self.data / "damaged"
+        self.nearfar("data", "synth", "cifar10", "--out", root, "--per-set", 20)
+        line = next(line for line in (root / "benchmark_imglist/cifar10/train_cifar10.txt").read_text().splitlines() if line.strip())
+        (root / "images_classic" / line.split()[0]).write_bytes(b"no image")
+        words = [*self.words("losses=ce", "train.stream=always"), f"data.root={root}"]
+        words = [word for word in words if not str(word).startswith("loss.") or str(word).startswith("loss.ce.")]
+        _, err = self.nearfar("run", *words, "--out", self.folder / "fail", code=1)
+        self.assertIn("train_cifar10.txt:1: ", err)
+        self.nearfar("run", *words, "data.on_unreadable=skip", "--out", self.folder / "skip")
+        train = next(cell for cell in json.loads(self.nearfar("status", "--json", "--out", self.folder / "skip")[0])["cells"] if cell["kind"] == "train")
+        self.assertIn("skipped-images=1", self.nearfar("show", train["key"][:12], "--out", self.folder / "skip")[0])
+
+    def test_files_are_for_sets_of_files(self):
+        _, err = self.run_smoke("train.images=files", code=4)
+        self.assertIn("do not come from image files", err)
+        _, err = self.nearfar("run", *self.words("train.images=short-side", "train.shift=0", "train.smallest_crop=0.3"), "--out", self.folder / "out", code=1)
+        self.assertIn("--train-side 256", err)
+
+    def test_training_copies(self):
+        words = self.words("train.images=short-side", "train.short_side=32", "train.shift=0", "train.smallest_crop=0.3", "losses=ce")
+        words = [word for word in words if not str(word).startswith("loss.") or str(word).startswith("loss.ce.")]
+        root = self.data / "cifar10-40"
+        out, _ = self.nearfar("data", "pack", "cifar10", "--train-side", 32, f"data.root={root}", "data.allow_count_mismatch=true", "--out", self.folder / "packed")
+        self.assertIn("train", out)
+        self.nearfar("run", *words, f"data.packed={self.folder / 'packed'}", "--out", self.folder / "out")
+        self.assertIn("from files", self.logs("out")[0])
+
+
+class MemoryGroup:
+    """A control group with a limit, of either version; `folder` is None where none can be made."""
+
+    def __init__(self, limit):
+        self.folder = None
+        second = Path("/sys/fs/cgroup/cgroup.subtree_control")
+        for parent, name, peak in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.max_usage_in_bytes"), (second.parent, "memory.max", "memory.peak")):
+            if parent == second.parent and not (second.exists() and "memory" in second.read_text().split()):
+                continue
+            folder = parent / f"nearfar-test-{os.getpid()}"
+            try:
+                folder.mkdir()
+                self.folder, self.peak_file = folder, folder / peak
+                (folder / name).write_text(str(limit))
+                return
+            except OSError:
+                self.remove()
+
+    def remove(self):
+        if self.folder:
+            self.folder.rmdir()
+        self.folder = None
+
+    def run(self, command, **more):
+        return subprocess.run(["sh", "-c", 'echo $$ > "$0"; exec "$@"', self.folder / "cgroup.procs", *map(str, command)], capture_output=True, text=True, **more)
+
+
+class LargerThanMemory(OnLookAlikes):
+    LIMIT, IMAGES = 512 << 20, 3600
+
+    def test_a_set_that_does_not_fit_is_streamed(self):
+        group = MemoryGroup(self.LIMIT)
+        if group.folder is None:
+            self.skipTest("no control group with a memory limit can be made here")
+        self.addCleanup(group.remove)
+        words = self.look_alike("imagenet200")
+        root = self.data / "imagenet200-1"
+        listed, images = root / "benchmark_imglist/imagenet200/train_imagenet200.txt", root / "images_largescale"
+        lines = []
+        for number in range(self.IMAGES // 200):  # many names for a few files: the set is as large all the same
+            for line in listed.read_text().splitlines():
+                name, label = line.rsplit(" ", 1)
+                copy = Path(name).with_name(f"copy{number}-{Path(name).name}")
+                os.link(images / name, images / copy)
+                lines.append(f"{copy} {label}\n")
+        listed.write_text("".join(lines))
+        self.assertGreater(len(lines) * 224 * 224 * 3, self.LIMIT)
+        out = self.folder / "out"
+        done = group.run([PROGRAM, "run", EXPERIMENTS / "losses-imagenet200.toml", *words, "losses=ce", "postprocessors=msp", "seeds=0", "models=resnet8",
+                          "protocols=ood", "train.epochs=1", "train.images=prepared", "loss.ce.train.batch_size=16", "loss.ce.train.trainable=head",
+                          "run.jobs=1", "run.threads=2", "--out", out], cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        log = next((out / "cells").rglob("train.log")).read_text()
+        self.assertIn("they are read while it trains", log)  # by itself: the limit is seen
+        self.assertEqual(json.loads(next((out / "cells").rglob("last.json")).read_text())["step"], self.IMAGES // 16)
+        if group.peak_file.exists():
+            self.assertLess(int(group.peak_file.read_text()), self.LIMIT)
+
+
 class FineTuning(Case):
     WORDS = ("losses=ce", "postprocessors=mds", "train.epochs=1")
 
@@ -124,30 +274,17 @@ class FineTuning(Case):
         self.assertIn("give the one weights file (or folder with one for each seed) as model.checkpoint", err)
 
 
-class KilledAnywhere(Case):
+class KilledAnywhere(Killed):
     """As often as NEARFAR_KILLS says (20): in the end every file of every loss is that of a training that was left alone."""
     WORDS = ("losses=ce,supcon,reweightood", "postprocessors=mds", "train.epochs=20", "train.ema_decay=0.9", "train.checkpoint_every_minutes=0.001")
 
-    def files(self, out):
-        return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-                for name in ("best", "last") for path in sorted((out / "cells").rglob(f"{name}.safetensors"))}
-
     def killed(self, *more, **environment):
         self.run_smoke(*self.WORDS, *more, **environment)
-        whole = self.files(self.folder / "out")
+        whole = trained_files(self.folder / "out")
         self.assertEqual(len(whole), 6)
         kills = int(os.environ.get("NEARFAR_KILLS", "20")) // 2
-        draw, broken = random.Random(kills), self.folder / "broken"
-        for _ in range(kills):
-            process = self.start("run", SMOKE, "--out", broken, *self.WORDS, *more, **environment)
-            try:
-                process.communicate(timeout=draw.uniform(0.3, 1.5))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-        self.nearfar("run", SMOKE, "--out", broken, *self.WORDS, *more, **environment)
-        self.assertEqual(self.files(broken), whole)
-        self.assertEqual((broken / "leaderboard.csv").read_text(), self.results())
+        self.assertEqual(self.kill_and_resume(kills, (0.3, 1.5), SMOKE, *self.WORDS, *more, **environment), whole)
+        self.assertEqual(self.results("broken"), self.results())
 
     def test_on_the_cpu(self):
         self.killed()

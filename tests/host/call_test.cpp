@@ -106,6 +106,10 @@ TEST(LossCall, ChecksTheResultAndTheTraits) {
                "autograd");
   EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "traits"), "test"), ErrorKind::plugin,
                "views is 3; expected 1 or 2");
+  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "temperature"), "test"), ErrorKind::plugin,
+               "feature_temperature is -1 and evaluated_temperature 1; expected");
+  EXPECT_ERROR(LossHandle(bad("wrong_loss"), text("result", "embedding"), "test"), ErrorKind::plugin,
+               "feature_temperature with an embedding; expected head = linear");
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ TEST(PluginRegistry, SuggestsTheNearestName) {
   const PluginRegistry registry({.directories = {}, .environment = false, .installed = installed()});
   EXPECT_ERROR(registry.find(PluginKind::postprocessor, "kmn"), ErrorKind::config, "no postprocessor 'kmn'",
                "did you mean 'knn'", "klm, knn, mcm, mds", installed().string());
-  EXPECT_ERROR(registry.find(PluginKind::loss, "knn"), ErrorKind::config, "no loss 'knn'", "ce, reweightood, supcon");
+  EXPECT_ERROR(registry.find(PluginKind::loss, "knn"), ErrorKind::config, "no loss 'knn'",
+               "ce, cider, logitnorm, palm, reweightood, supcon, t2fnorm");
 }
 
 TEST(PluginRegistry, KeepsRefusedLibrariesAsideAndTakesBothSpellings) {

@@ -25,7 +25,7 @@ const wire::Images kImages{.benchmark = "/b/smoke.toml",
                            .allow_count_mismatch = true,
                            .follow_links = false,
                            .on_unreadable = "skip"};
-const wire::Compute kCompute{.device = "cpu", .threads = 2, .deterministic = true};
+const wire::Compute kCompute{.device = "cpu", .threads = 2, .loader_threads = 4, .deterministic = true};
 const wire::Plugin kPlugin{.path = "/p/knn.so",
                            .name = "knn",
                            .source_hash = "5a",
@@ -122,8 +122,8 @@ const wire::DeviceUse kUse{3, 4096, 5, 2048, 7, 1 << 20};
 TEST(Wire, MessagesAreTheirGoldenFiles) {
   check_message(wire::Progress{1, 2, "half"});
   check_message(wire::Begin{{"ab", "cd"}});
-  check_message(
-      wire::Trained{"ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", kUse, kArtifacts});
+  check_message(wire::Trained{
+      "ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", 2, 1, kUse, kArtifacts});
   check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, 2, kUse, kArtifacts});
   check_message(wire::Measured{"ac", "linear", {{"ood", "test", 0.9}}, 0.3, 0.02, 0, 3, kArtifacts});
   check_message(wire::Scored{"ev",

@@ -1,7 +1,7 @@
 #pragma once
 /// What a GPU has to prove, against the CPU of the same machine: one JSON line a check. Any device module will do, so
 /// the fake device of the tests rehearses it.
-#include "models/images.h"
+#include "step_bench.h"
 
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>
@@ -26,22 +26,10 @@ struct Options {
 void check(const std::string& name, const std::function<bool(nlohmann::json&)>& body);
 int failures();
 
-double seconds_now();
-
 /// Largest |a - b| over the largest |a|, in float64 on the host.
 double difference(const at::Tensor& a, const at::Tensor& b);
 /// |a - b| over |a|, Euclidean.
 double distance(const at::Tensor& a, const at::Tensor& b);
-
-/// Random pixels, labels in turn. Not copied.
-struct Pictures {
-  Pictures(std::int64_t count, std::int64_t channels, std::int64_t side, std::int64_t classes, std::uint64_t seed);
-  Pictures(const Pictures&) = delete;
-  Pictures& operator=(const Pictures&) = delete;
-  std::vector<std::uint8_t> pixels;
-  std::vector<std::int64_t> labels;
-  ImageView view;
-};
 
 void check_networks(const Options& options);
 void check_methods(const Options& options);

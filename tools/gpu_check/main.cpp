@@ -11,7 +11,6 @@
 #include <ATen/ops/randint.h>
 #include <c10/util/Exception.h>
 
-#include <chrono>
 #include <cstdio>
 #include <string_view>
 
@@ -42,10 +41,6 @@ void check(const std::string& name, const std::function<bool(nlohmann::json&)>& 
 
 int failures() { return failed; }
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 double difference(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor x = a.detach().cpu().to(at::kDouble), y = b.detach().cpu().to(at::kDouble);
   if (x.numel() == 0) return 0;
@@ -55,16 +50,6 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 double distance(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor x = a.detach().cpu().to(at::kDouble), y = b.detach().cpu().to(at::kDouble);
   return x.sub(y).norm().item<double>() / std::max(x.norm().item<double>(), 1e-12);
-}
-
-Pictures::Pictures(std::int64_t count, std::int64_t channels, std::int64_t side, std::int64_t classes,
-                   std::uint64_t seed) {
-  const at::Tensor bytes =
-      at::randint(0, 256, {count * channels * side * side}, at::make_generator<at::CPUGeneratorImpl>(seed), at::kByte);
-  pixels.assign(bytes.const_data_ptr<std::uint8_t>(), bytes.const_data_ptr<std::uint8_t>() + bytes.numel());
-  for (std::int64_t i = 0; i < count; ++i) labels.push_back(i % classes);
-  const std::vector<double> half(static_cast<std::size_t>(channels), 0.5);
-  view = {pixels, labels, count, channels, side, side, half, half};
 }
 
 namespace {

@@ -125,7 +125,8 @@ class Check:
         shutil.rmtree(scratch, ignore_errors=True)
         rows = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         return {"ok": code == 0, "code": code, "count": len(rows), "failed": [row for row in rows if not row["ok"]], "stderr": error[-800:],
-                "throughput": {row["check"]: round(row["images per second"]) for row in rows if "images per second" in row}, "rows": rows}
+                "throughput": {row["check"]: round(row["images per second"]) for row in rows if "images per second" in row},
+                "milliseconds": {row["check"]: round(row["milliseconds"], 3) for row in rows if "milliseconds" in row}, "rows": rows}
 
     def sanitizer(self):
         tool = shutil.which("compute-sanitizer")
@@ -164,7 +165,7 @@ class Check:
         if not found:
             return {"ok": False, "why": "the quickstart left no checkpoint of cross-entropy"}
         files = [file.stem for file in (self.bundle / "lib/nearfar/plugins").glob("*.so")]
-        names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood"))
+        names = sorted(name.removesuffix("-postprocessor") for name in files if name not in ("ce", "supcon", "reweightood", "logitnorm") and not name.endswith("-loss"))
         config = self.bundle / "share/nearfar/configs/experiments/methods.toml"
         config.write_text(f'name = "methods"\nbenchmark = "{self.benchmark}"\npostprocessors = {json.dumps(names)}\n[model]\ncheckpoint = "{found[0]}"\n[postprocessor.vim]\ndim = 32\n')
         sides, means = {}, {}

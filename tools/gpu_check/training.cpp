@@ -8,6 +8,8 @@
 #include "train/trainer.h"
 
 #include <ATen/Context.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -15,17 +17,6 @@
 
 namespace nearfar::gpu_check {
 namespace {
-
-class Forwarded final : public Loss {
- public:
-  explicit Forwarded(LossHandle& handle) : handle_(handle) {}
-  void prepare(const LossSetup& setup) override { handle_.prepare(setup); }
-  at::Tensor forward(const LossInput& input) override { return handle_.forward(input); }
-  std::vector<LossTensor> state() override { return handle_.state(); }
-
- private:
-  LossHandle& handle_;
-};
 
 struct Trained {
   TrainingResult result;
@@ -42,13 +33,12 @@ struct Way {
 /// Two epochs and a rest on random images.
 Trained run(const LoadedPlugin& plugin, const Options& options, const Way& way) {
   static int number = 0;
-  LossHandle handle(plugin, {}, "gpu-check");
-  Forwarded loss(handle);
+  LossHandle loss(plugin, {}, "gpu-check");
   const Pictures pictures(options.rehearsal ? 120 : 500, 1, 28, 6, 9);
   TrainingTask task;
   task.identity = "gpu-check";
   task.device = way.device;
-  task.traits = handle.traits();
+  task.traits = loss.traits();
   task.traits.capturable = task.traits.capturable && way.graph;
   task.recipe.epochs = 2;
   task.recipe.shift = 2;
@@ -102,78 +92,14 @@ void check_loss(const std::string& name, const Options& options) {
   });
 }
 
-/// The product's own step, on images of CIFAR's size.
-class Bench {
- public:
-  Bench(const Options& options, std::int64_t batch, const std::string& dtype, bool graph, std::int64_t steps)
-      : plugin_(load_plugin(options.plugins / "ce.so")),
-        handle_(plugin_, {}, "gpu-check"),
-        loss_(handle_),
-        traits_(handle_.traits()),
-        pictures_(batch * steps, 3, 32, 10, 4),
-        network_(make_network({"resnet18_32x32", 3, 32, 32, 10}, 1, options.device)),
-        device_(options.device),
-        steps_(steps) {
-    traits_.capturable = graph;
-    recipe_.batch_size = batch;
-    recipe_.dtype = dtype;
-    recipe_.shift = 4;
-    recipe_.flip = true;
-    std::vector<NamedTensor> parameters = network_->named_tensors();
-    std::erase_if(parameters, [](const NamedTensor& named) { return !named.parameter; });
-    optimizer_.emplace(parameters, OptimizerOptions{.weight_decay = 5e-4});
-    batches_ = resident_batches(pictures_.view, augmentation(recipe_, traits_), 5, device_);
-    step_.emplace(StepParts{.network = *network_,
-                            .loss = loss_,
-                            .traits = traits_,
-                            .recipe = recipe_,
-                            .batches = *batches_,
-                            .optimizer = *optimizer_,
-                            .images = pictures_.view.count});
-  }
-
-  void begin(std::int64_t number) { step_->begin_epoch(number, permutation(1, number, pictures_.view.count), 0); }
-  void steps(std::int64_t number) {
-    for (std::int64_t i = 0; i < steps_; ++i) step_->run(number * steps_ + i, 0.05);
-  }
-
-  void epoch(std::int64_t number) {
-    begin(number);
-    steps(number);
-  }
-
-  /// After a warm-up.
-  double images_per_second(std::int64_t epochs) {
-    epoch(0);
-    wait_for(device_);
-    const double start = seconds_now();
-    for (std::int64_t i = 0; i < epochs; ++i) epoch(1 + i);
-    wait_for(device_);
-    return static_cast<double>(pictures_.view.count * epochs) / (seconds_now() - start);
-  }
-
- private:
-  LoadedPlugin plugin_;
-  LossHandle handle_;
-  Forwarded loss_;
-  LossTraits traits_;
-  TrainRecipe recipe_;
-  Pictures pictures_;
-  std::unique_ptr<Network> network_;
-  at::Device device_;
-  std::int64_t steps_;
-  std::unique_ptr<Batches> batches_;
-  std::optional<Optimizer> optimizer_;
-  std::optional<TrainingStep> step_;
-};
-
 }  // namespace
 
 void check_training(const Options& options) {
-  for (const char* name : {"ce", "supcon", "reweightood"}) check_loss(name, options);
+  for (const char* name : {"ce", "supcon", "reweightood", "logitnorm", "t2fnorm-loss", "cider-loss", "palm-loss"})
+    check_loss(name, options);
   check("a training step does not wait for the device", [&](nlohmann::json&) {
     for (const bool graph : {false, true}) {
-      Bench bench(options, 32, "float32", graph, 8);
+      StepBench bench(options.plugins, options.device, 32, "float32", graph, 8);
       bench.epoch(0);
       bench.begin(1);
       const ForbidWaits none;
@@ -183,7 +109,39 @@ void check_training(const Options& options) {
   });
 }
 
+namespace {
+
+/// Value and gradient of a loss of pairs: 100 classes, two views, unit rows.
+void measure_pairs(const std::string& name, std::int64_t rows, const Options& options) {
+  check(fmt::format("{} of {} rows of 128, value and gradient", name, rows), [&](nlohmann::json& line) {
+    const LoadedPlugin plugin = load_plugin(options.plugins / (name + ".so"));
+    LossHandle loss(plugin, {}, "gpu-check");
+    loss.prepare({.classes = 100, .output_width = 128, .feature_width = 512, .device = options.device});
+    const at::Tensor raw = at::randn({rows, 128}, at::TensorOptions(at::kFloat).device(options.device));
+    at::Tensor z = raw.div(raw.norm(2, {1}, true)).set_requires_grad(true);
+    const at::Tensor labels = at::randint(0, 100, {rows}, at::TensorOptions(at::kLong).device(options.device));
+    const auto steps = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        z.mutable_grad().reset();
+        loss.forward({.output = z, .labels = labels}).backward();
+      }
+      wait_for(options.device);
+    };
+    steps(3);
+    constexpr int kSteps = 20;
+    const double start = seconds_now();
+    steps(kSteps);
+    line["milliseconds"] = (seconds_now() - start) / kSteps * 1e3;
+    return true;
+  });
+}
+
+}  // namespace
+
 void measure_throughput(const Options& options) {
+  for (const char* name : {"supcon", "reweightood"}) {
+    for (const std::int64_t rows : {1024, 2048, 4096, 32768}) measure_pairs(name, rows, options);
+  }
   struct Setting {
     const char* name;
     bool deterministic, search;  ///< cuDNN tries its kernels first and takes the fastest
@@ -198,7 +156,8 @@ void measure_throughput(const Options& options) {
           if (setting.search && !graph) continue;
           const std::string way = graph ? " graph" : "";
           check(fmt::format("throughput batch {} {}{}{}", batch, dtype, way, setting.name), [&](nlohmann::json& line) {
-            Bench bench(options, batch, dtype, graph, std::max<std::int64_t>(6, 5120 / batch));
+            StepBench bench(options.plugins, options.device, batch, dtype, graph,
+                            std::max<std::int64_t>(6, 5120 / batch));
             line["images per second"] = bench.images_per_second(2);
             return true;
           });

@@ -26,6 +26,12 @@ struct LossTraits {
   bool wants_features = false;        ///< LossInput::features, and aux_features where there are auxiliary images
   bool takes_soft_targets = false;  ///< uses LossInput::soft_targets; without it a recipe that mixes labels is refused
   bool wants_auxiliary = false;     ///< a batch of images of no class beside each batch (outlier exposure)
+  bool wants_class_means = false;   ///< start() is called
+  /// 0, or T > 0: the linear head is trained on h / (|h| T) in place of the features h.
+  double feature_temperature = 0;
+  /// Of a head that was trained so: what is validated, kept as the best and scored has h / E in place of h, without a
+  /// division by the length; its weight is the trained one divided by E. Not read where feature_temperature is 0.
+  double evaluated_temperature = 1;
   /// forward() enqueues the same work for every batch of a size: it reads no value of a tensor (item, nonzero,
   /// masked_select, a copy to the host), and neither epoch nor step. On a GPU the whole step is then recorded once and
   /// replayed, several times as fast for small networks.
@@ -38,6 +44,8 @@ struct LossSetup {
   std::int64_t output_width = 0;   ///< of LossInput::output: C or E
   std::int64_t feature_width = 0;  ///< D
   at::Device device = at::kCPU;    ///< where the tensors of LossInput lie; a loss makes its state there
+  /// Of what prepare() draws: with a generator of its own on the CPU, so that every device starts from the same.
+  std::uint64_t seed = 0;
 };
 
 /// Rows are grouped by view: the first view of all B images, then the second. N = views * B. Tensors that the traits do
@@ -52,6 +60,9 @@ struct LossInput {
   at::Tensor aux_features{};  ///< [M,D]
   std::int64_t epoch = 0;
   std::int64_t step = 0;
+  /// No label is in more rows than this, which the host knows without asking the device; 0 = it does not know. It
+  /// differs from batch to batch: a loss that reads it is not capturable.
+  std::int64_t most_of_a_label = 0;
 };
 
 /// A tensor that belongs to the loss: a parameter (trained with the network's) or a buffer (state: prototypes, queues).
@@ -71,6 +82,12 @@ class NEARFAR_EXPORT Loss {
 
   /// Called once, before state() and forward().
   virtual void prepare(const LossSetup& /*setup*/) {}
+
+  /// Where the traits ask for it: called once after prepare(), before the first step of a training; not where one goes
+  /// on, since then state() has been restored. class_means: [C,W] float32 on the device, the mean over a class's
+  /// validation images (train images where there are none, without augmentation) of what LossInput::output would be, in
+  /// evaluation mode and without gradients; zeros for a class without an image.
+  virtual void start(const at::Tensor& /*class_means*/) {}
 
   /// The differentiable scalar to minimise: finite for finite input, also where a class has a single image in the
   /// batch.

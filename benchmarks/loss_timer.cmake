@@ -1,0 +1,1 @@
+nearfar_bench(loss_timer LIBS nearfar::host nearfar::base)
