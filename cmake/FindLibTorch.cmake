@@ -37,3 +37,18 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include")
 endif()
+
+# LibTorch::OpenMP = LibTorch's own threads for at::parallel_for in our files: without -fopenmp that is an ordinary loop, and says nothing. The
+# library is the one that libtorch_cpu has loaded already; a second one would be a second set of threads.
+if(LibTorch_FOUND AND NOT TARGET LibTorch::OpenMP)
+  get_filename_component(_folder "${LibTorch_CPU_LIBRARY}" DIRECTORY)
+  file(GLOB _openmp "${_folder}/libgomp*.so*")
+  add_library(LibTorch::OpenMP INTERFACE IMPORTED)
+  if(_openmp)
+    list(GET _openmp 0 _openmp)
+    set_target_properties(LibTorch::OpenMP PROPERTIES INTERFACE_COMPILE_OPTIONS -fopenmp INTERFACE_LINK_LIBRARIES "${_openmp}")
+  else()  # not from a wheel: the system's
+    find_package(OpenMP REQUIRED COMPONENTS CXX)
+    set_target_properties(LibTorch::OpenMP PROPERTIES INTERFACE_LINK_LIBRARIES OpenMP::OpenMP_CXX)
+  endif()
+endif()

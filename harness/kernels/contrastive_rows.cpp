@@ -23,7 +23,8 @@ std::int64_t rows_of_block(std::int64_t rows) { return std::clamp<std::int64_t>(
 
 }  // namespace
 
-LossAndGradient supervised_by_rows(const at::Tensor& z, const at::Tensor& labels, double temperature, double base) {
+LossAndGradient supervised_by_rows(const at::Tensor& z, const at::Tensor& labels, const Supervision& by) {
+  const auto [temperature, base] = by;
   const std::int64_t rows = z.size(0), block = rows_of_block(rows);
   const at::Tensor all = at::arange(rows, labels.options());
   const double scale = 1 / (base * static_cast<double>(rows));

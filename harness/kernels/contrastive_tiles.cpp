@@ -1,8 +1,7 @@
-// Losses of pairs by square tiles on the CPU: each pair is computed once, tiles go to all threads, and whatever order
-// they come in, sums are added in the order of tiles, so the result is the same for any number of threads.
+// Losses of pairs by square tiles, in tensor operators: each pair is computed once, one tile after the other, each by
+// the whole device.
 #include "kernels/contrastive.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
@@ -17,23 +16,8 @@
 namespace nearfar::contrastive {
 namespace {
 
-// Of a tile: 256 KiB of float32, which a core's own cache holds; a GPU wants few and large ones.
-std::int64_t side_on(const at::Tensor& z) { return z.is_cuda() ? 2048 : 256; }
+constexpr std::int64_t kSide = 2048;          // of a tile: few and large ones keep a GPU busy
 constexpr std::int64_t kMostKeptRows = 4096;  // beyond, tiles are computed again for the gradient: memory stays small
-
-/// Calls work(0), …, work(count - 1): on the CPU by all threads, on a device one after the other, since it is busy with
-/// each.
-template <class Work>
-void share_out(const at::Tensor& z, std::int64_t count, const Work& work) {
-  const auto range = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) work(i);
-  };
-  if (z.device().is_cpu()) {
-    at::parallel_for(0, count, 1, range);
-  } else {
-    range(0, count);
-  }
-}
 
 /// A tile of pairs: rows first_row … of z with rows first_column …, on or above the diagonal.
 struct Tile {
@@ -43,7 +27,7 @@ struct Tile {
 
 class Tiles {
  public:
-  explicit Tiles(const at::Tensor& z) : z_(z), side_(side_on(z)), count_((z.size(0) + side_ - 1) / side_) {
+  explicit Tiles(const at::Tensor& z) : z_(z), count_((z.size(0) + kSide - 1) / kSide) {
     for (std::int64_t row = 0; row < count_; ++row) {
       for (std::int64_t column = row; column < count_; ++column) upper_.push_back({row, column});
     }
@@ -54,7 +38,7 @@ class Tiles {
   std::int64_t upper_count() const { return static_cast<std::int64_t>(upper_.size()); }
   const Tile& upper(std::int64_t place) const { return upper_[static_cast<std::size_t>(place)]; }
   at::Tensor rows_of(const at::Tensor& of, std::int64_t tile) const {
-    return of.narrow(0, tile * side_, std::min(side_, of.size(0) - tile * side_));
+    return of.narrow(0, tile * kSide, std::min(kSide, of.size(0) - tile * kSide));
   }
   at::Tensor similar(const Tile& tile) const { return rows_of(z_, tile.row).mm(rows_of(z_, tile.column).t()); }
 
@@ -67,23 +51,23 @@ class Tiles {
     return kept_[static_cast<std::size_t>(tile.row * count_ - tile.row * (tile.row - 1) / 2 + tile.column - tile.row)];
   }
 
-  /// gradient_K = sum over all tiles of the (symmetric) coefficients with z. One thread owns a row of tiles.
+  /// The (symmetric) coefficients times z.
   template <class Coefficients>
   at::Tensor times_rows(const Coefficients& coefficients) const {
     at::Tensor result = at::zeros_like(z_);
-    share_out(z_, count_, [&](std::int64_t own) {
+    for (std::int64_t own = 0; own < count_; ++own) {
       at::Tensor sum = rows_of(result, own);
       for (std::int64_t other = 0; other < count_; ++other) {
         const at::Tensor flow = coefficients(Tile{std::min(own, other), std::max(own, other)});
         sum.addmm_(own <= other ? flow : flow.t(), rows_of(z_, other));
       }
-    });
+    }
     return result;
   }
 
  private:
   const at::Tensor& z_;
-  std::int64_t side_, count_;
+  std::int64_t count_;
   std::vector<Tile> upper_;
   std::vector<at::Tensor> kept_;  ///< by place in upper_; empty = none is kept
 };
@@ -92,7 +76,8 @@ class Tiles {
 
 /// The positives of a row need no pairs: their similarities add up to z_i . (sum of its class - z_i).
 LossAndGradient supervised_by_tiles(const at::Tensor& z, const at::Tensor& labels, std::int64_t classes,
-                                    double temperature, double base) {
+                                    const Supervision& by) {
+  const auto [temperature, base] = by;
   const std::int64_t rows = z.size(0);
   Tiles tiles(z);
   const auto powers = [&](const Tile& tile) {
@@ -101,14 +86,14 @@ LossAndGradient supervised_by_tiles(const at::Tensor& z, const at::Tensor& label
     return made;
   };
   std::vector<std::pair<at::Tensor, at::Tensor>> parts(static_cast<std::size_t>(tiles.upper_count()));
-  share_out(z, tiles.upper_count(), [&](std::int64_t place) {
+  for (std::int64_t place = 0; place < tiles.upper_count(); ++place) {
     const Tile& tile = tiles.upper(place);
     const at::Tensor made = powers(tile);
     auto& part = parts[static_cast<std::size_t>(place)];
     part.first = made.sum(1).to(at::kDouble);
     if (!tile.diagonal()) part.second = made.sum(0).to(at::kDouble);
     tiles.keep(place, made);
-  });
+  }
   const at::Tensor others = at::zeros({rows}, z.options().dtype(at::kDouble));
   for (std::int64_t place = 0; place < tiles.upper_count(); ++place) {
     const auto& [by_row, by_column] = parts[static_cast<std::size_t>(place)];
@@ -161,9 +146,8 @@ LossAndGradient reweighted_by_tiles(const at::Tensor& z, const at::Tensor& label
     return tile.diagonal() ? flow.add(flow.t()) : flow;
   };
   std::vector<Sums> parts(static_cast<std::size_t>(tiles.upper_count()));
-  share_out(z, tiles.upper_count(), [&](std::int64_t place) {
+  for (std::int64_t place = 0; place < tiles.upper_count(); ++place)
     tiles.keep(place, flows(tiles.upper(place), &parts[static_cast<std::size_t>(place)]));
-  });
   at::Tensor within = at::zeros({}, z.options().dtype(at::kDouble)), between = at::zeros_like(within);
   for (const Sums& part : parts) {
     within.add_(part.within);

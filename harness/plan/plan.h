@@ -21,7 +21,7 @@
 namespace nearfar {
 
 /// Raised when the same inputs may give other numbers: part of every cell key.
-inline constexpr int kNumericsVersion = 4;
+inline constexpr int kNumericsVersion = 5;
 
 /// One unit of work.
 struct Cell {

@@ -135,16 +135,19 @@ TEST(RecipeIdentity, LeavesOutWhatIsAtItsFrozenDefault) {
                               .ema_decay = 0,
                               .start = "scratch",
                               .trainable = "",
+                              .images = "prepared",
+                              .short_side = 256,
+                              .exact_decoding = false,
                               .checkpoint_every_epochs = 1};
   EXPECT_EQ(recipe_identity(frozen), json::object());
   EXPECT_EQ(
       recipe_identity(other_recipe()).dump(),
       R"({"accumulate":2,"batch_size":3,"beta1":0.5,"beta2":0.75,"brightness":0.5,"clip_norm":1.0,"contrast":0.25,)"
-      R"("decay":"weights","dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,)"
-      R"("final_fraction":0.5,"final_lr":1.0,"flip":true,"gamma":0.5,"gray_share":0.25,"hue":0.375,)"
+      R"("decay":"weights","dtype":"bfloat16","ema_decay":0.5,"embedding_dim":8,"epochs":11,"epsilon":0.001,"exact_decoding":true,)"
+      R"("final_fraction":0.5,"final_lr":1.0,"flip":true,"gamma":0.5,"gray_share":0.25,"hue":0.375,"images":"files",)"
       R"("jitter_share":0.75,"label_smoothing":0.125,"lr":0.3333333333333333,"milestones":"3 7","momentum":0.5,)"
       R"("nesterov":false,"optimizer":"adamw","projection":"linear","saturation":0.125,"schedule":"multi-step",)"
-      R"("shift":2,"smallest_crop":0.25,"start":"checkpoint","sync_bn":true,"trainable":"head","warmup":"epochs",)"
+      R"("shift":2,"short_side":128,"smallest_crop":0.25,"start":"checkpoint","sync_bn":true,"trainable":"head","warmup":"epochs",)"
       R"("warmup_epochs":2,"warmup_fraction":0.0,"warmup_lr":0.25,"weight_decay":0.0})");
 }
 
@@ -160,8 +163,8 @@ TEST(RecipeFields, AreTypedAndSayWhatIsDefault) {
   recipe.checkpoint_every_epochs = 7;
   for (const RecipeField& field : recipe_fields(recipe)) {
     EXPECT_EQ(field.is_default, field.name != "lr" && field.name != "checkpoint_every_epochs") << field.name;
-    const bool of_files = field.name.starts_with("checkpoint_every_") || field.name == "keep_checkpoints" ||
-                          field.name == "stream";
+    const bool of_files =
+        field.name.starts_with("checkpoint_every_") || field.name == "keep_checkpoints" || field.name == "stream";
     EXPECT_EQ(field.changes_result, !of_files) << field.name;
   }
   const std::vector<RecipeField> fields = recipe_fields(recipe);
@@ -227,6 +230,13 @@ TEST(RecipeProblem, NamesTheFieldForTheTrainerToo) {
   recipe = {};
   recipe.batch_size = 1;
   EXPECT_EQ(recipe_problem(recipe)->message, "takes an integer from 2 to 1000000, found 1");
+  recipe = {};
+  recipe.images = "short-side";
+  EXPECT_EQ(recipe_problem(recipe)->field, "images");  // what crops are cut from, and there are none
+  recipe.smallest_crop = 0.5;
+  EXPECT_FALSE(recipe_problem(recipe).has_value());
+  recipe.stream = "never";
+  EXPECT_EQ(recipe_problem(recipe)->field, "stream");
 }
 
 TEST(RecipeDocument, HasTheTableOfFields) {

@@ -276,12 +276,12 @@ class FineTuning(Case):
 
 class KilledAnywhere(Killed):
     """As often as NEARFAR_KILLS says (20): in the end every file of every loss is that of a training that was left alone."""
-    WORDS = ("losses=ce,supcon,reweightood", "postprocessors=mds", "train.epochs=20", "train.ema_decay=0.9", "train.checkpoint_every_minutes=0.001")
+    WORDS = ("losses=ce,logitnorm,t2fnorm,supcon,reweightood,cider,palm", "postprocessors=mds", "train.epochs=10", "train.ema_decay=0.9", "train.checkpoint_every_minutes=0.001")
 
     def killed(self, *more, **environment):
         self.run_smoke(*self.WORDS, *more, **environment)
         whole = trained_files(self.folder / "out")
-        self.assertEqual(len(whole), 6)
+        self.assertEqual(len(whole), 14)
         kills = int(os.environ.get("NEARFAR_KILLS", "20")) // 2
         self.assertEqual(self.kill_and_resume(kills, (0.3, 1.5), SMOKE, *self.WORDS, *more, **environment), whole)
         self.assertEqual(self.results("broken"), self.results())
@@ -295,8 +295,8 @@ class KilledAnywhere(Killed):
 
 class TwoRanks(Case):
     """One model trained by two processes over Gloo."""
-    WORDS = ("losses=ce,supcon,reweightood", "postprocessors=mds", "run.jobs=1", "train.sync_bn=true", "train.lr=0.01", "loss.supcon.train.lr=0.01",
-             "loss.reweightood.train.lr=0.01")
+    LOSSES = ("ce", "cider", "logitnorm", "palm", "reweightood", "supcon", "t2fnorm")
+    WORDS = (f"losses={','.join(LOSSES)}", "postprocessors=mds", "run.jobs=1", "train.sync_bn=true", *(f"loss.{name}.train.lr=0.01" for name in LOSSES))
 
     def curves(self, out):
         cells = json.loads(self.nearfar("status", "--json", "--out", self.folder / out)[0])["cells"]
@@ -313,7 +313,7 @@ class TwoRanks(Case):
         self.run_smoke(*words)
         self.nearfar("run", SMOKE, "--out", self.folder / "two", "--nproc", "2", *words)
         one, two = self.curves("out"), self.curves("two")
-        self.assertEqual(sorted(one), ["ce", "reweightood", "supcon"])
+        self.assertEqual(sorted(one), sorted(self.LOSSES))
         for loss, history in one.items():
             for epoch, (a, b) in enumerate(zip(history, two[loss], strict=True)):
                 self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-6 if epoch == 0 else 2e-4, msg=f"{loss} epoch {epoch}")
