@@ -187,6 +187,30 @@ std::string tuning_text(const std::vector<TunePoint>& points) {
   return "\n" + table(rows, {false, true, false});
 }
 
+/// The last epochs of a training.
+std::string curves_text(const std::vector<CurvePoint>& points) {
+  constexpr std::size_t kMostEpochs = 10;
+  std::vector<std::string> names;
+  std::map<std::int64_t, std::map<std::string, double>> epochs;
+  for (const CurvePoint& point : points) {
+    if (std::find(names.begin(), names.end(), point.name) == names.end()) names.push_back(point.name);
+    epochs[point.step][point.name] = point.value;
+  }
+  if (epochs.empty()) return "";
+  std::vector<std::vector<std::string>> rows{{"epoch"}};
+  rows[0].insert(rows[0].end(), names.begin(), names.end());
+  std::size_t left_out = epochs.size() > kMostEpochs ? epochs.size() - kMostEpochs : 0;
+  std::string note = left_out > 0 ? fmt::format("({} epochs before these: --json)\n", left_out) : "";
+  for (const auto& [epoch, values] : epochs) {
+    if (left_out > 0 && left_out--) continue;
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(std::to_string(epoch + 1));
+    for (const std::string& name : names)
+      row.push_back(values.contains(name) ? fmt::format("{:.5g}", values.at(name)) : "");
+  }
+  return "\n" + table(rows, std::vector<bool>(names.size() + 1, true)) + note;
+}
+
 /// How good the classifier of the model is on the test images.
 std::string measures_text(const std::vector<MeasureRow>& measures) {
   std::string text;
@@ -256,7 +280,7 @@ std::string details_text(const CellDetails& details) {
     rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});
   }
   if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
-  return text + tuning_text(details.outcome.tune) + files_text(details.outcome);
+  return text + curves_text(details.outcome.curve) + tuning_text(details.outcome.tune) + files_text(details.outcome);
 }
 
 }  // namespace

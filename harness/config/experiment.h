@@ -24,7 +24,7 @@
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, loader_threads, timeout_seconds, deterministic, nproc, tensorboard
+///   [run]    jobs, threads, loader_threads, timeout_seconds, deterministic, nproc, tensorboard, ood_val
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -126,6 +126,7 @@ struct Experiment {
       0;                       ///< of a child, that read and decode; 0 = `threads`, with a GPU a share of the cores
   double timeout_seconds = 0;  ///< of a cell; 0 = none
   std::int64_t nproc = 1;      ///< key `run.nproc`: processes that train one model together
+  bool ood_val = false;        ///< key `run.ood_val`: the AUROC against the set `ood_val` after every epoch, a curve
   bool tensorboard = false;    ///< key `run.tensorboard`: event files of trainings beside their checkpoints
   std::filesystem::path out;   ///< default out/NAME, relative to the working folder
   std::string canonical;       ///< see canonical_text()

@@ -45,6 +45,7 @@ class Reporter {
                                                         {"train/learning_rate", record.learning_rate},
                                                         {"train/images_per_second", images_per_second}};
     if (record.gradient_norm) scalars.emplace_back("train/gradient_norm", *record.gradient_norm);
+    if (record.ood_val_auroc) scalars.emplace_back("val/ood_auroc", *record.ood_val_auroc);
     if (record.val_accuracy) scalars.emplace_back("val/accuracy", *record.val_accuracy);
     events_->add(step_, scalars);
   }
@@ -56,7 +57,8 @@ class Reporter {
                       .loss = record.loss,
                       .learning_rate = record.learning_rate,
                       .val_accuracy = record.val_accuracy,
-                      .gradient_norm = record.gradient_norm});
+                      .gradient_norm = record.gradient_norm,
+                      .ood_val_auroc = record.ood_val_auroc});
       if (const auto rate = rates_.find(record.epoch); rate != rates_.end())
         rows.back().images_per_second = rate->second;
     }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "device/device.h"
 #include "engine/messages.h"
+#include "engine/ood_monitor.h"
 
 #include <fmt/format.h>
 
@@ -34,16 +35,17 @@ TrainData::TrainData(const wire::TrainJob& job, const JobImages& images, at::Dev
     : job_(job), images_(images), device_(device) {
   train_.planned = find(job.sets, "train");
   val_.planned = find(job.sets, "val");
+  ood_val_.planned = find(job.sets, "ood_val");
   NEARFAR_ASSERT(train_.planned != nullptr);
   std::vector<wire::SetRef> in_memory;
-  for (Set* set : {&train_, &val_}) {
+  for (Set* set : {&train_, &val_, &ood_val_}) {
     if (set->planned == nullptr) continue;
     describe(*set, set == &train_);
     if (!set->streamed) in_memory.push_back(*set->planned);
   }
   std::vector<ImageSet> loaded = images.load(in_memory);
   std::size_t next = 0;
-  for (Set* set : {&train_, &val_}) {
+  for (Set* set : {&train_, &val_, &ood_val_}) {
     if (set->planned == nullptr || set->streamed) continue;
     set->whole = std::move(loaded[next++]);
     set->view = images.view(set->whole);
@@ -86,6 +88,12 @@ void TrainData::give(TrainingTask& task) {
                          .features = features_of(train_, "train", true)};
   }
   if (val_.streamed) task.val_source.features = features_of(val_, "validation", false);
+  if (ood_val_.planned == nullptr) return;
+  const auto features = ood_val_.streamed ? features_of(ood_val_, "ood_val", false)
+                                          : [this](Network& network) { return run_network(network, ood_val_.view); };
+  task.callbacks.ood_val = [this, features](Network& network, const FeatureBatch& val) {
+    return ood_val_auroc(val, features(network), images_.classes());
+  };
 }
 
 /// `may_stop`: a long pass when all steps are done; asked to stop, it begins again with the next call.

@@ -22,7 +22,8 @@ class TrainData {
   TrainData(const TrainData&) = delete;
   TrainData& operator=(const TrainData&) = delete;
 
-  /// Views and sources of train and validation images, which live as long as this.
+  /// Views and sources of train and validation images, which live as long as this; and, where the job has the set
+  /// `ood_val`, the callback that measures against it.
   void give(TrainingTask& task);
   bool is_streamed() const { return train_.streamed; }
   /// Of train and validation images, as far as they have been looked at.
@@ -46,7 +47,7 @@ class TrainData {
   const wire::TrainJob& job_;
   const JobImages& images_;
   at::Device device_;
-  Set train_, val_;
+  Set train_, val_, ood_val_;
 };
 
 }  // namespace nearfar

@@ -53,6 +53,7 @@ nlohmann::ordered_json state_json(const Checkpoint& checkpoint) {
     nlohmann::ordered_json row{{"epoch", record.epoch}, {"loss", record.loss}, {"learning_rate", record.learning_rate}};
     if (record.val_accuracy) row["val_accuracy"] = *record.val_accuracy;
     if (record.gradient_norm) row["gradient_norm"] = *record.gradient_norm;
+    if (record.ood_val_auroc) row["ood_val_auroc"] = *record.ood_val_auroc;
     history.push_back(row);
   }
   nlohmann::ordered_json state{{"format", kFormat},
@@ -90,6 +91,7 @@ Checkpoint state_from_json(const nlohmann::json& json) {
     EpochRecord record{row.at("epoch"), row.at("loss"), row.at("learning_rate"), {}, {}};
     if (row.contains("val_accuracy")) record.val_accuracy = row.at("val_accuracy").get<double>();
     if (row.contains("gradient_norm")) record.gradient_norm = row.at("gradient_norm").get<double>();
+    if (row.contains("ood_val_auroc")) record.ood_val_auroc = row.at("ood_val_auroc").get<double>();
     checkpoint.history.push_back(record);
   }
   return checkpoint;

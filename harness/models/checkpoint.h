@@ -17,11 +17,12 @@ namespace nearfar {
 
 /// One finished epoch.
 struct EpochRecord {
-  std::int64_t epoch = 0;               ///< from 0
-  double loss = 0;                      ///< mean over the epoch's steps
-  double learning_rate = 0;             ///< of its last step
-  std::optional<double> val_accuracy;   ///< fraction; losses with a linear head only
-  std::optional<double> gradient_norm;  ///< of its last step, before clipping; empty in files of earlier versions
+  std::int64_t epoch = 0;                    ///< from 0
+  double loss = 0;                           ///< mean over the epoch's steps
+  double learning_rate = 0;                  ///< of its last step
+  std::optional<double> val_accuracy;        ///< fraction; losses with a linear head only
+  std::optional<double> gradient_norm;       ///< of its last step, before clipping; empty in files of earlier versions
+  std::optional<double> ood_val_auroc = {};  ///< fraction; where it was asked for
 
   bool operator==(const EpochRecord&) const = default;
 };

@@ -66,6 +66,10 @@ std::vector<std::string> needed_sets(const Plan& plan, std::size_t index, const 
   if (!plan.experiment.losses.empty()) {
     needed.need("train", "training");
     if (has_set(of.benchmark, "val")) needed.need("val", "training");
+    if (plan.experiment.ood_val) {
+      needed.need("val", "run.ood_val");
+      needed.need("ood_val", "run.ood_val");
+    }
   }
   for (const ModelPlan& model : plan.models) {
     if (model.benchmark == index && !model.has_classifier) needed.need("train", "accuracy by nearest class mean");

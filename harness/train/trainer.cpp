@@ -195,9 +195,11 @@ class Training {
     record.learning_rate = learning_rate(state_.step - 1, steps_per_epoch_, task_.recipe);
     if (const double norm = step_->gradient_norm(); std::isfinite(norm)) record.gradient_norm = norm;
     const bool classifier = network_->has_classifier();
-    if (classifier && task_.val.count > 0) {
-      const FeatureBatch val = features_of(evaluated(), task_.val, task_.val_source);
-      record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
+    if ((classifier || task_.callbacks.ood_val) && task_.val.count > 0) {
+      Network& judged = evaluated();
+      const FeatureBatch val = features_of(judged, task_.val, task_.val_source);
+      if (classifier) record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
+      if (task_.callbacks.ood_val) record.ood_val_auroc = task_.callbacks.ood_val(judged, val);
     }
     state_.history.push_back(record);
     state_.epoch_loss_sum = 0;

@@ -39,6 +39,9 @@ struct TrainCallbacks {
   std::function<bool()> should_stop;                   ///< asked before every step; may be empty
   /// After every epoch and its checkpoints, with the images a second of its steps; may be empty.
   std::function<void(const EpochRecord&, double images_per_second)> epoch;
+  /// Of the network that is judged and what it makes of the validation images, after every epoch: the AUROC that the
+  /// epoch's record keeps. Must not train or change it. May be empty; not called without validation images.
+  std::function<std::optional<double>(Network&, const FeatureBatch& val)> ood_val;
   /// Fills a new network with weights to start from; may be empty. Whatever it does is part of the identity.
   std::function<void(Network&)> initialize;
   /// Runs a call into the loss plugin; the host's guard turns any exception into Error(plugin). Empty: called directly.

@@ -72,7 +72,7 @@ struct TrainJob {
   std::string cell = {};   ///< its key
   std::string label = {};  ///< for progress and logs
   Images images = {};
-  std::vector<SetRef> sets = {};  ///< train, and val where the benchmark has it
+  std::vector<SetRef> sets = {};  ///< train, val where the benchmark has it, ood_val if its AUROC is wanted
   Plugin loss = {};
   std::string architecture = {};
   TrainRecipe recipe = {};

@@ -47,6 +47,7 @@ struct Epoch {
   double loss = 0, learning_rate = 0;
   std::optional<double> val_accuracy = {};
   std::optional<double> gradient_norm = {};      ///< of its last step, before clipping
+  std::optional<double> ood_val_auroc = {};
   std::optional<double> images_per_second = {};  ///< known of the epochs that ran in this process
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -55,6 +56,7 @@ struct Epoch {
     visit("learning_rate", m.learning_rate);
     visit("val_accuracy", m.val_accuracy);
     visit("gradient_norm", m.gradient_norm);
+    visit("ood_val_auroc", m.ood_val_auroc);
     visit("images_per_second", m.images_per_second);
   }
 };

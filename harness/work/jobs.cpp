@@ -103,6 +103,7 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
   for (const char* set : {"train", "val"}) {
     if (benchmark.has(set)) job.sets.push_back({set, benchmark.entry(set).hash});
   }
+  if (plan.experiment.ood_val) job.sets.push_back({"ood_val", benchmark.entry("ood_val").hash});
   job.loss = plugin_of(plan.catalog.plugins[train.plugin], train.params);
   job.architecture = model.architecture;
   job.recipe = plan.experiment.losses[train.loss].recipe;

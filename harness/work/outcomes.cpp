@@ -53,6 +53,7 @@ Outcome outcome_of(const wire::Trained& message) {
     };
     add("val_accuracy", epoch.val_accuracy);
     add("gradient_norm", epoch.gradient_norm);
+    add("ood_val_auroc", epoch.ood_val_auroc);
     add("images_per_second", epoch.images_per_second);
   }
   return outcome;

@@ -216,7 +216,7 @@ class OpenOod(Case):
 class OnADevice(Case):
     def test_every_method_gives_the_cpus_files(self):
         """Of some images of each set: the picks of cfood are of more."""
-        words = [str(a).replace("postprocessors=", "postprocessors=random,dropout,palm,") for a in ARGUMENTS if "cfood.picks" not in str(a)] + ["data.limit=160"]
+        words = [str(a).replace("postprocessors=", "postprocessors=random,dropout,palm,") for a in ARGUMENTS if "cfood.picks" not in str(a)] + ["data.limit=100"]
         self.nearfar(*words, "--out", self.folder / "cpu")
         self.nearfar(*words, "--device", "cuda", "--out", self.folder / "device", NEARFAR_DEVICE_MODULE=os.environ["NEARFAR_FAKE_MODULE"])
         found = [{file.relative_to(self.folder / out): file.read_bytes() for file in (self.folder / out).rglob("*.npy")} for out in ("cpu", "device")]

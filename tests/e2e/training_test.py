@@ -102,7 +102,7 @@ class Shipped(OnLookAlikes):
                 self.assertGreaterEqual(kinds.count("eval"), {"reweightood": seeds, "losses": 18, "board": 31}[kind], f"{kind}-{benchmark}")
 
     def test_reweightood_on_cifar100_killed_and_resumed(self):
-        words = [EXPERIMENTS / "reweightood-cifar100.toml", *self.look_alike("cifar100", 100), "seeds=0", "train.epochs=2", "loss.reweightood.train.batch_size=80",
+        words = [EXPERIMENTS / "reweightood-cifar100.toml", *self.look_alike("cifar100", 30), "seeds=0", "train.epochs=2", "loss.reweightood.train.batch_size=24",
                  "train.checkpoint_every_minutes=0.02"]
         process = self.start("run", *words, "--out", self.folder / "out")
         self.assertTrue(self.kill_when(process, lambda: list((self.folder / "out").rglob("last.safetensors"))))
@@ -272,6 +272,21 @@ class FineTuning(Case):
     def test_without_a_checkpoint_it_says_what_to_give(self):
         _, err = self.run_smoke("train.start=checkpoint", code=4)
         self.assertIn("give the one weights file (or folder with one for each seed) as model.checkpoint", err)
+
+
+class Watched(Case):
+    def test_ood_val_is_a_curve(self):
+        self.run_smoke("losses=ce,supcon", "postprocessors=mds", "run.ood_val=true", "run.tensorboard=true")
+        for label, cell in self.status().items():
+            if cell["kind"] == "train":
+                lines = self.nearfar("show", cell["key"][:12], "--out", self.folder / "out")[0].splitlines()
+                head = next(number for number, line in enumerate(lines) if line.split()[:1] == ["epoch"])
+                self.assertIn("ood_val_auroc", lines[head].split(), label)
+                self.assertEqual(lines[head + 1].split()[0], "1")
+                history = json.loads((self.folder / "out/cells" / cell["key"][:16] / "last.json").read_text())["history"]
+                self.assertTrue(all(0 <= epoch["ood_val_auroc"] <= 1 for epoch in history), history)
+        out, _ = self.run_smoke("losses=ce,supcon", "postprocessors=mds")
+        self.assertIn("0 cells ran", out)  # it is no part of what identifies a training
 
 
 class KilledAnywhere(Killed):

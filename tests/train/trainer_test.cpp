@@ -132,6 +132,23 @@ TEST_F(Training, TakesAStepInParts) {
   EXPECT_GT(result.history[0].gradient_norm.value(), 0);
 }
 
+TEST_F(Training, KeepsWhatOodValSaysOfEveryEpoch) {
+  TrainingTask task = job("ood-val", CrossEntropy::traits());
+  task.recipe.epochs = 2;
+  std::vector<std::int64_t> rows;
+  task.callbacks.ood_val = [&](Network& network, const FeatureBatch& val) -> std::optional<double> {
+    EXPECT_EQ(val.logits.size(1), network.output_dim());
+    rows.push_back(val.features.size(0));
+    return rows.size() == 1 ? std::optional(0.25) : std::nullopt;
+  };
+  const TrainingResult result = run<CrossEntropy>(task);
+  EXPECT_EQ(rows, (std::vector<std::int64_t>{val_.view.count, val_.view.count}));
+  const std::vector<EpochRecord> kept = read_checkpoint(result.last).history;
+  EXPECT_EQ(kept, result.history);
+  EXPECT_EQ(kept[0].ood_val_auroc, 0.25);
+  EXPECT_FALSE(kept[1].ood_val_auroc.has_value());
+}
+
 TEST_F(Training, GivesSmoothedTargetsToALossThatTakesThem) {
   struct Soft final : Loss {
     at::Tensor forward(const LossInput& input) override {
