@@ -46,7 +46,7 @@ struct Epoch {
   std::int64_t epoch = 0;  ///< from 0
   double loss = 0, learning_rate = 0;
   std::optional<double> val_accuracy = {};
-  std::optional<double> gradient_norm = {};      ///< of its last step, before clipping
+  std::optional<double> gradient_norm = {};  ///< of its last step, before clipping
   std::optional<double> ood_val_auroc = {};
   std::optional<double> images_per_second = {};  ///< known of the epochs that ran in this process
   template <class Visit, class Self>
