@@ -236,8 +236,7 @@ const std::vector<Field>& fields() {
        {},
        {"auto", "always", "never"},
        "image files are read and decoded while it trains, not before; auto: where `images` asks for it, and where the "
-       "set "
-       "would fill an eighth of the memory; does not change the result",
+       "set would fill too much of the memory (docs/data.md); does not change the result",
        /*changes_result=*/false},
   };
   return table;

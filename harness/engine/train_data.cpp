@@ -11,12 +11,16 @@
 
 #include <algorithm>
 #include <map>
+#include <thread>
 #include <utility>
 
 namespace nearfar {
 namespace {
 
-constexpr std::int64_t kShareOfMemory = 8;
+/// Of all memory, for one set: an eighth; less where more children than four may train at a time, one a core.
+std::int64_t memory_for_a_set() {
+  return memory_limit() / std::max<std::int64_t>(8, 2 * std::thread::hardware_concurrency());
+}
 
 const wire::SetRef* find(const std::vector<wire::SetRef>& sets, std::string_view name) {
   const auto found = std::find_if(sets.begin(), sets.end(), [&](const wire::SetRef& set) { return set.name == name; });
@@ -72,10 +76,12 @@ void TrainData::describe(Set& set, bool for_steps) {
 
 bool TrainData::is_streamed(const wire::SetRef& set, const SetInfo& info, bool for_steps) const {
   if (job_.recipe.stream == "always" || (for_steps && job_.recipe.images != "prepared")) return true;
-  const std::int64_t bytes = info.count * info.channels * info.height * info.width, memory = memory_limit();
-  if (bytes <= memory / kShareOfMemory) return false;
-  log_info(fmt::format("{}: the images of '{}' take {} MiB, of {} MiB of memory: they are read while it trains",
-                       job_.label, set.name, bytes >> 20, memory >> 20));
+  const std::int64_t bytes = info.count * info.channels * info.height * info.width, most = memory_for_a_set();
+  if (bytes <= most) return false;
+  log_info(
+      fmt::format("{}: the images of '{}' take {} MiB, more than the {} MiB that a set may fill: they are read "
+                  "while it trains",
+                  job_.label, set.name, bytes >> 20, most >> 20));
   return true;
 }
 

@@ -12,9 +12,9 @@
 
 namespace nearfar {
 
-/// A set of image files is streamed where the recipe says so (`images`, `stream`), and where it would fill an eighth of
-/// the memory that there is; the same bytes come of it, but for images that cannot be read (data.on_unreadable="skip"):
-/// from memory they are missing, and in a stream others stand in for them. One thread.
+/// A set of image files is streamed where the recipe says so (`images`, `stream`), and where it would fill more than an
+/// eighth of the memory, or half a core's share of it; the same bytes come of it, but for images that cannot be read
+/// (data.on_unreadable="skip"): from memory they are missing, and in a stream others stand in for them. One thread.
 class TrainData {
  public:
   /// `job` and `images` outlive it. Errors as load_sets() and TrainStream.
