@@ -17,30 +17,12 @@ import pairs
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 from torch.nn import functional as F
 from torchvision import transforms
 
+from openood_calls import ResNet18
+
 BATCH, GOAL = 128, 2.3
-
-
-class Block(nn.Module):
-    def __init__(self, inside, outside, stride):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside)
-        self.conv2, self.bn2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or inside != outside:
-            self.shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
-
-    def forward(self, x):
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
-
-
-def resnet18():
-    shapes = [(64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1)]
-    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), *[Block(*shape) for shape in shapes],
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))  # fmt: skip
 
 
 CHANGE = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.RandomCrop(32, 4), transforms.ToTensor(),
@@ -61,7 +43,7 @@ class Images(torch.utils.data.Dataset):
 class Trainer:
     def __init__(self, steps):
         torch.manual_seed(0)
-        self.net, self.average = resnet18(), 0.0
+        self.net, self.average = ResNet18(), 0.0
         self.optimizer = torch.optim.SGD(self.net.parameters(), 0.05, momentum=0.9, weight_decay=5e-4, nesterov=True)
         self.loader = torch.utils.data.DataLoader(Images(BATCH * steps), BATCH, shuffle=True, num_workers=pairs.THREADS, persistent_workers=True)
 

@@ -199,10 +199,10 @@ std::string curves_text(const std::vector<CurvePoint>& points) {
   if (epochs.empty()) return "";
   std::vector<std::vector<std::string>> rows{{"epoch"}};
   rows[0].insert(rows[0].end(), names.begin(), names.end());
-  std::size_t left_out = epochs.size() > kMostEpochs ? epochs.size() - kMostEpochs : 0;
-  std::string note = left_out > 0 ? fmt::format("({} epochs before these: --json)\n", left_out) : "";
+  const std::size_t left_out = epochs.size() - std::min(epochs.size(), kMostEpochs);
+  epochs.erase(epochs.begin(), std::next(epochs.begin(), static_cast<std::ptrdiff_t>(left_out)));
+  const std::string note = left_out > 0 ? fmt::format("({} epochs before these: --json)\n", left_out) : "";
   for (const auto& [epoch, values] : epochs) {
-    if (left_out > 0 && left_out--) continue;
     std::vector<std::string>& row = rows.emplace_back();
     row.push_back(std::to_string(epoch + 1));
     for (const std::string& name : names)

@@ -10,10 +10,9 @@ namespace nearfar {
 /// LossInput::output of raw features [N,D]: [N,C] or [N,E] float32.
 at::Tensor loss_output(Network& network, const at::Tensor& features, const LossTraits& traits);
 
-/// What Loss::start() is given, [C,W] float32: the mean of loss_output() over each class's images (their raw
-/// features), in evaluation mode
-/// and without gradients (both restored). Summed on the host in float64, in one order on every device. The labels must
-/// be 0 … C-1.
+/// What Loss::start() is given, [C,W] float32: the mean of loss_output() over each class's images, given by
+/// their raw features, in evaluation mode and without gradients (both restored). Summed on the host in float64, in one
+/// order on every device. The labels must be 0 … C-1.
 at::Tensor class_means(Network& network, const LossTraits& traits, const FeatureBatch& images);
 
 }  // namespace nearfar
