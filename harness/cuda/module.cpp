@@ -1,6 +1,7 @@
 // libnearfar_cuda.so: what LibTorch's device-generic interface does not offer of NVIDIA GPUs. Links libtorch_cuda and
 // libc10_cuda of the engine's wheel, and cudart; harness/device loads it.
 #include "cuda/graph.h"
+#include "cuda/nccl.h"
 #include "device/device_module.h"
 
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -40,6 +41,14 @@ int devices(std::string& why) noexcept {
   return 0;
 }
 
+std::string identity(const cudaUUID_t& uuid) {
+  std::string text = "GPU-";
+  for (const char byte : uuid.bytes) {
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[static_cast<unsigned char>(byte) >> shift & 15];
+  }
+  return text;
+}
+
 DeviceFacts facts(int index) {
   cudaDeviceProp properties{};
   C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
@@ -51,6 +60,8 @@ DeviceFacts facts(int index) {
   return {.name = properties.name,
           .software = c10::str("CUDA ", version(runtime), ", driver for CUDA ", version(driver), ", ", cudnn),
           .capability = c10::str(properties.major, ".", properties.minor),
+          .identity = identity(properties.uuid),
+          .collectives = nccl_version(),
           .bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
           .bfloat16 = properties.major >= 8};
 }
@@ -79,6 +90,8 @@ constexpr DeviceModule kModule{.name = "cuda",
                                .facts = facts,
                                .memory = memory,
                                .graph = make_graph,
+                               .new_group = new_nccl_group,
+                               .collectives = make_nccl,
                                .forbid_waits = forbid_waits};
 
 }  // namespace

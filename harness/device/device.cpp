@@ -155,6 +155,12 @@ std::unique_ptr<DeviceGraph> make_graph(at::Device device) {
   return device.is_cpu() ? nullptr : module_of(device).graph();
 }
 
+std::string new_device_group(at::Device device) { return module_of(device).new_group(); }
+
+std::unique_ptr<DeviceCollectives> make_collectives(at::Device device, const std::string& group, int rank, int size) {
+  return module_of(device).collectives(index_of(device), group, rank, size);
+}
+
 bool is_out_of_memory(const std::exception& error) {
   return dynamic_cast<const DeviceOutOfMemory*>(&error) != nullptr ||
          dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;

@@ -31,6 +31,10 @@ DeviceMemory device_memory(at::Device device);
 /// Null on the CPU.
 std::unique_ptr<DeviceGraph> make_graph(at::Device device);
 
+/// Of an accelerator, by its module (device_module.h).
+std::string new_device_group(at::Device device);
+std::unique_ptr<DeviceCollectives> make_collectives(at::Device device, const std::string& group, int rank, int size);
+
 /// Returns when everything that was enqueued is done.
 void wait_for(at::Device device);
 

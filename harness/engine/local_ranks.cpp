@@ -1,6 +1,7 @@
 #include "engine/local_ranks.h"
 
 #include "base/error.h"
+#include "device/device.h"
 #include "engine/messages.h"
 
 #include <fcntl.h>
@@ -47,10 +48,9 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
 
 /// A copy of this program that trains as `rank`: its messages go nowhere, its log is ours.
 pid_t start(const wire::TrainJob& job, int rank, int size, std::uint16_t port) {
-  wire::TrainJob own = job;
-  if (own.compute.device == "cuda") own.compute.device = fmt::format("cuda:{}", rank);
-  const int job_fd = readable(wire::dump(wire::to_json(own)));
+  const int job_fd = readable(wire::dump(wire::to_json(job)));
   std::vector<std::string> environment = environment_with({{"RANK", std::to_string(rank)},
+                                                           {"LOCAL_RANK", std::to_string(rank)},
                                                            {"WORLD_SIZE", std::to_string(size)},
                                                            {"MASTER_ADDR", "127.0.0.1"},
                                                            {"MASTER_PORT", std::to_string(port)},
@@ -150,17 +150,25 @@ void LocalRanks::finish() {
   if (const std::string dead = dead_text(); !dead.empty()) throw Error(ErrorKind::plugin, dead);
 }
 
+namespace {
+
+/// Of the environment, where the job says so or rank 0 has started this process.
+std::optional<RankPlace> place_of(const wire::TrainJob& job) {
+  if (std::getenv(kStartedByRank0) == nullptr && job.ranks != 0) return std::nullopt;
+  std::optional<RankPlace> place = rank_of_environment();
+  if (!place) {
+    throw Error(ErrorKind::config,
+                "the job says that the processes come from torchrun or srun, and neither RANK nor SLURM_PROCID is set");
+  }
+  return place;
+}
+
+}  // namespace
+
 Companions find_companions(const wire::TrainJob& job) {
   Companions found;
-  const bool started_here = std::getenv(kStartedByRank0) != nullptr;
-  if (started_here || job.ranks == 0) {
-    const std::optional<RankPlace> place = rank_of_environment();
-    if (!place) {
-      throw Error(
-          ErrorKind::config,
-          "the job says that the processes come from torchrun or srun, and neither RANK nor SLURM_PROCID is set");
-    }
-    if (started_here) {
+  if (const std::optional<RankPlace> place = place_of(job)) {
+    if (std::getenv(kStartedByRank0) != nullptr) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() == 1) throw Error(ErrorKind::interrupted, "rank 0 is gone");
     }
@@ -172,6 +180,14 @@ Companions find_companions(const wire::TrainJob& job) {
   }
   if (found.group) found.group->join();
   return found;
+}
+
+wire::Compute compute_of_rank(const wire::TrainJob& job) {
+  wire::Compute compute = job.compute;
+  const int devices = compute.device == "cuda" ? probe_devices().devices : 0;
+  const std::optional<RankPlace> place = devices > 1 ? place_of(job) : std::nullopt;
+  if (place) compute.device = fmt::format("cuda:{}", place->local % devices);
+  return compute;
 }
 
 }  // namespace nearfar

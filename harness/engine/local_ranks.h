@@ -50,4 +50,8 @@ struct Companions {
 };
 Companions find_companions(const wire::TrainJob& job);
 
+/// job.compute, with the device of this process among those that train together: "cuda" is one after the other of the
+/// machine's for its ranks.
+wire::Compute compute_of_rank(const wire::TrainJob& job);
+
 }  // namespace nearfar

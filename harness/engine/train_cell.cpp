@@ -90,7 +90,7 @@ TrainingResult train_together(const TrainingTask& work, Loss& loss, const Compan
 }  // namespace
 
 void train_cell(const wire::TrainJob& job) {
-  const at::Device device = prepare_torch(job.compute);
+  const at::Device device = prepare_torch(compute_of_rank(job));
   DeviceUseMeter meter(device);
   const LoadedPlugin plugin = load_planned(job.loss);
   LossHandle loss(plugin, job.loss.params, plugin.label());
@@ -130,6 +130,10 @@ void train_cell(const wire::TrainJob& job) {
       fmt::format("{}: {} images{}, {} epochs{}", job.label, work.train.count, data.is_streamed() ? " from files" : "",
                   work.recipe.epochs,
                   work.group == nullptr ? "" : fmt::format(", rank {} of {}", work.group->rank(), work.group->size())));
+  if (work.group != nullptr && !device.is_cpu()) {
+    const std::string way = work.group->use(device);
+    if (leads) log_info(fmt::format("{}: the ranks' gradients go by {}", job.label, way));
+  }
   const TrainingResult result = train_together(work, loss, companions);
   if (!leads && result.finished) return;
   if (!result.finished) throw Error(ErrorKind::interrupted, fmt::format("{}: stopped after a checkpoint", job.label));

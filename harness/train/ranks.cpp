@@ -1,9 +1,11 @@
 #include "train/ranks.h"
 
 #include "base/error.h"
+#include "device/device.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
@@ -15,6 +17,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <string_view>
 
 namespace nearfar {
@@ -57,6 +60,8 @@ std::optional<RankPlace> rank_of_environment() {
   if (place.rank >= place.size) {
     throw Error(ErrorKind::config, fmt::format("rank {} of {} processes: ranks count from 0", place.rank, place.size));
   }
+  const char* local = torchrun ? "LOCAL_RANK" : "SLURM_LOCALID";
+  if (variable(local) != nullptr) place.local = number(local, 0);
   if (place.size == 1) return place;
   const char* address = variable("MASTER_ADDR");
   if (address == nullptr)
@@ -77,6 +82,8 @@ struct RankGroup::Connection {
   c10::intrusive_ptr<c10d::TCPStore> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
   std::vector<c10::intrusive_ptr<c10d::Work>> sums;
+  std::unique_ptr<DeviceCollectives> collectives;
+  at::Device device = at::kCPU;  ///< of the collectives
 };
 
 template <class Call>
@@ -114,19 +121,83 @@ void RankGroup::join() {
   });
 }
 
+namespace {
+
+/// Ranks in an order of their own would wait for each other for good: so all decide by the same table.
+/// `table` [ranks,2]: whether a rank can, and a number of its device. "" = they can.
+std::string why_not(const at::Tensor& table) {
+  const auto rows = table.accessor<std::int64_t, 2>();
+  for (int rank = 0; rank < table.size(0); ++rank) {
+    if (rows[rank][0] == 0) return fmt::format("rank {} has nothing for it", rank);
+    for (int other = 0; other < rank; ++other) {
+      if (rows[rank][1] == rows[other][1]) return fmt::format("ranks {} and {} have the same device", other, rank);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string RankGroup::use(at::Device device) {
+  if (device.is_cpu()) return "the host";
+  const DeviceFacts facts = device_facts(device);
+  const auto number = static_cast<std::int64_t>(std::hash<std::string>{}(facts.identity));
+  const std::int64_t able = facts.collectives.empty() ? 0 : 1;
+  std::string reason = why_not(gather_equal(at::tensor({able, number}, at::kLong).unsqueeze(0)).flatten(0, 1));
+  if (reason.empty()) {
+    try {
+      connect_devices(device);
+    } catch (const c10::Error& error) {
+      reason = first_line(error);
+    }
+    const at::Tensor failures = at::tensor({reason.empty() ? 0 : 1}, at::kLong);
+    sum(failures);
+    if (reason.empty() && failures.item<std::int64_t>() > 0) reason = "another rank could not join";
+  }
+  if (reason.empty()) return facts.collectives;
+  connection_->collectives.reset();
+  return "the host: " + reason;
+}
+
+void RankGroup::connect_devices(at::Device device) {
+  std::string group = rank() == 0 ? new_device_group(device) : "";
+  const at::Tensor size = at::tensor({static_cast<std::int64_t>(group.size())}, at::kLong);
+  broadcast(size);
+  group.resize(static_cast<std::size_t>(size.item<std::int64_t>()));
+  const at::Tensor name = at::empty(static_cast<std::int64_t>(group.size()), at::kByte);
+  std::copy(group.begin(), group.end(), name.mutable_data_ptr<std::uint8_t>());
+  broadcast(name);
+  std::copy_n(name.const_data_ptr<std::uint8_t>(), group.size(), group.begin());
+  connection_->collectives = make_collectives(device, group, rank(), this->size());
+  connection_->device = device;
+}
+
+bool RankGroup::carries(at::Device device) const {
+  return connection_->collectives != nullptr && connection_->device == device;
+}
+
 void RankGroup::sum(const at::Tensor& tensor) {
   guarded([&] {
-    std::vector<at::Tensor> one{tensor.detach().cpu().contiguous()};
-    c10d::AllreduceOptions options;
-    options.timeout = kPatience;
-    connection_->gloo->allreduce(one, options)->wait(kPatience);
-    if (!one[0].is_same(tensor)) tensor.detach().copy_(one[0]);
+    const bool direct = carries(tensor.device());
+    std::vector<at::Tensor> one{tensor.detach()};
+    if (!direct) one[0] = one[0].cpu();
+    one[0] = one[0].contiguous();
+    if (direct) {
+      connection_->collectives->sum(one[0]);
+    } else {
+      c10d::AllreduceOptions options;
+      options.timeout = kPatience;
+      connection_->gloo->allreduce(one, options)->wait(kPatience);
+    }
+    if (one[0].unsafeGetTensorImpl() != tensor.unsafeGetTensorImpl()) tensor.detach().copy_(one[0]);
   });
 }
 
 void RankGroup::begin_sum(const at::Tensor& tensor) {
-  NEARFAR_ASSERT(tensor.device().is_cpu() && tensor.is_contiguous());
+  NEARFAR_ASSERT(tensor.is_contiguous());
   guarded([&] {
+    if (carries(tensor.device())) return connection_->collectives->begin_sum(tensor);
+    NEARFAR_ASSERT(tensor.device().is_cpu());
     std::vector<at::Tensor> one{tensor};
     c10d::AllreduceOptions options;
     options.timeout = kPatience;
@@ -138,37 +209,59 @@ void RankGroup::finish_sums() {
   guarded([&] {
     for (const auto& work : connection_->sums) work->wait(kPatience);
     connection_->sums.clear();
+    if (connection_->collectives) connection_->collectives->finish_sums();
   });
 }
 
 void RankGroup::broadcast(const at::Tensor& tensor) {
   guarded([&] {
-    std::vector<at::Tensor> one{tensor.detach().cpu().contiguous()};
-    c10d::BroadcastOptions options;
-    options.timeout = kPatience;
-    connection_->gloo->broadcast(one, options)->wait(kPatience);
+    const bool direct = carries(tensor.device());
+    std::vector<at::Tensor> one{tensor.detach()};
+    if (!direct) one[0] = one[0].cpu();
+    one[0] = one[0].contiguous();
+    if (direct) {
+      connection_->collectives->broadcast(one[0]);
+    } else {
+      c10d::BroadcastOptions options;
+      options.timeout = kPatience;
+      connection_->gloo->broadcast(one, options)->wait(kPatience);
+    }
     tensor.detach().copy_(one[0]);
   });
 }
 
+/// [ranks, ...] of tensors of one shape, where they are.
+at::Tensor RankGroup::gather_equal(const at::Tensor& own) {
+  std::vector<std::int64_t> shape = own.sizes().vec();
+  shape.insert(shape.begin(), size());
+  at::Tensor all;
+  guarded([&] {
+    if (carries(own.device())) {
+      all = at::empty(shape, own.options());
+      return connection_->collectives->gather(own, all);
+    }
+    std::vector<at::Tensor> one{own.cpu()};
+    all = at::empty(shape, one[0].options());
+    std::vector<std::vector<at::Tensor>> got{all.unbind()};
+    c10d::AllgatherOptions options;
+    options.timeout = kPatience;
+    connection_->gloo->allgather(got, one, options)->wait(kPatience);
+    all = all.to(own.device());
+  });
+  return all;
+}
+
 at::Tensor RankGroup::gather(const at::Tensor& own, const std::vector<std::int64_t>& counts) {
   const std::int64_t most = *std::max_element(counts.begin(), counts.end());
-  at::Tensor sent = own.detach().cpu().contiguous();
-  if (sent.size(0) < most) {  // Gloo wants equal ones
+  at::Tensor sent = own.detach().contiguous();
+  if (sent.size(0) < most) {  // equal ones travel
     std::vector<std::int64_t> shape = sent.sizes().vec();
     shape[0] = most - sent.size(0);
     sent = at::cat({sent, at::zeros(shape, sent.options())});
   }
-  std::vector<std::vector<at::Tensor>> got(1);
-  for (int rank = 0; rank < size(); ++rank) got[0].push_back(at::empty_like(sent));
-  guarded([&] {
-    std::vector<at::Tensor> one{sent};
-    c10d::AllgatherOptions options;
-    options.timeout = kPatience;
-    connection_->gloo->allgather(got, one, options)->wait(kPatience);
-  });
-  for (std::size_t rank = 0; rank < got[0].size(); ++rank) got[0][rank] = got[0][rank].narrow(0, 0, counts[rank]);
-  return at::cat(got[0]).to(own.device());
+  std::vector<at::Tensor> parts = gather_equal(sent).unbind();
+  for (std::size_t rank = 0; rank < parts.size(); ++rank) parts[rank] = parts[rank].narrow(0, 0, counts[rank]);
+  return at::cat(parts);
 }
 
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
-/// Several processes (ranks) that train one model: who is who, and what they tell each other, over c10d's Gloo. Tensors
-/// on a device go through the host. Every rank makes the same calls in the same order.
+/// Several processes (ranks) that train one model: who is who, and what they tell each other: over c10d's Gloo, and
+/// from device to device where the device's module can (NCCL). Every rank makes the same calls in the same order.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -13,14 +13,15 @@ namespace nearfar {
 
 struct RankPlace {
   int rank = 0, size = 1;
+  int local = 0;                      ///< among the ranks of its machine
   std::string address = "127.0.0.1";  ///< of rank 0
   std::uint16_t port = 0;             ///< there; 0 on rank 0: any free one
   bool operator==(const RankPlace&) const = default;
 };
 
-/// By the names of torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), else of srun (SLURM_PROCID, SLURM_NTASKS,
-/// with MASTER_ADDR and MASTER_PORT); nullopt where neither is set. Error(config) for half of them or what is no
-/// number.
+/// By the names of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), else of srun (SLURM_PROCID,
+/// SLURM_NTASKS, SLURM_LOCALID, with MASTER_ADDR and MASTER_PORT); nullopt where neither is set. Error(config) for half
+/// of them or what is no number.
 std::optional<RankPlace> rank_of_environment();
 
 /// Of `rows` rows, those of a rank: first = rows * rank / size, and up to the next rank's first.
@@ -42,13 +43,19 @@ class RankGroup {
   std::uint16_t port() const;
   /// Waits for all ranks. Error(plugin) if they are not there within five minutes.
   void join();
+  /// After join(), with this rank's device. Its tensors go from device to device from then on, where every rank has a
+  /// device of its own and the module can; else through the host. Waits for all ranks. The answer, for people:
+  /// "NCCL 2.28.9", or "the host: ranks 0 and 1 have the same device".
+  std::string use(at::Device device);
+  /// Tensors there go from device to device.
+  bool carries(at::Device device) const;
 
   int rank() const { return place_.rank; }
   int size() const { return place_.size; }
 
   /// In place: the sum over all ranks, the same bits on each.
   void sum(const at::Tensor& tensor);
-  /// The same, later: `tensor` (on the host) is left alone until finish_sums().
+  /// The same, later: `tensor` (on the host, or on a device that carries()) is left alone until finish_sums().
   void begin_sum(const at::Tensor& tensor);
   void finish_sums();
   /// In place: rank 0's.
@@ -60,6 +67,8 @@ class RankGroup {
   struct Connection;
   template <class Call>
   void guarded(const Call& call) const;
+  void connect_devices(at::Device device);
+  at::Tensor gather_equal(const at::Tensor& own);
 
   RankPlace place_;
   std::unique_ptr<Connection> connection_;

@@ -40,7 +40,8 @@ struct GradientReducer::State {
       if (gradient.defined()) parts.push_back(gradient.reshape({-1}).to(at::kFloat));
     }
     if (parts.empty()) return;
-    bucket.flat = at::cat(parts).cpu();
+    bucket.flat = at::cat(parts);
+    if (!group.carries(bucket.flat.device())) bucket.flat = bucket.flat.cpu();
     group.begin_sum(bucket.flat);
   }
 

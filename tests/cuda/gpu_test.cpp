@@ -9,12 +9,17 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -131,6 +136,46 @@ TEST_F(OnTheGpu, GivesFactsAndMemory) {
   }
   EXPECT_GE(device_memory(gpu()).free, before - (8 << 20));  // unused, though LibTorch keeps it
   EXPECT_LE(device_memory(gpu()).free, facts.bytes);
+}
+
+/// One rank of a group: everything that it can do, without a wait.
+void take_part(const std::string& group, int rank, int size) {
+  const at::Device device = open_device("cuda:" + std::to_string(rank));
+  const c10::DeviceGuard guard(device);
+  const auto options = at::TensorOptions(device);
+  const auto collectives = make_collectives(device, group, rank, size);
+  const at::Tensor sum = at::full({1000}, rank + 1.5, options.dtype(at::kFloat)),
+                   later = at::full({1000}, rank + 1.5, options.dtype(at::kDouble)),
+                   count = at::full({1}, rank + 1, options.dtype(at::kLong)),
+                   told = at::full({3}, rank + 7, options.dtype(at::kHalf)),
+                   all = at::full({size, 4}, -1, options.dtype(at::kInt));
+  const at::Tensor own = at::full({4}, rank, options.dtype(at::kInt));
+  collectives->begin_sum(later);
+  collectives->sum(sum);
+  collectives->sum(count);
+  collectives->broadcast(told);
+  collectives->gather(own, all);
+  collectives->finish_sums();
+  later.mul_(2);
+  const double total = size * (size + 1) / 2;
+  EXPECT_TRUE(sum.cpu().equal(at::full({1000}, total + 0.5 * size, at::kFloat)));
+  EXPECT_TRUE(later.cpu().equal(at::full({1000}, 2 * total + size, at::kDouble)));
+  EXPECT_EQ(count.item<std::int64_t>(), size * (size + 1) / 2);
+  EXPECT_TRUE(told.cpu().equal(at::full({3}, 7, at::kHalf)));
+  for (int other = 0; other < size; ++other) EXPECT_EQ(all[other].sum().item<std::int64_t>(), 4 * other);
+}
+
+TEST_F(OnTheGpu, RanksTellEachOtherThroughNccl) {
+  const std::string way = device_facts(gpu()).collectives;
+  ASSERT_TRUE(way.starts_with("NCCL 2.")) << way;
+  EXPECT_TRUE(device_facts(gpu()).identity.starts_with("GPU-"));
+  const int size = std::min(probe_devices().devices, 2);  // with one GPU a group of one
+  std::printf("%s with %d\n", way.c_str(), size);
+  const std::string group = new_device_group(gpu());
+  std::vector<std::thread> others;
+  for (int rank = 1; rank < size; ++rank) others.emplace_back(take_part, group, rank, size);
+  take_part(group, 0, size);
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace

@@ -334,6 +334,26 @@ class TwoRanks(Case):
                 self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-6 if epoch == 0 else 2e-4, msg=f"{loss} epoch {epoch}")
                 self.assertAlmostEqual(a["gradient_norm"] / b["gradient_norm"], 1, delta=1e-4 if epoch == 0 else 1e-2, msg=f"{loss} epoch {epoch}")
 
+    def test_two_ranks_on_a_device_tell_each_other_without_the_host(self):
+        """As test_two_ranks_equal_one; what crosses to the host are losses, and rank 0's validation and checkpoints."""
+        words = ["losses=ce,supcon", "postprocessors=mds", "run.jobs=1", "train.sync_bn=true", "train.batch_size=400", "train.epochs=2", "device=cuda"]
+        fake = {"NEARFAR_DEVICE_MODULE": os.environ["NEARFAR_FAKE_MODULE"]}
+        back = {}
+        for out, way, more in (("one", "", {}), ("two", "sockets", {}), ("shared", "the host: ranks 0 and 1 have the same device", {"NEARFAR_FAKE_IDENTITY": "any"})):
+            report = self.folder / f"{out}.jsonl"
+            self.nearfar("run", SMOKE, "--out", self.folder / out, *(("--nproc", "2") if way else ()), *words, **fake, **more, NEARFAR_FAKE_REPORT=report)
+            back[out] = [json.loads(line)["to_host"] for line in report.read_text().splitlines()]
+            for log in (self.folder / out / "cells").rglob("train.log") if way else []:
+                self.assertIn(f"the ranks' gradients go by {way}\n", log.read_text())
+        self.assertEqual([copies for copies in back["two"] if copies > 2], [copies for copies in back["one"] if copies > 2])
+        self.assertEqual(len(back["two"]) - len(back["one"]), 2)  # rank 1 of each model: the losses of two epochs
+        self.assertGreater(sum(back["shared"]), sum(back["two"]) + 200)
+        one, two, shared = (self.curves(out) for out in back)
+        for loss, history in one.items():
+            for a, b, c in zip(history, two[loss], shared[loss], strict=True):
+                self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-4, msg=loss)
+                self.assertEqual(b["loss"], c["loss"], loss)  # 0.0 + a + b, whoever adds
+
     def test_stopped_ranks_go_on_with_the_same_bytes(self):
         words = ["losses=supcon", "postprocessors=mds", "train.epochs=12", "--nproc", "2"]
         self.run_smoke(*words)

@@ -1,4 +1,5 @@
 // The fake device as a device module (device/device_module.h), and what happens once in a process.
+#include "fake_device/collectives.h"
 #include "fake_device/counters.h"
 #include "fake_device/fake_device.h"
 #include "fake_device/guard.h"
@@ -56,6 +57,8 @@ DeviceFacts facts(int) {
   return {.name = "fake device",
           .software = "CPU kernels",
           .capability = "",
+          .identity = identity(),
+          .collectives = "sockets",
           .bytes = capacity(),
           .bfloat16 = false,
           .busy_images = 64};
@@ -75,6 +78,8 @@ constexpr DeviceModule kModule{.api = kDeviceModuleApi,
                                .facts = &facts,
                                .memory = &memory,
                                .graph = &make_graph,
+                               .new_group = &new_group,
+                               .collectives = &make_collectives,
                                .forbid_waits = &forbid_waits};
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Ranks as threads of one process: each has a group of its own.
 #include "train/ranks.h"
 
 #include "base/error.h"
+#include "on_ranks.h"
 #include "train/reducer.h"
 
 #include <ATen/core/Tensor.h>
@@ -12,27 +12,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <functional>
 #include <thread>
 
 namespace nearfar {
 namespace {
 
-/// Calls `work` on `size` ranks.
-void on_ranks(int size, const std::function<void(RankGroup&)>& work) {
-  RankGroup first({.rank = 0, .size = size});
-  std::vector<std::thread> others;
-  for (int rank = 1; rank < size; ++rank) {
-    others.emplace_back([&, rank] {
-      RankGroup group({.rank = rank, .size = size, .port = first.port()});
-      group.join();
-      work(group);
-    });
-  }
-  first.join();
-  work(first);
-  for (std::thread& other : others) other.join();
-}
+using testing::on_ranks;
 
 TEST(RankShare, CoversEverythingOnce) {
   for (const std::int64_t rows : {0, 1, 7, 512}) {
@@ -133,20 +118,23 @@ class Environment : public ::testing::Test {
     }
     return "";
   }
-  static constexpr const char* kNames[] = {"RANK",        "WORLD_SIZE",   "MASTER_ADDR",
-                                           "MASTER_PORT", "SLURM_PROCID", "SLURM_NTASKS"};
+  static constexpr const char* kNames[] = {"RANK",        "WORLD_SIZE",   "LOCAL_RANK",   "MASTER_ADDR",
+                                           "MASTER_PORT", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"};
 };
 
 TEST_F(Environment, IsReadAsTorchrunAndSrunSetIt) {
   EXPECT_FALSE(rank_of_environment());
   set("SLURM_PROCID", "2");
   set("SLURM_NTASKS", "4");
+  set("SLURM_LOCALID", "1");
   set("MASTER_ADDR", "node7");
   set("MASTER_PORT", "29500");
-  EXPECT_EQ(*rank_of_environment(), (RankPlace{2, 4, "node7", 29500}));
+  EXPECT_EQ(*rank_of_environment(), (RankPlace{2, 4, 1, "node7", 29500}));
   set("RANK", "0");
   set("WORLD_SIZE", "8");  // torchrun within srun
-  EXPECT_EQ(*rank_of_environment(), (RankPlace{0, 8, "node7", 29500}));
+  EXPECT_EQ(*rank_of_environment(), (RankPlace{0, 8, 0, "node7", 29500}));
+  set("LOCAL_RANK", "3");
+  EXPECT_EQ(rank_of_environment()->local, 3);
 }
 
 TEST_F(Environment, IsRefusedWhereItIsHalfThereOrWrong) {
