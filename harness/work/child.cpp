@@ -3,13 +3,15 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/locations.h"
+#include "work/keeper.h"
+#include "work/oom.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 namespace nearfar {
 namespace {
 constexpr int kMessageFd = 3;
+constexpr int kMostEndMilliseconds = 10'000;  // of an engine that has closed its messages
 
 [[noreturn]] void fail(std::string_view what) {
   throw Error(ErrorKind::internal, fmt::format("child process: {} failed: {}", what, std::strerror(errno)));
@@ -30,6 +33,15 @@ Descriptor high_copy(const Descriptor& of) {
   Descriptor copy(::fcntl(of.get(), F_DUPFD_CLOEXEC, 10));
   if (copy.get() < 0) fail("F_DUPFD_CLOEXEC");
   return copy;
+}
+
+/// One packet of a keeper. False: it is gone.
+template <class Packet>
+bool receive(int socket, Packet& packet) {
+  ssize_t n = 0;
+  while ((n = ::recv(socket, &packet, sizeof packet, 0)) < 0 && errno == EINTR) {
+  }
+  return n == static_cast<ssize_t>(sizeof packet);
 }
 
 /// The job as an anonymous file: no size limit, no deadlock, nothing left on disk.
@@ -61,26 +73,37 @@ std::vector<std::string> environment(int threads, const std::string& visible) {
   return variables;
 }
 
-/// In the child, between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become_engine(const char* program, char* const* arguments, char* const* variables, int job,
-                                int messages, int log, pid_t parent) {
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
+/// What the engine's process is made of; borrowed from the constructor that forks.
+struct EngineStart {
+  const char* program;
+  char* const* arguments;
+  char* const* variables;
+  int job, messages, log;
+  std::int64_t memory_bytes;
+};
+
+/// In the engine's process, between fork and exec: only async-signal-safe calls.
+void become_engine(void* start) {
+  const EngineStart& with = *static_cast<const EngineStart*>(start);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  if (with.memory_bytes > 0) {
+    const rlimit memory{static_cast<rlim_t>(with.memory_bytes), static_cast<rlim_t>(with.memory_bytes)};
+    ::setrlimit(RLIMIT_DATA, &memory);
+  }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // The pipe may itself have been opened as descriptor 3, and dup2 onto itself keeps CLOEXEC.
-  if (messages == kMessageFd)
-    ::fcntl(messages, F_SETFD, 0);
-  else if (::dup2(messages, kMessageFd) < 0)
+  if (with.messages == kMessageFd)
+    ::fcntl(with.messages, F_SETFD, 0);
+  else if (::dup2(with.messages, kMessageFd) < 0)
     ::_exit(127);
-  if (::dup2(job, STDIN_FILENO) < 0) ::_exit(127);
-  if (::dup2(log >= 0 ? log : STDERR_FILENO, STDOUT_FILENO) < 0) ::_exit(127);  // stdout is for our own data
-  if (log >= 0 && ::dup2(log, STDERR_FILENO) < 0) ::_exit(127);
-  ::execve(program, arguments, variables);
+  if (::dup2(with.job, STDIN_FILENO) < 0) ::_exit(127);
+  const int output = with.log >= 0 ? with.log : STDERR_FILENO;  // stdout is for our own data
+  if (::dup2(output, STDOUT_FILENO) < 0) ::_exit(127);
+  if (with.log >= 0 && ::dup2(with.log, STDERR_FILENO) < 0) ::_exit(127);
+  ::execve(with.program, with.arguments, with.variables);
   ::_exit(127);
 }
 
@@ -104,31 +127,46 @@ Child::Child(const LaunchRequest& request) {
     log_high = high_copy(log);
   }
   const Descriptor job = job_file(request.job), job_high = high_copy(job);
-  int pipe_fds[2];
+  int pipe_fds[2], sockets[2];
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) fail("pipe");
-  Descriptor messages(pipe_fds[0]);
-  const Descriptor theirs(pipe_fds[1]);
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ == 0) become_engine(argv[0], argv.data(), envp.data(), job_high.get(), theirs.get(), log_high.get(), parent);
-  if (pid_ < 0) fail("fork");
-  ::setpgid(pid_, pid_);  // both sides, whichever comes first; fails harmlessly after exec
-  fd_ = messages.release();
-  ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+  Descriptor messages(pipe_fds[0]), theirs(pipe_fds[1]);
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) fail("socketpair");
+  socket_.reset(sockets[0]);
+  const Descriptor keepers(sockets[1]), keepers_high = high_copy(keepers);
+  EngineStart start{argv[0],      argv.data(),    envp.data(),       job_high.get(),
+                    theirs.get(), log_high.get(), request.data_bytes};
+  oom_kills_ = oom_kill_count();
+  keeper_ = ::fork();
+  if (keeper_ == 0) {
+    keep({.socket = keepers_high.get(),
+          .memory_bytes = request.memory_bytes,
+          .processes = request.processes,
+          .start = become_engine,
+          .argument = &start});
+  }
+  if (keeper_ < 0) fail("fork");
+  KeeperHello hello;
+  if (!receive(socket_.get(), hello) || hello.engine < 0) {
+    while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    errno = hello.error;
+    fail("fork");
+  }
+  engine_ = hello.engine;
+  fd_ = std::move(messages);
+  ::fcntl(fd_.get(), F_SETFL, O_NONBLOCK);
 }
 
 Child::~Child() {
-  if (!exit_) {
-    signal(SIGKILL);
-    wait();
-  }
-  if (fd_ >= 0) ::close(fd_);
+  if (exit_) return;
+  signal(SIGKILL);
+  wait();
 }
 
 std::vector<std::string> Child::read_lines() {
   char block[65536];
   while (!ended_) {
-    const ssize_t n = ::read(fd_, block, sizeof block);
+    const ssize_t n = ::read(fd_.get(), block, sizeof block);
     if (n > 0)
       pending_.append(block, static_cast<std::size_t>(n));
     else if (n == 0)
@@ -148,16 +186,26 @@ std::vector<std::string> Child::read_lines() {
 }
 
 void Child::signal(int number) {
-  if (pid_ > 0 && !exit_) ::kill(-pid_, number);
+  const char byte = static_cast<char>(number);
+  if (!exit_) ::send(socket_.get(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 ProcessExit Child::wait() {
   if (exit_) return *exit_;
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0) {
+  pollfd report_comes{socket_.get(), POLLIN, 0};
+  if (::poll(&report_comes, 1, kMostEndMilliseconds) == 0) signal(SIGKILL);
+  KeeperReport report;
+  const bool reported = receive(socket_.get(), report);
+  if (!reported) ::kill(-engine_, SIGKILL);  // the keeper was killed, and its engine with it; not what that had started
+  while (::waitpid(keeper_, nullptr, 0) < 0) {
     if (errno != EINTR) fail("waitpid");
   }
-  exit_ = WIFSIGNALED(status) ? ProcessExit{0, WTERMSIG(status)} : ProcessExit{WEXITSTATUS(status), 0};
+  const int status = reported ? report.status : SIGKILL;
+  exit_ = ProcessExit{.code = WIFSIGNALED(status) ? 0 : WEXITSTATUS(status),
+                      .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                      .killed_for = report.killed_for,
+                      .peak_bytes = report.peak_bytes,
+                      .oom_killed = oom_kill_count() > oom_kills_};
   return *exit_;
 }
 
