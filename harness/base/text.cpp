@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -85,6 +87,31 @@ std::string number_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   return fmt::format("{}", value);
+}
+
+std::optional<std::int64_t> bytes_from_text(std::string_view text) {
+  text = trim(text);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (error != std::errc{} || !(number >= 0)) return std::nullopt;
+  std::string unit(trim(text.substr(static_cast<std::size_t>(end - text.data()))));
+  const std::size_t place =
+      unit.empty() || unit == "B" ? 0 : std::string_view("KMGT").find(unit[0] == 'k' ? 'K' : unit[0]) + 1;
+  // npos + 1 is 0
+  if (place == 0 && !unit.empty() && unit != "B") return std::nullopt;
+  const std::string rest = place == 0 ? "" : unit.substr(1);
+  if (!rest.empty() && rest != "iB" && rest != "B") return std::nullopt;
+  const double bytes = number * std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(place));
+  if (bytes > std::pow(2.0, 62)) return std::nullopt;
+  return static_cast<std::int64_t>(std::llround(bytes));
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto number = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; number >= 999.5 && unit + 1 < kUnits.size(); ++unit) number /= 1024;
+  return fmt::format("{:.3g} {}", number, kUnits[unit]);
 }
 
 std::string plugin_key(std::string_view name) {

@@ -1,5 +1,7 @@
 #pragma once
 /// Small text helpers. Pure functions.
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +22,12 @@ std::string suggestion(std::string_view wrong, std::span<const std::string> cand
 
 /// Shortest text that reads back to the same double ("0.1", "1e-06", "3"); NaN and infinities as "nan", "inf", "-inf".
 std::string number_text(double value);
+
+/// "4GiB", "512 MB", "1.5T" or "1000" → bytes: K, M, G, T are powers of 1024, also with iB; kB, MB, GB, TB of 1000.
+/// nullopt for anything else, and for more than 2^62.
+std::optional<std::int64_t> bytes_from_text(std::string_view text);
+/// "512 B", "1.5 MiB", "4 GiB": three digits.
+std::string bytes_text(std::int64_t bytes);
 
 /// OpenOOD's `temp_scaling` and our `temp-scaling` are the same plugin: underscores become hyphens.
 std::string plugin_key(std::string_view name);

@@ -59,12 +59,25 @@ void add_cell(CLI::App& verb, std::string& cell) {
   verb.add_option("cell", cell, "its key, the beginning of it, or its label")->required();
 }
 
+void add_expression(CLI::App& verb, std::string& expression) {
+  verb.add_option("-k", expression,
+                  "only cells that fit: words of labels, beginnings of keys, and, or, not, brackets: 'knn and not s0'");
+}
+
+void add_failure_limits(CLI::App& verb, RunLimits& limits) {
+  verb.add_option("--max-failures", limits.max_failures, "start nothing more after so many failed cells")
+      ->check(CLI::Range(1, 1'000'000'000));
+  verb.add_flag("--fail-fast{1}", limits.max_failures, "stop after the first failed cell");
+  verb.add_flag("--keep-going{0}", limits.max_failures, "go on after failed cells (the default)");
+}
+
 /// `run` and `plan`: files end in .toml, everything else is an override.
 struct RunOptionsText {
   RunArguments arguments;
   std::vector<std::string> words;
-  std::string device;
-  std::int64_t limit = -1, jobs = -1, nproc = -1;
+  std::string device, memory_limit;
+  std::int64_t limit = -1, jobs = -1, nproc = -1, retries = -1;
+  double timeout = -1;
 
   void split() {
     for (const std::string& word : words) {
@@ -78,6 +91,9 @@ struct RunOptionsText {
     if (limit >= 0) arguments.overrides.push_back(fmt::format("data.limit={}", limit));
     if (nproc >= 0) arguments.overrides.push_back(fmt::format("run.nproc={}", nproc));
     if (jobs >= 0) arguments.overrides.push_back(fmt::format("run.jobs={}", jobs));
+    if (retries >= 0) arguments.overrides.push_back(fmt::format("run.retries={}", retries));
+    if (timeout >= 0) arguments.overrides.push_back(fmt::format("run.timeout_seconds={}", timeout));
+    if (!memory_limit.empty()) arguments.overrides.push_back("run.memory_limit=" + memory_limit);
   }
 };
 
@@ -91,7 +107,14 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
   verb.add_option("--device", text->device, "cpu or cuda");
   verb.add_flag("--trust", text->arguments.trust, "let model.torchscript run: it is code");
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
-  verb.add_option("--jobs", text->jobs, "child processes at a time (default: one a core)");
+  verb.add_option("-j,--jobs", text->jobs,
+                  "child processes at a time (default: as many as have a core for every thread)");
+  verb.add_option("--timeout", text->timeout, "seconds that a cell may take (run.timeout_seconds; default: no limit)");
+  verb.add_option("--memory-limit", text->memory_limit, "of a child process, like 4GiB (run.memory_limit)");
+  verb.add_option("--retries", text->retries,
+                  "further tries of a cell that crashes, hangs or runs out of memory (run.retries)");
+  add_expression(verb, text->arguments.expression);
+  verb.add_flag("--last-failed", text->arguments.last_failed, "only cells that have failed");
   verb.add_option("--nproc", text->nproc, "processes that train one model together (default 1)");
   add_json(verb, text->arguments.json);
   add_plugin_dirs(verb, text->arguments.plugin_dirs);
@@ -100,8 +123,7 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
 
 Action declare_run(CLI::App& verb) {
   const auto text = add_run(verb);
-  verb.add_flag("--fail-fast", text->arguments.fail_fast, "stop after the first failed cell");
-  verb.add_flag("--keep-going{false}", text->arguments.fail_fast, "go on after a failed cell (the default)");
+  add_failure_limits(verb, text->arguments.limits);
   verb.add_flag("--dry-run", text->arguments.dry_run, "only show the plan");
   verb.add_flag("--quiet", text->arguments.quiet, "no progress");
   return [text] { return text->split(), run_verb(text->arguments); };
@@ -112,10 +134,44 @@ Action declare_plan(CLI::App& verb) {
   return [text] { return text->split(), plan_verb(text->arguments); };
 }
 
+Action declare_retry(CLI::App& verb) {
+  const auto retry = std::make_shared<RetryArguments>();
+  retry->states = {"failed", "crashed", "timeout", "nan", "oom", "hung", "invalid"};
+  verb.add_option("experiment", retry->experiment, "only this experiment");
+  verb.add_option("--state", retry->states, "with commas: failed,crashed,timeout,nan,oom,hung,invalid (default: all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(retry->states));
+  add_expression(verb, retry->expression);
+  verb.add_option("-j,--jobs", retry->limits.jobs, "child processes at a time");
+  verb.add_option("--retries", retry->limits.retries,
+                  "further tries of a cell that crashes, hangs or runs out of memory");
+  add_failure_limits(verb, retry->limits);
+  verb.add_flag("--trust", retry->trust, "let model.torchscript run: it is code");
+  verb.add_flag("--quiet", retry->quiet, "no progress");
+  add_json(verb, retry->database.json);
+  add_database(verb, retry->database);
+  return [retry] { return retry_verb(*retry); };
+}
+
+Action declare_logs(CLI::App& verb) {
+  struct Arguments {
+    DatabaseArguments database;
+    std::string cell;
+    bool follow = false;
+  };
+  const auto logs = std::make_shared<Arguments>();
+  add_cell(verb, logs->cell);
+  verb.add_flag("-f,--follow", logs->follow, "go on printing until the attempt has ended");
+  add_database(verb, logs->database);
+  return [logs] { return logs_verb(logs->database, logs->cell, logs->follow); };
+}
+
 Action declare_status(CLI::App& verb) {
   const auto status = std::make_shared<StatusArguments>();
   verb.add_option("experiment", status->experiment, "only this experiment");
-  verb.add_flag("--watch", status->watch, "print again every second until everything has ended");
+  verb.add_flag("--watch", status->watch,
+                "until everything has ended: redrawn on a terminal, else a line for every change");
+  add_expression(verb, status->expression);
   verb.add_flag("--all", status->all, "list every cell, however many there are");
   add_json(verb, status->database.json);
   add_database(verb, status->database);
@@ -302,8 +358,10 @@ Action declare_doctor(CLI::App& verb) {
 constexpr Verb kVerbs[] = {
     {"run", "plan, then run every cell that has no valid result", declare_run},
     {"plan", "the cells, and why each would run; writes nothing", declare_plan},
+    {"retry", "run failed cells again, of the experiments that a database keeps", declare_retry},
     {"status", "state of every cell", declare_status},
-    {"show", "everything about one cell", declare_show},
+    {"show", "everything about one cell, with the command that makes it again", declare_show},
+    {"logs", "what the processes of a cell have printed", declare_logs},
     {"report", "leaderboard of a database", declare_report},
     {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
     {"metrics", "AUROC, FPR@95, AUPR of two score files (higher = more OOD)", declare_metrics},

@@ -1,104 +1,28 @@
 #include "base/error.h"
-#include "base/locations.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/signals.h"
-#include "base/stopwatch.h"
+#include "base/text.h"
+#include "cli/planned.h"
 #include "cli/verbs.h"
-#include "plan/plan.h"
 #include "plan/plan_text.h"
 #include "store/process.h"
 #include "store/session.h"
 #include "work/child.h"
-#include "work/engine_client.h"
 #include "work/put.h"
 #include "work/worker.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
-#include <memory>
+#include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 
 namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
-
-/// Before anything is planned: a result must not be stored as made on a device that nothing was computed on.
-std::vector<DeviceSlot> devices_of(const std::string& device) {
-  if (device == "cpu") return device_slots(device, 0, "");
-  const wire::CudaFacts cuda = engine_doctor().cuda;
-  if (!cuda.usable)
-    throw Error(ErrorKind::config,
-                fmt::format("device '{}' is not usable here: {}. Use --device cpu.", device, cuda.reason));
-  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  return device_slots(device, cuda.devices, visible != nullptr ? visible : "");
-}
-
-/// What `data check` would say of the classes, too.
-void tell_of_data(const BenchmarkPlan& benchmark) {
-  const std::string& name = benchmark.benchmark.name;
-  if (!benchmark.manifest.class_order.empty()) log_info(fmt::format("{}: {}", name, benchmark.manifest.class_order));
-  for (const std::string& missing : benchmark.manifest.missing_classes)
-    log_warn(fmt::format("{}: {}; every result will say so (missing-class)", name, missing));
-}
-
-/// A bar while image files are read for the first time, which may take an hour; Ctrl-C ends it, and the next call goes
-/// on there.
-class ReadingBar {
-  static constexpr double kSilentSeconds = 1;  // what takes no longer is not worth a word
-
- public:
-  explicit ReadingBar(bool quiet) : quiet_(quiet) {}
-  bool operator()(std::string_view set, std::int64_t done, std::int64_t total) {
-    if (!signals_) signals_.emplace();
-    if (set != set_) {
-      set_ = set;
-      bar_.reset();
-      watch_.restart();
-    }
-    if (watch_.seconds() < kSilentSeconds) return signals_->count() == 0;
-    if (!bar_) {
-      bar_.emplace(total, "files", quiet_ ? Progress::Mode::quiet : Progress::Mode::automatic);
-      if (!quiet_) log_info(fmt::format("{}: reading {} files for the first time, to know them again", set, total));
-    }
-    bar_->update(static_cast<double>(done), set_);
-    return signals_->count() == 0;
-  }
-
- private:
-  bool quiet_;
-  std::optional<StopSignals> signals_;  // only now: before, Ctrl-C ends the process as ever
-  std::optional<Progress> bar_;
-  std::string set_;
-  Stopwatch watch_;
-};
-
-struct Planned {
-  Plan plan;
-  std::vector<DeviceSlot> devices;
-};
-
-Planned planned(const RunArguments& arguments) {
-  if (arguments.files.empty()) {
-    throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
-  }
-  Experiment experiment = load_experiment(arguments.files, arguments.overrides);
-  std::vector<DeviceSlot> devices = devices_of(experiment.device);
-  const auto bar = std::make_shared<ReadingBar>(arguments.quiet);
-  Plan plan = make_plan({.experiment = std::move(experiment),
-                         .benchmark_folders = benchmark_folders(arguments.files),
-                         .plugin_dirs = arguments.plugin_dirs,
-                         .out = arguments.out,
-                         .database = arguments.database,
-                         .trust = arguments.trust,
-                         .reading = [bar](std::string_view set, std::int64_t done,
-                                          std::int64_t total) { return (*bar)(set, done, total); }},
-                        engine_asker());
-  for (const BenchmarkPlan& benchmark : plan.benchmarks) tell_of_data(benchmark);
-  return {std::move(plan), std::move(devices)};
-}
 
 /// Cells that are still to be done, by the next run or by another process.
 std::int64_t left_of(const Plan& plan, const WorkSummary& summary) {
@@ -141,25 +65,15 @@ std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int6
   return text + fmt::format("; results in {}\n", plan.out.string());
 }
 
-}  // namespace
-
-int plan_verb(const RunArguments& arguments) {
-  Plan plan = planned(arguments).plan;
-  std::optional<Session> session;
-  if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
-  compare(plan, session ? &session->planning() : nullptr);
-  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan), arguments.json ? "\n" : "");
-  return 0;
-}
-
-int run_verb(const RunArguments& arguments) {
-  if (arguments.dry_run) return plan_verb(arguments);
-  auto [plan, devices] = planned(arguments);
+/// The bodies of `run` and `retry`: the plan into the database, and its cells done.
+int run_plan(Planned planned, Choice* choice, const Asked& asked, const RunLimits& limits, bool json, bool quiet) {
+  auto& [plan, devices] = planned;
   Session session = Session::open(plan.database);
   if (const int stale = session.queue().recover_stale(); stale > 0) {
     log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
   }
-  PutPlan put = put_plan(plan, session);
+  PutPlan put = put_plan(plan, session, asked);
+  if (choice != nullptr) choice->require_some(plan);
   const std::int64_t to_run = plan.cells_to_run(), done_before = plan.cells_done();
   log_info(fmt::format("experiment {}: {} of {} cells to run", plan.experiment.name, to_run, plan.cell_count()));
   EngineLauncher launcher;
@@ -167,16 +81,72 @@ int run_verb(const RunArguments& arguments) {
   const StopSignals signals;
   Worker worker(plan, std::move(put), session,
                 {.launcher = launcher, .clock = clock, .owner = owner_of_this_process(), .signals = &signals},
-                {.devices = std::move(devices), .fail_fast = arguments.fail_fast, .quiet = arguments.quiet});
+                {.devices = std::move(devices), .max_failures = limits.max_failures, .quiet = quiet});
   const WorkSummary summary = worker.run();
   write_leaderboards(plan.database, plan.out);
-  if (arguments.json) {
+  if (json) {
     fmt::print("{}\n", summary_json(plan, summary, done_before).dump());
   } else {
     fmt::print("{}\n{}", leaderboard_table(plan.database), summary_text(plan, summary, done_before));
   }
   if (summary.interrupted || summary.handed_back > 0) return exit_code(ErrorKind::interrupted);
   return summary.failed + summary.skipped + summary.elsewhere > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+int plan_verb(const RunArguments& arguments) {
+  Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
+  Plan plan = planned(arguments).plan;
+  std::optional<Session> session;
+  if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
+  compare(plan, session ? &session->planning() : nullptr, choice.asked());
+  choice.require_some(plan);
+  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan), arguments.json ? "\n" : "");
+  return 0;
+}
+
+int run_verb(const RunArguments& arguments) {
+  if (arguments.dry_run) return plan_verb(arguments);
+  Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
+  return run_plan(planned(arguments), &choice, choice.asked(), arguments.limits, arguments.json, arguments.quiet);
+}
+
+int retry_verb(const RetryArguments& arguments) {
+  const Selection expression(arguments.expression);
+  std::vector<CellState> states;
+  for (const std::string& name : arguments.states) states.push_back(state_from_name(name));
+  const fs::path database = database_of(arguments.database);
+  std::map<std::string, ExperimentRecord> experiments;
+  std::set<std::string, std::less<>> keys, models;  // models: whose training or features are done again
+  {
+    const Session session = Session::open_read_only(database);
+    for (const std::string& name : session.results().experiments()) {
+      if (!arguments.experiment.empty() && name != arguments.experiment) continue;
+      for (const CellStatus& cell : session.results().cells(name, states)) {
+        if (!expression.matches(cell.label, cell.kind, cell.key)) continue;
+        keys.insert(cell.key);
+        if (cell.kind == CellKind::train || cell.kind == CellKind::features) models.insert(cell.model_key);
+        experiments.try_emplace(name, *session.results().experiment(name));
+      }
+    }
+    if (keys.empty()) {
+      throw Error(ErrorKind::nothing, fmt::format("{}: no cell is {}{}; `nearfar status` lists them", database.string(),
+                                                  join(arguments.states, " or "),
+                                                  arguments.expression.empty() ? "" : " and selected by -k"));
+    }
+  }
+  // With them goes what was not tried because they had failed.
+  const Asked asked = [&](const Cell& cell, CellKind, const ModelPlan& model) {
+    return keys.contains(cell.key) || (cell.state == "planned" && models.contains(model.key));
+  };
+  int code = 0;
+  for (const auto& [name, record] : experiments) {
+    code = std::max(code, run_plan(planned_again(record, database, arguments.limits, arguments.trust, arguments.quiet),
+                                   nullptr, asked, arguments.limits, arguments.database.json, arguments.quiet));
+    if (code == exit_code(ErrorKind::interrupted)) break;
+  }
+  return code;
 }
 
 }  // namespace nearfar

@@ -1,16 +1,21 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
-#include "host/params.h"
 #include "store/process.h"
 #include "store/session.h"
+#include "work/selection.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <thread>
@@ -19,21 +24,6 @@
 namespace nearfar {
 namespace {
 using nlohmann::json;
-
-json status_json(const CellStatus& cell) {
-  return {{"key", cell.key},
-          {"id", cell.id},
-          {"kind", kind_name(cell.kind)},
-          {"label", cell.label},
-          {"benchmark", cell.benchmark},
-          {"state", state_name(cell.state)},
-          {"attempt", cell.attempt},
-          {"message", cell.message},
-          {"started", cell.started_utc},
-          {"finished", cell.finished_utc},
-          {"seconds", cell.seconds},
-          {"log", cell.log_file}};
-}
 
 /// A model's features cells in one state are one line: there is one for every image set.
 std::string cells_text(const std::vector<CellStatus>& cells) {
@@ -77,216 +67,6 @@ std::string counts_text(const std::vector<CellCount>& counts) {
   return totals;
 }
 
-json metrics_json(const std::vector<MetricRow>& metrics) {
-  json rows = json::array();
-  for (const MetricRow& row : metrics)
-    rows.push_back({{"protocol", row.protocol},
-                    {"group", row.group},
-                    {"dataset", row.dataset},
-                    {"metric", row.metric},
-                    {"value", row.value}});
-  return rows;
-}
-
-json factors_json(const std::vector<Factor>& factors) {
-  json rows = json::object();
-  for (const Factor& factor : factors) {
-    std::visit([&](const auto& value) { rows[factor.name] = value; }, factor.value);
-  }
-  return rows;
-}
-
-json runs_json(const std::vector<RunStatus>& runs) {
-  json rows = json::array();
-  for (const RunStatus& run : runs) {
-    rows.push_back({{"uid", run.uid},
-                    {"attempt", run.attempt},
-                    {"state", state_name(run.state)},
-                    {"message", run.message},
-                    {"started", run.started_utc},
-                    {"finished", run.finished_utc},
-                    {"seconds", run.seconds},
-                    {"owner", run.context.owner},
-                    {"device", run.context.device},
-                    {"threads", run.context.threads},
-                    {"engine_version", run.context.engine_version},
-                    {"numerics", run.context.numerics},
-                    {"location", run.location},
-                    {"log", run.context.log_file}});
-  }
-  return rows;
-}
-
-json outcome_json(const Outcome& outcome) {
-  json document{{"classifier", outcome.classifier}, {"metrics", metrics_json(outcome.metrics)}};
-  for (const char* list : {"measures", "scores", "curve", "tune", "passes", "artifacts"})
-    document[list] = json::array();
-  for (const MeasureRow& row : outcome.measures) {
-    document["measures"].push_back({{"set", row.set}, {"name", row.name}, {"unit", row.unit}, {"value", row.value}});
-  }
-  for (const ScoreSetRow& row : outcome.scores) {
-    document["scores"].push_back({{"set", row.set}, {"path", row.path}, {"sha256", row.sha256}, {"count", row.count}});
-  }
-  for (const CurvePoint& point : outcome.curve) {
-    document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
-  }
-  for (const TunePoint& point : outcome.tune) {
-    document["tune"].push_back({{"params", point.params},
-                                {"auroc", point.auroc ? json(*point.auroc) : json()},
-                                {"refused", point.refused},
-                                {"chosen", point.chosen}});
-  }
-  for (const PassRow& row : outcome.passes) {
-    document["passes"].push_back({{"set", row.set},
-                                  {"forward", row.forward},
-                                  {"gradients", row.gradients},
-                                  {"changed", row.changed},
-                                  {"float64", row.float64}});
-  }
-  for (const ArtifactRow& row : outcome.artifacts) {
-    document["artifacts"].push_back(
-        {{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
-  }
-  return document;
-}
-
-/// The cell's, and what was found out while it ran.
-std::string flags_of(const CellDetails& details) {
-  const std::string &own = details.record.flags, &found = details.outcome.flags;
-  return own + (own.empty() || found.empty() ? "" : ";") + found;
-}
-
-json details_json(const CellDetails& details) {
-  json document = status_json(details.status);
-  document["flags"] = flags_of(details);
-  document["identity"] = json::parse(details.record.identity_json, nullptr, false);
-  document["factors"] = factors_json(details.factors);
-  document["differences"] = json::array();
-  for (const CellDetails::Difference& one : details.differences) {
-    document["differences"].push_back({{"factor", one.name}, {"here", one.here}, {"elsewhere", one.elsewhere}});
-  }
-  document["runs"] = runs_json(details.runs);
-  document["location"] = details.location.string();
-  document.update(outcome_json(details.outcome));
-  return document;
-}
-
-/// The parameter search of an eval cell; the first highest AUROC was chosen.
-std::string tuning_text(const std::vector<TunePoint>& points) {
-  if (points.empty()) return "";
-  const auto chosen = std::find_if(points.begin(), points.end(), [](const TunePoint& point) { return point.chosen; });
-  std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
-  for (const TunePoint& point : points) {
-    const bool tie = chosen != points.end() && !point.chosen && point.auroc && point.auroc == chosen->auroc;
-    rows.push_back({point.params, point.auroc ? fmt::format("{:.4f}", 100 * *point.auroc) : "–",
-                    point.chosen             ? "chosen"
-                    : tie                    ? "tie: the first was chosen"
-                    : !point.refused.empty() ? "refused: " + point.refused
-                                             : ""});
-  }
-  return "\n" + table(rows, {false, true, false});
-}
-
-/// The last epochs of a training.
-std::string curves_text(const std::vector<CurvePoint>& points) {
-  constexpr std::size_t kMostEpochs = 10;
-  std::vector<std::string> names;
-  std::map<std::int64_t, std::map<std::string, double>> epochs;
-  for (const CurvePoint& point : points) {
-    if (std::find(names.begin(), names.end(), point.name) == names.end()) names.push_back(point.name);
-    epochs[point.step][point.name] = point.value;
-  }
-  if (epochs.empty()) return "";
-  std::vector<std::vector<std::string>> rows{{"epoch"}};
-  rows[0].insert(rows[0].end(), names.begin(), names.end());
-  const std::size_t left_out = epochs.size() - std::min(epochs.size(), kMostEpochs);
-  epochs.erase(epochs.begin(), std::next(epochs.begin(), static_cast<std::ptrdiff_t>(left_out)));
-  const std::string note = left_out > 0 ? fmt::format("({} epochs before these: --json)\n", left_out) : "";
-  for (const auto& [epoch, values] : epochs) {
-    std::vector<std::string>& row = rows.emplace_back();
-    row.push_back(std::to_string(epoch + 1));
-    for (const std::string& name : names)
-      row.push_back(values.contains(name) ? fmt::format("{:.5g}", values.at(name)) : "");
-  }
-  return "\n" + table(rows, std::vector<bool>(names.size() + 1, true)) + note;
-}
-
-/// How good the classifier of the model is on the test images.
-std::string measures_text(const std::vector<MeasureRow>& measures) {
-  std::string text;
-  for (const MeasureRow& row : measures) {
-    if (row.set.empty()) continue;  // the device's
-    const std::string value = row.unit == "fraction" ? fmt::format("{:.2f} %", 100 * row.value)
-                                                     : fmt::format("{:.4f} {}", row.value, row.unit);
-    text += fmt::format("{}{} {}", text.empty() ? "measured   " : ", ", row.name, value);
-  }
-  return text.empty() ? "" : text + " on test (classes: quality.json)\n";
-}
-
-/// What was asked of a device that is not the CPU.
-std::string device_text(const std::vector<MeasureRow>& measures) {
-  std::map<std::string_view, double> found;
-  for (const MeasureRow& row : measures) {
-    if (row.set.empty()) found[row.name] = row.value;
-  }
-  if (!found.contains("device_peak_memory")) return "";
-  constexpr double kMiB = 1 << 20;
-  return fmt::format(
-      "device     {:.0f} copies to it ({:.1f} MiB), {:.0f} back ({:.1f} MiB), {:.0f} waits; {:.1f} MiB at most\n",
-      found["device_copies_in"], found["device_bytes_in"] / kMiB, found["device_copies_out"],
-      found["device_bytes_out"] / kMiB, found["device_waits"], found["device_peak_memory"] / kMiB);
-}
-
-std::string factors_text(const CellDetails& details) {
-  std::string text, shown;
-  for (const Factor& factor : details.factors) {
-    if (!factor.is_default)
-      shown += fmt::format("{}{}={}", shown.empty() ? "" : "  ", factor.name, param_text(factor.value));
-  }
-  if (!shown.empty()) text += "factors    " + shown + "\n";
-  for (const CellDetails::Difference& one : details.differences) {
-    text += fmt::format("differs    in {}: {} here, {} in other cells of this label\n", one.name,
-                        one.here.empty() ? "the default" : one.here, join(one.elsewhere, ", "));
-  }
-  return text;
-}
-
-std::string files_text(const Outcome& outcome) {
-  std::vector<std::vector<std::string>> rows{{"file", "sha256"}};
-  for (const ArtifactRow& row : outcome.artifacts) rows.push_back({row.path, row.sha256.substr(0, 16)});
-  for (const ScoreSetRow& row : outcome.scores) rows.push_back({row.path, row.sha256.substr(0, 16)});
-  return rows.size() > 1 ? "\n" + table(rows, {false, false}) : "";
-}
-
-std::string details_text(const CellDetails& details) {
-  const CellStatus& status = details.status;
-  std::string text =
-      fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, kind_name(status.kind),
-                  state_name(status.state), status.message.empty() ? "" : ": " + status.message, status.key,
-                  details.record.identity_json);
-  text += factors_text(details);
-  if (const std::string flags = flags_of(details); !flags.empty()) text += fmt::format("flags      {}\n", flags);
-  for (const RunStatus& run : details.runs) {
-    text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
-                        state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),
-                        run.context.device, run.context.threads, run.context.engine_version,
-                        run.message.empty() ? "" : ": " + run.message);
-  }
-  if (!details.location.empty()) text += fmt::format("location   {}\n", details.location.string());
-  if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
-  text += measures_text(details.outcome.measures) + device_text(details.outcome.measures);
-  std::vector<std::vector<std::string>> rows{{"protocol", "group", "data set", "metric", "%"}};
-  for (const MetricRow& row : details.outcome.metrics) {
-    rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});
-  }
-  if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
-  return text + curves_text(details.outcome.curve) + tuning_text(details.outcome.tune) + files_text(details.outcome);
-}
-
-}  // namespace
-
-namespace {
-
 constexpr std::int64_t kMostCells = 500;
 
 /// A cell whose process is gone (killed, or a disk that was full) is not running, whatever it last wrote.
@@ -325,61 +105,149 @@ bool open_cells(const std::vector<CellCount>& counts) {
   });
 }
 
-/// Every cell, or of a large database those that are neither done nor waiting.
-void print_status(const ResultStore& results, const std::optional<std::string>& experiment,
-                  const std::vector<CellCount>& counts, bool all) {
-  std::int64_t total = 0;
-  for (const CellCount& count : counts) total += count.count;
-  if (all || total <= kMostCells) {
-    fmt::print("{}\n{}\n", cells_text(cells_now(results, experiment)), counts_text(counts));
-    return;
-  }
-  const auto some = cells_now(results, experiment,
-                              {CellState::running, CellState::failed, CellState::crashed, CellState::timeout,
-                               CellState::nan, CellState::oom, CellState::invalid});
-  if (!some.empty()) fmt::print("{}\n", cells_text(some));
-  fmt::print("{} cells: {}; --all lists them\n", total, counts_text(counts));
-}
+const std::vector<CellState> kOfInterest = {CellState::running, CellState::failed, CellState::crashed,
+                                            CellState::timeout, CellState::nan,    CellState::oom,
+                                            CellState::hung,    CellState::invalid};
 
-void print_status_json(const Session& session, const std::optional<std::string>& experiment, bool watch) {
-  json document{{"database", session.file().string()}, {"cells", json::array()}};
-  for (const CellStatus& cell : cells_now(session.results(), experiment))
-    document["cells"].push_back(status_json(cell));
-  fmt::print("{}\n", document.dump(watch ? -1 : 2));
+/// What a person asked to see of a database.
+class View {
+ public:
+  explicit View(const StatusArguments& arguments)
+      : arguments_(arguments),
+        expression_(arguments.expression),
+        session_(Session::open_read_only(database_of(arguments.database))) {
+    if (!arguments.experiment.empty()) experiment_ = arguments.experiment;
+  }
+
+  std::vector<CellStatus> cells(const std::vector<CellState>& states = {}) const {
+    std::vector<CellStatus> found = cells_now(session_.results(), experiment_, states);
+    std::erase_if(found, [&](const CellStatus& cell) { return !expression_.matches(cell.label, cell.kind, cell.key); });
+    return found;
+  }
+
+  /// Error(nothing) where there are none.
+  std::vector<CellCount> counts() const {
+    std::vector<CellCount> found;
+    if (expression_.is_all()) {
+      found = counts_now(session_.results(), experiment_);
+    } else {
+      for (const CellStatus& cell : cells()) found.push_back({cell.kind, cell.state, 1});
+    }
+    if (!found.empty()) return found;
+    const std::string selected =
+        expression_.is_all() ? "" : fmt::format(" that -k '{}' selects", arguments_.expression);
+    const std::string of = experiment_ ? fmt::format(" of experiment '{}'", *experiment_) : "";
+    throw Error(ErrorKind::nothing, fmt::format("{}: no cells{}{}; experiments: {}", session_.file().string(), of,
+                                                selected, join(session_.results().experiments(), ", ")));
+  }
+
+  /// Every cell, or of a large database those that are neither done nor waiting.
+  std::string text(const std::vector<CellCount>& counts) const {
+    std::int64_t total = 0;
+    for (const CellCount& count : counts) total += count.count;
+    if (arguments_.all || total <= kMostCells) return fmt::format("{}\n{}\n", cells_text(cells()), counts_text(counts));
+    return some_text(counts, kMostCells);
+  }
+
+  /// Cells that are at work or have failed, at most `most`, and how many there are of each state.
+  std::string some_text(const std::vector<CellCount>& counts, std::size_t most) const {
+    std::int64_t total = 0;
+    for (const CellCount& count : counts) total += count.count;
+    std::vector<CellStatus> some = cells(kOfInterest);
+    const std::string more = some.size() > most ? fmt::format("… and {} more\n", some.size() - most) : "";
+    some.resize(std::min(some.size(), most));
+    const std::string rows = some.empty() ? "" : cells_text(some) + more + "\n";
+    return fmt::format("{}{} cells: {}; --all lists them\n", rows, total, counts_text(counts));
+  }
+
+  std::string document(bool one_line) const {
+    json document{{"database", session_.file().string()}, {"cells", json::array()}};
+    for (const CellStatus& cell : cells()) document["cells"].push_back(status_json(cell));
+    return document.dump(one_line ? -1 : 2) + "\n";
+  }
+
+ private:
+  const StatusArguments& arguments_;
+  Selection expression_;
+  std::optional<std::string> experiment_;
+  Session session_;
+};
+
+/// Redrawn in place; what does not fit on the screen is left out.
+class Screen {
+ public:
+  void draw(const View& view, const std::vector<CellCount>& counts) const {
+    winsize size{};
+    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
+    const std::size_t rows = known ? size.ws_row : 24, columns = known ? size.ws_col : 80;
+    std::string text = view.text(counts);
+    if (lines_of(text).size() >= rows) text = view.some_text(counts, rows > 6 ? rows - 6 : 1);
+    fmt::print("\x1b[H");
+    for (const std::string& line : lines_of(text)) fmt::print("{}\x1b[K\n", clipped(line, columns));
+    fmt::print("\x1b[J");
+  }
+
+ private:
+  static std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines = split(text, '\n');
+    if (!lines.empty() && lines.back().empty()) lines.pop_back();
+    return lines;
+  }
+};
+
+/// A line for every cell that has changed.
+class Changes {
+ public:
+  void print(const View& view, const std::vector<CellCount>& counts) {
+    for (const CellStatus& cell : view.cells()) {
+      const std::string now = std::string(state_name(cell.state)) + (cell.message.empty() ? "" : ": " + cell.message);
+      std::string& before = known_[cell.key];
+      if (!first_ && now != before) fmt::print("{}  {}  {}\n", cell.id, cell.label, now);
+      before = now;
+    }
+    if (const std::string text = counts_text(counts); text != counts_) {
+      fmt::print("{}\n", text);
+      counts_ = text;
+    }
+    first_ = false;
+  }
+
+ private:
+  std::map<std::string, std::string> known_;
+  std::string counts_;
+  bool first_ = true;
+};
+
+void watch(const View& view, bool as_json) {
+  const char* term = std::getenv("TERM");
+  const bool on_terminal = ::isatty(STDOUT_FILENO) != 0 && term != nullptr && std::string_view(term) != "dumb";
+  if (on_terminal && !as_json) fmt::print("\x1b[2J");
+  Changes changes;
+  while (true) {
+    const std::vector<CellCount> counts = view.counts();
+    if (as_json) {
+      fmt::print("{}", view.document(true));
+    } else if (on_terminal) {
+      Screen().draw(view, counts);
+    } else {
+      changes.print(view, counts);
+    }
+    std::fflush(stdout);
+    if (!open_cells(counts)) return;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
 }
 
 }  // namespace
 
 int status_verb(const StatusArguments& arguments) {
-  const Session session = Session::open_read_only(database_of(arguments.database));
-  const ResultStore& results = session.results();
-  const auto experiment = arguments.experiment.empty() ? std::nullopt : std::optional(arguments.experiment);
-  while (true) {
-    const std::vector<CellCount> counts = counts_now(results, experiment);
-    if (counts.empty()) {
-      throw Error(ErrorKind::nothing,
-                  fmt::format("{}: no cells of experiment '{}'; there are: {}", session.file().string(),
-                              arguments.experiment, join(results.experiments(), ", ")));
-    }
-    if (arguments.database.json) {
-      print_status_json(session, experiment, arguments.watch);
-    } else {
-      print_status(results, experiment, counts, arguments.all);
-    }
-    if (!arguments.watch || !open_cells(counts)) return 0;
-    std::fflush(stdout);
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+  const View view(arguments);
+  if (arguments.watch) {
+    watch(view, arguments.database.json);
+    return 0;
   }
-}
-
-int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
-  const Session session = Session::open_read_only(database_of(arguments));
-  const auto details = session.results().find(cell);
-  if (!details) {
-    throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
-  }
-  fmt::print("{}", arguments.json ? details_json(*details).dump(2) + "\n" : details_text(*details));
+  const std::vector<CellCount> counts = view.counts();
+  fmt::print("{}", arguments.database.json ? view.document(false) : view.text(counts));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 /// the exit code; it throws Error for the rest. options.cpp fills the structs from the command line.
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,21 @@ namespace nearfar {
 
 using Paths = std::vector<std::filesystem::path>;
 
+/// How a run goes on; none of it changes a result.
+struct RunLimits {
+  std::optional<std::int64_t> jobs = {}, retries = {};  ///< of `retry`; `run` has them as overrides
+  std::int64_t max_failures = 0;                        ///< 0 = go on whatever fails
+};
+
 struct RunArguments {
   Paths files;
   std::vector<std::string> overrides;
   Paths plugin_dirs;
   std::filesystem::path out, database;
-  bool fail_fast = false, dry_run = false, json = false, quiet = false;
+  std::string expression;    ///< -k: only these cells (work/selection.h), and what they need
+  bool last_failed = false;  ///< only cells that have failed
+  RunLimits limits;
+  bool dry_run = false, json = false, quiet = false;
   bool trust = false;  ///< TorchScript, which is code, may run
 };
 int run_verb(const RunArguments& arguments);
@@ -26,14 +36,28 @@ struct DatabaseArguments {
   std::filesystem::path out, database;
   bool json = false;
 };
+/// Cells in these states, of the experiments that the database keeps.
+struct RetryArguments {
+  DatabaseArguments database;
+  std::string experiment;  ///< "" = all
+  std::vector<std::string> states;
+  std::string expression;  ///< -k
+  RunLimits limits;
+  bool trust = false, quiet = false;
+};
+int retry_verb(const RetryArguments& arguments);
+
 struct StatusArguments {
   DatabaseArguments database;
   std::string experiment;  ///< "" = all
+  std::string expression;  ///< -k
   bool watch = false;
   bool all = false;  ///< list every cell, however many there are
 };
 int status_verb(const StatusArguments& arguments);
 int show_verb(const DatabaseArguments& arguments, const std::string& cell);
+/// The log of a cell's last attempt; `follow`: until the attempt has ended.
+int logs_verb(const DatabaseArguments& arguments, const std::string& cell, bool follow);
 /// Error(config) naming the choices where there is not exactly one; Error(nothing) where there is none.
 std::filesystem::path database_of(const DatabaseArguments& arguments);
 

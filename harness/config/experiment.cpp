@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace nearfar {
@@ -175,6 +176,26 @@ void read_protocols(Section& top, Experiment& experiment) {
   for (NamedAt& named : names) experiment.protocols.push_back(std::move(named.name));
 }
 
+/// Bytes, or text like "4GiB".
+void read_memory_limit(Section& run, Experiment& experiment) {
+  constexpr std::int64_t kLeast = std::int64_t{256} << 20;  // less, and LibTorch is not even loaded
+  const Value* value = run.find("memory_limit");
+  if (value == nullptr) return;
+  std::optional<std::int64_t> bytes;
+  if (const auto* number = std::get_if<std::int64_t>(&value->data)) bytes = *number;
+  if (const auto* text = std::get_if<std::string>(&value->data)) bytes = bytes_from_text(*text);
+  if (!bytes || (*bytes != 0 && *bytes < kLeast)) {
+    const auto* text = std::get_if<std::string>(&value->data);
+    fail_at(value->where,
+            fmt::format("'memory_limit' in [run] is {}; expected at least 256MiB, as bytes or text like \"4GiB\", or 0 "
+                        "for none",
+                        text != nullptr ? "'" + *text + "'"
+                        : bytes         ? bytes_text(*bytes)
+                                        : type_name(*value)));
+  }
+  experiment.memory_limit = *bytes;
+}
+
 void read_sections(Section& top, Experiment& experiment) {
   Section data(top.find_table("data"), "[data]");
   data.read("root", experiment.data_root);
@@ -191,6 +212,9 @@ void read_sections(Section& top, Experiment& experiment) {
   run.read("threads", experiment.threads, 1, 4096);
   run.read("loader_threads", experiment.loader_threads, 0, 256);
   run.read("timeout_seconds", experiment.timeout_seconds, 0);
+  run.read("hung_seconds", experiment.hung_seconds, 0);
+  read_memory_limit(run, experiment);
+  run.read("retries", experiment.retries, 0, 100);
   run.read("deterministic", experiment.deterministic);
   run.read("nproc", experiment.nproc, 1, 1024);
   run.read("tensorboard", experiment.tensorboard);
@@ -312,11 +336,13 @@ Value text_value(const std::string& text) {
 }  // namespace
 
 Experiment load_experiment(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& overrides) {
-  if (files.empty()) throw Error(ErrorKind::config, "no config file is given; try configs/experiments/quickstart.toml");
+  if (files.empty() && overrides.empty())
+    throw Error(ErrorKind::config, "no config file is given; try configs/experiments/quickstart.toml");
   Value document;
   for (const auto& file : files) merge_into(document, read_composed(file, normalise));
   for (const std::string& override_text : overrides) apply_override(document, override_text);
-  Experiment experiment = typed(document, files.back().stem().string(), files.back().string());
+  Experiment experiment = typed(document, files.empty() ? "" : files.back().stem().string(),
+                                files.empty() ? "the command line" : files.back().string());
   finish(experiment);
   document.table()->insert_or_assign("name", text_value(experiment.name));
   document.table()->erase("extends");

@@ -24,7 +24,8 @@
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
-///   [run]    jobs, threads, loader_threads, timeout_seconds, deterministic, nproc, tensorboard, ood_val
+///   [run]    jobs, threads, loader_threads, timeout_seconds, hung_seconds, memory_limit, retries,
+///            deterministic, nproc, tensorboard, ood_val
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
@@ -123,19 +124,23 @@ struct Experiment {
   std::int64_t jobs = 0;     ///< child processes at a time; 0 = one a core, or one a device
   std::int64_t threads = 1;  ///< threads of a child
   std::int64_t loader_threads =
-      0;                       ///< of a child, that read and decode; 0 = `threads`, with a GPU a share of the cores
-  double timeout_seconds = 0;  ///< of a cell; 0 = none
-  std::int64_t nproc = 1;      ///< key `run.nproc`: processes that train one model together
-  bool ood_val = false;        ///< key `run.ood_val`: the AUROC against the set `ood_val` after every epoch, a curve
-  bool tensorboard = false;    ///< key `run.tensorboard`: event files of trainings beside their checkpoints
-  std::filesystem::path out;   ///< default out/NAME, relative to the working folder
-  std::string canonical;       ///< see canonical_text()
-  std::string hash;            ///< SHA-256 of `canonical`
-  std::string composed;        ///< the composed tables as TOML, without paths of this machine
-  std::string profile;         ///< those paths as TOML (profile.h)
+      0;                          ///< of a child, that read and decode; 0 = `threads`, with a GPU a share of the cores
+  double timeout_seconds = 0;     ///< of a cell; 0 = none
+  double hung_seconds = 3600;     ///< without a sign of life, and a cell is hung; 0 = never
+  std::int64_t memory_limit = 0;  ///< key `run.memory_limit`: bytes of a child with what it starts; 0 = none
+  std::int64_t retries = 1;       ///< of a cell that crashed, hung or ran out of memory, within one run
+  std::int64_t nproc = 1;         ///< key `run.nproc`: processes that train one model together
+  bool ood_val = false;           ///< key `run.ood_val`: the AUROC against the set `ood_val` after every epoch, a curve
+  bool tensorboard = false;       ///< key `run.tensorboard`: event files of trainings beside their checkpoints
+  std::filesystem::path out;      ///< default out/NAME, relative to the working folder
+  std::string canonical;          ///< see canonical_text()
+  std::string hash;               ///< SHA-256 of `canonical`
+  std::string composed;           ///< the composed tables as TOML, without paths of this machine
+  std::string profile;            ///< those paths as TOML (profile.h)
 };
 
-/// Reads and composes `files` (later wins), applies `overrides` from left to right, checks every key, type and range.
+/// Reads and composes `files` (later wins; none: the overrides, `name` among them, say everything), applies `overrides`
+/// from left to right, checks every key, type and range.
 ///   key.sub=value   sets; the value is read as TOML, and as text where it is not TOML (`device=cpu`)
 ///   losses=ce,knn   for keys that hold lists, the comma separates elements
 ///   +key=value      sets a key that is not set yet;  ~key  removes one that is
@@ -152,8 +157,8 @@ Experiment load_composed_experiment(std::string_view composed, std::string_view 
 std::string benchmark_key(const std::string& benchmark);
 
 /// JSON with sorted keys of everything that can change a result and that the config knows: names, parameters, recipes,
-/// seeds, dtype, limit. Not in it: paths, device, jobs, threads, loader_threads, timeout, settings of plugins that are
-/// not used. Key order and the split over files do not matter.
+/// seeds, dtype, limit. Not in it: paths, device, jobs, threads, loader_threads, timeout, limits, retries, settings of
+/// plugins that are not used. Key order and the split over files do not matter.
 std::string canonical_text(const Experiment& experiment);
 
 }  // namespace nearfar

@@ -166,6 +166,14 @@ bool is_out_of_memory(const std::exception& error) {
          dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
 }
 
+bool is_host_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const HostOutOfMemory*>(&error) != nullptr || dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+    return true;
+  const auto* torch = dynamic_cast<const c10::Error*>(&error);  // it has no type of its own there
+  return torch != nullptr &&
+         std::string_view(torch->what_without_backtrace()).find("DefaultCPUAllocator") != std::string_view::npos;
+}
+
 void wait_for(at::Device device) {
   if (device.is_cpu()) return;
   c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(static_cast<c10::DeviceIndex>(index_of(device)));

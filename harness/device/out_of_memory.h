@@ -13,7 +13,16 @@ class DeviceOutOfMemory : public Error {
   explicit DeviceOutOfMemory(const std::string& message) : Error(ErrorKind::plugin, message) {}
 };
 
-/// This or LibTorch's own?
+/// The machine's memory is full, or what this process may use of it (run.memory_limit).
+class HostOutOfMemory : public Error {
+ public:
+  explicit HostOutOfMemory(const std::string& message) : Error(ErrorKind::plugin, message) {}
+};
+
+/// HostOutOfMemory, std::bad_alloc, or what LibTorch's allocator of the CPU says?
+bool is_host_out_of_memory(const std::exception& error);
+
+/// DeviceOutOfMemory or LibTorch's own?
 bool is_out_of_memory(const std::exception& error);
 
 }  // namespace nearfar

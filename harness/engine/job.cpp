@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "data/benchmark.h"
 #include "device/device.h"
+#include "engine/messages.h"
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
@@ -63,7 +64,11 @@ JobImages::JobImages(const wire::Images& images, int threads, at::Device device)
               .follow_links = images.follow_links,
               .packed = images.packed,
               .threads = threads,
-              .identity = images.data_identity == "stat" ? DataIdentity::stat : DataIdentity::contents};
+              .identity = images.data_identity == "stat" ? DataIdentity::stat : DataIdentity::contents,
+              .reading = [](std::string_view, std::int64_t, std::int64_t) {
+                send_alive();
+                return !stop_requested();
+              }};
   if (benchmark_identity(benchmark_) != images.identity) {
     throw Error(
         ErrorKind::data,

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/out_of_memory.h"
+#include "engine/dying.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
 #include "train/trainer.h"
@@ -49,6 +50,7 @@ int run(const std::string& verb) {
   }
   const std::string job(std::istreambuf_iterator<char>(std::cin), {});
   watch_for_stop();
+  if (has_parent()) tell_when_dying();
   found->second(verb, job);
   return 0;
 }
@@ -65,9 +67,13 @@ int main(int argc, char** argv) {
     return report(verb, error.kind(), error.what(), "oom");
   } catch (const c10::OutOfMemoryError& error) {
     return report(verb, ErrorKind::plugin, nearfar::out_of_memory_text(error), "oom");
+  } catch (const nearfar::HostOutOfMemory& error) {
+    return report(verb, error.kind(), error.what() + nearfar::memory_text(), "oom");
   } catch (const nearfar::Error& error) {
     return report(verb, error.kind(), error.what(), "failed");
   } catch (const std::exception& error) {
-    return report(verb, ErrorKind::internal, nearfar::message_of(error), "failed");
+    const bool memory = nearfar::is_host_out_of_memory(error);
+    return report(verb, ErrorKind::internal, nearfar::message_of(error) + (memory ? nearfar::memory_text() : ""),
+                  memory ? "oom" : "failed");
   }
 }

@@ -3,14 +3,18 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stopwatch.h"
+#include "base/text.h"
 #include "device/out_of_memory.h"
 
 #include <c10/util/Exception.h>
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
 namespace nearfar {
 namespace {
@@ -44,6 +48,25 @@ void send_progress(double done, double total, std::string_view note) {
   send(wire::Progress{done, total, std::string(note)});
 }
 
+void send_alive() {
+  static Stopwatch since_last;
+  static bool first = true;
+  if (!first && since_last.seconds() < 1) return;
+  first = false;
+  since_last.restart();
+  send(wire::Alive{});
+}
+
+std::string memory_text() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  std::string text = fmt::format("; it held {} at most", bytes_text(std::int64_t{usage.ru_maxrss} * 1024));
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    text += fmt::format(", run.memory_limit is {}", bytes_text(static_cast<std::int64_t>(limit.rlim_cur)));
+  return text;
+}
+
 std::string message_of(const std::exception& error) {
   const auto* torch = dynamic_cast<const c10::Error*>(&error);
   if (torch == nullptr) return error.what();
@@ -56,6 +79,7 @@ std::string out_of_memory_text(const std::exception& error) {
 }
 
 void send_failed(const std::string& cell, const std::exception_ptr& why) {
+  bool host_is_full = false;
   wire::Failed failed{.cell = cell, .state = "failed", .kind = "internal", .message = {}};
   try {
     std::rethrow_exception(why);
@@ -63,6 +87,11 @@ void send_failed(const std::string& cell, const std::exception_ptr& why) {
     failed.state = "oom";
     failed.kind = kind_name(error.kind());
     failed.message = error.what();
+  } catch (const HostOutOfMemory& error) {
+    host_is_full = true;
+    failed.state = "oom";
+    failed.kind = kind_name(error.kind());
+    failed.message = error.what() + memory_text();
   } catch (const Error& error) {
     failed.kind = kind_name(error.kind());
     failed.message = error.what();
@@ -71,8 +100,16 @@ void send_failed(const std::string& cell, const std::exception_ptr& why) {
     failed.message = out_of_memory_text(error);
   } catch (const std::exception& error) {
     failed.message = message_of(error);
+    if (is_host_out_of_memory(error)) {
+      host_is_full = true;
+      failed.state = "oom";
+      failed.message += memory_text();
+    }
   }
   send(failed);
+  if (!host_is_full) return;
+  log_error(failed.message + "; the other cells go on in another process");
+  std::_Exit(exit_code(ErrorKind::plugin));
 }
 
 bool stop_requested() { return stop != 0; }

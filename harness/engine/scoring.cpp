@@ -1,10 +1,12 @@
 #include "engine/scoring.h"
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/npy.h"
 #include "base/stopwatch.h"
 #include "device/device.h"
 #include "device/transfer.h"
+#include "engine/messages.h"
 #include "features/accuracy.h"
 
 #include <ATen/ops/empty.h>
@@ -57,6 +59,8 @@ class SetScorer {
   at::Tensor run() {
     std::int64_t block = kBlockRows;
     for (std::int64_t first = 0; first < count_;) {
+      if (stop_requested()) throw Error(ErrorKind::interrupted, "stopped between blocks of scores");
+      send_alive();
       const std::int64_t n = std::min(block, count_ - first);
       try {
         keep(postprocessor_.score(rows_on(whole_, first, n, postprocessor_.needs(), device_)), first);

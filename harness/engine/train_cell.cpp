@@ -111,6 +111,7 @@ void train_cell(const wire::TrainJob& job) {
   work.callbacks.progress = [&](const TrainProgress& now) { reporter.step(now, device); };
   work.callbacks.epoch = [&](const EpochRecord& record, double rate) { reporter.epoch(record, rate); };
   work.callbacks.should_stop = stop_requested;
+  work.callbacks.alive = send_alive;
   if (!job.initial.empty()) work.callbacks.initialize = [&](Network& network) { start_from_checkpoint(job, network); };
   // The handle guards forward(); what is left is backward() through autograd functions that the plugin may bring.
   work.callbacks.guard = [&](const std::function<void()>& call) {

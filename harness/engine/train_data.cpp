@@ -95,8 +95,9 @@ void TrainData::give(TrainingTask& task) {
   }
   if (val_.streamed) task.val_source.features = features_of(val_, "validation", false);
   if (ood_val_.planned == nullptr) return;
-  const auto features = ood_val_.streamed ? features_of(ood_val_, "ood_val", false)
-                                          : [this](Network& network) { return run_network(network, ood_val_.view); };
+  const auto features = ood_val_.streamed ? features_of(ood_val_, "ood_val", false) : [this](Network& network) {
+    return run_network(network, ood_val_.view, 0, [](std::int64_t) { send_alive(); });
+  };
   task.callbacks.ood_val = [this, features](Network& network, const FeatureBatch& val) {
     return ood_val_auroc(val, features(network), images_.classes());
   };
@@ -107,7 +108,7 @@ std::function<FeatureBatch(Network&)> TrainData::features_of(Set& set, const cha
   return [this, &set, what, may_stop](Network& network) {
     const auto stream = images_.open(*set.planned, images_at_once(set.info.height, set.info.width));
     const auto progress = [&](std::int64_t done) {
-      if (!may_stop) return;
+      if (!may_stop) return send_alive();
       if (stop_requested()) throw Error(ErrorKind::interrupted, fmt::format("{}: stopped within a pass", job_.label));
       send_progress(static_cast<double>(done), static_cast<double>(set.info.count),
                     fmt::format("{} features of {} images", job_.label, what));

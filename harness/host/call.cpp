@@ -5,7 +5,9 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <exception>
 #include <new>
 
@@ -52,6 +54,29 @@ void require_kind(const LoadedPlugin& plugin, PluginKind kind) {
   throw Error(ErrorKind::plugin, fmt::format("{} is asked for as a {}", plugin.label(), plugin_kind_name(kind)));
 }
 
+/// What a plugin is given is others' too: a tensor that it has changed in place has another version. What lies in
+/// mapped files cannot be written at all, and what is written past LibTorch is not seen.
+class Unchanged {
+ public:
+  explicit Unchanged(const FeatureBatch& batch)
+      : tensors_{&batch.features, &batch.normalized, &batch.logits, &batch.labels, &batch.observed} {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) versions_[i] = version(*tensors_[i]);
+  }
+  void check(const std::string& label, std::string_view call) const {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (version(*tensors_[i]) != versions_[i])
+        refuse(label, call, "changed what it was given; expected that a plugin leaves its inputs as they are");
+    }
+  }
+
+ private:
+  static std::uint32_t version(const at::Tensor& tensor) {
+    return tensor.defined() && !tensor.is_inference() ? static_cast<std::uint32_t>(tensor._version()) : 0;
+  }
+  std::array<const at::Tensor*, 5> tensors_;
+  std::array<std::uint32_t, 5> versions_{};
+};
+
 /// The handle's owner, made by the plugin's own functions.
 template <class T>
 std::unique_ptr<T, void (*)(T*) noexcept> make(const LoadedPlugin& plugin, PluginKind kind, T* (*create)(const Params&),
@@ -70,14 +95,17 @@ void rethrow_plugin_error(std::string_view plugin, std::string_view call) {
     throw;
   } catch (const DeviceOutOfMemory& error) {
     throw DeviceOutOfMemory(message(error.what()));
+  } catch (const HostOutOfMemory& error) {
+    throw HostOutOfMemory(message(error.what()));
   } catch (const Error& error) {
     throw Error(error.kind() == ErrorKind::internal ? ErrorKind::plugin : error.kind(), message(error.what()));
   } catch (const c10::OutOfMemoryError& error) {
     throw DeviceOutOfMemory(message(error.what_without_backtrace()));
   } catch (const c10::Error& error) {
+    if (is_host_out_of_memory(error)) throw HostOutOfMemory(message(error.what_without_backtrace()));
     throw Error(ErrorKind::plugin, message(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::plugin, message("out of memory"));
+    throw HostOutOfMemory(message("out of memory"));
   } catch (const std::exception& error) {
     throw Error(ErrorKind::plugin, message(error.what()));
   } catch (...) {
@@ -119,14 +147,19 @@ void PostprocessorHandle::fit(const FitContext& context) {
     throw Error(ErrorKind::data, fmt::format("{} needs the weights of a linear head, which this model lacks", label_));
   }
   const NoGradScope scope;
+  const Unchanged train(context.train), val(context.val);
   guard(label_, "fit", [&] { made_->fit(context); });
+  train.check(label_, "fit");
+  val.check(label_, "fit");
 }
 
 at::Tensor PostprocessorHandle::score(const FeatureBatch& batch) const {
   require_parts(label_, needs_, batch, "scored");
   const std::int64_t count = rows(batch);
   const NoGradScope scope;
+  const Unchanged given(batch);
   const at::Tensor scores = guard(label_, "score", [&] { return std::as_const(*made_).score(batch); });
+  given.check(label_, "score");
   if (!scores.defined()) refuse(label_, "score", fmt::format("returned no tensor; expected [{}] Float", count));
   if (scores.dim() != 1 || scores.size(0) != count ||
       (scores.scalar_type() != at::kFloat && scores.scalar_type() != at::kDouble)) {

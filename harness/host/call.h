@@ -20,7 +20,7 @@ namespace nearfar {
 
 /// Called inside a catch block: throws the exception in flight as an Error whose message begins with `plugin` and
 /// `call`. A nearfar::Error keeps its kind (internal becomes plugin); everything else (c10::Error without its
-/// backtrace, std::exception, others) becomes Error(plugin), one of them DeviceOutOfMemory.
+/// backtrace, std::exception, others) becomes Error(plugin), some of them DeviceOutOfMemory or HostOutOfMemory.
 [[noreturn]] void rethrow_plugin_error(std::string_view plugin, std::string_view call);
 
 /// Runs `body` under the guard: guard(plugin.label(), "score", [&] { … }).
@@ -61,7 +61,8 @@ class PostprocessorHandle {
   /// Under NoGradScope. Error(data) if something that the plugin needs is undefined.
   void fit(const FitContext& context);
   /// [N] float32 or float64, contiguous, where the batch is, under NoGradScope. Error(data) if something needed is
-  /// undefined; Error(plugin) for anything but that shape and type, and for a value that is not finite, as
+  /// undefined; Error(plugin) for anything but that shape and type, where the batch was changed in place, and for a
+  /// value that is not finite, as
   /// require_finite() says; a device's values are not looked at, since that would wait for them.
   at::Tensor score(const FeatureBatch& batch) const;
   /// Error(plugin) naming the first row of scores on the host that is not finite.

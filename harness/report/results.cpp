@@ -19,7 +19,7 @@ Results load_results(const ResultStore& store, const ReportFilter& filter) {
           .not_applicable = gaps(store, filter, {CellState::not_applicable}),
           .failed = gaps(store, filter,
                          {CellState::failed, CellState::crashed, CellState::timeout, CellState::nan, CellState::oom,
-                          CellState::cancelled, CellState::invalid}),
+                          CellState::hung, CellState::cancelled, CellState::invalid}),
           .waiting_count = store.waiting_count(filter.experiment)};
 }
 

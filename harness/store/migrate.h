@@ -8,8 +8,9 @@ namespace nearfar {
 /// with foreign keys off; Error(store) or SQLite::Exception: roll back.
 void migrate(SQLite::Database& connection, int version);
 
-/// Steps of it, in migrate_v1.cpp and migrate_v2.cpp.
+/// Steps of it, in migrate_v1.cpp and migrate_states.cpp.
 void migrate_1_to_2(SQLite::Database& connection);
 void migrate_2_to_3(SQLite::Database& connection);
+void migrate_3_to_4(SQLite::Database& connection);
 
 }  // namespace nearfar

@@ -43,8 +43,9 @@ class PlanStore {
   /// second.
   virtual std::vector<std::optional<StoredCell>> stored(std::span<const std::string> keys) const = 0;
 
-  /// failed, crashed, timeout, nan, cancelled, invalid → planned. An ok cell (its files are gone or wrong) too, with
-  /// `reason` in the event log. Running and not-applicable cells are left alone. True if the cell is planned now.
+  /// failed, crashed, timeout, nan, oom, hung, cancelled, invalid → planned. An ok cell (its files are gone or wrong)
+  /// too, with `reason` in the event log. Running and not-applicable cells are left alone. True if the cell is planned
+  /// now.
   virtual bool plan_again(std::string_view key, std::string_view reason) = 0;
   /// A planned or failed cell gets a reason instead of a result; a finished or running one is left alone.
   virtual void set_not_applicable(std::string_view key, std::string_view reason) = 0;

@@ -9,8 +9,9 @@
 namespace nearfar {
 namespace {
 
-constexpr std::array<std::string_view, 11> kStates = {
-    "planned", "running", "ok", "failed", "crashed", "timeout", "nan", "oom", "cancelled", "invalid", "not-applicable"};
+constexpr std::array<std::string_view, 12> kStates = {"planned", "running",   "ok",      "failed",
+                                                      "crashed", "timeout",   "nan",     "oom",
+                                                      "hung",    "cancelled", "invalid", "not-applicable"};
 constexpr std::array<std::string_view, 4> kKinds = {"train", "features", "accuracy", "eval"};
 
 template <class Enum, std::size_t N>

@@ -15,7 +15,20 @@ namespace nearfar {
 
 /// planned → running → one of the others. Written as "ok", "not-applicable", … in the database.
 /// `ok` and `not_applicable` are final; every other state may be planned and claimed again.
-enum class CellState { planned, running, ok, failed, crashed, timeout, nan, oom, cancelled, invalid, not_applicable };
+enum class CellState {
+  planned,
+  running,
+  ok,
+  failed,
+  crashed,
+  timeout,
+  nan,
+  oom,
+  hung,
+  cancelled,
+  invalid,
+  not_applicable
+};
 
 std::string_view state_name(CellState state);
 /// Error(store) for an unknown name.

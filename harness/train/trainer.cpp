@@ -37,8 +37,12 @@ std::int64_t steps_per_epoch(std::int64_t images, std::int64_t batch_size, int r
   return images / batch_size + (images % batch_size >= 2 * ranks ? 1 : 0);
 }
 
-FeatureBatch features_of(Network& network, const ImageView& images, const ImageSource& source) {
-  return source.features ? source.features(network) : run_network(network, images);
+FeatureBatch features_of(Network& network, const ImageView& images, const ImageSource& source,
+                         const std::function<void()>& alive) {
+  if (source.features) return source.features(network);
+  return run_network(network, images, 0, [&](std::int64_t) {
+    if (alive) alive();
+  });
 }
 
 /// One run of train(): what is trained, and where it stands.
@@ -139,8 +143,8 @@ class Training {
   bool leads() const { return task_.group == nullptr || task_.group->rank() == 0; }
 
   FeatureBatch start_features() {
-    return task_.val.count > 0 ? features_of(*network_, task_.val, task_.val_source)
-                               : features_of(*network_, task_.train, task_.train_source);
+    return task_.val.count > 0 ? features_of(*network_, task_.val, task_.val_source, task_.callbacks.alive)
+                               : features_of(*network_, task_.train, task_.train_source, task_.callbacks.alive);
   }
 
   /// By any rank: all stop at the same step.
@@ -197,7 +201,7 @@ class Training {
     const bool classifier = network_->has_classifier();
     if ((classifier || task_.callbacks.ood_val) && task_.val.count > 0) {
       Network& judged = evaluated();
-      const FeatureBatch val = features_of(judged, task_.val, task_.val_source);
+      const FeatureBatch val = features_of(judged, task_.val, task_.val_source, task_.callbacks.alive);
       if (classifier) record.val_accuracy = linear_accuracy(val.logits, val.labels).accuracy;
       if (task_.callbacks.ood_val) record.ood_val_auroc = task_.callbacks.ood_val(judged, val);
     }
@@ -382,8 +386,8 @@ std::optional<double> final_accuracy(const TrainingTask& task, const Checkpoint&
   if (task.val.count == 0) return std::nullopt;
   if (state.spec.head == HeadKind::linear) return state.best_value;
   const std::unique_ptr<Network> best = load_network(best_checkpoint(task.folder), task.device);
-  const FeatureBatch train = features_of(*best, task.train, task.train_source),
-                     val = features_of(*best, task.val, task.val_source);
+  const FeatureBatch train = features_of(*best, task.train, task.train_source, task.callbacks.alive),
+                     val = features_of(*best, task.val, task.val_source, task.callbacks.alive);
   return ncm_accuracy(train.features, train.labels, task.network.classes, val.features, val.labels).accuracy;
 }
 

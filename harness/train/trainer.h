@@ -37,6 +37,7 @@ struct TrainProgress {
 struct TrainCallbacks {
   std::function<void(const TrainProgress&)> progress;  ///< after every step; may be empty
   std::function<bool()> should_stop;                   ///< asked before every step; may be empty
+  std::function<void()> alive = {};  ///< between the batches of what is no step: validation; may be empty
   /// After every epoch and its checkpoints, with the images a second of its steps; may be empty.
   std::function<void(const EpochRecord&, double images_per_second)> epoch;
   /// Of the network that is judged and what it makes of the validation images, after every epoch: the AUROC that the

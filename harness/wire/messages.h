@@ -19,6 +19,24 @@ struct Progress {
   }
 };
 
+/// A sign of life, from a loop that goes on: everything else that an engine says is one, too.
+struct Alive {
+  static constexpr const char* kType = "alive";
+  template <class Visit, class Self>
+  static void fields(Visit&&, Self&) {}
+};
+
+/// The process is about to end by itself: why. It is the fault of the cells that it works for.
+struct Dying {
+  static constexpr const char* kType = "dying";
+  std::string state = {}, message = {};  ///< state: "crashed" or "oom"
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("state", m.state);
+    visit("message", m.message);
+  }
+};
+
 /// From now on the engine works for these cells: their clocks run, and a crash or a timeout is theirs. Empty: for none
 /// in particular.
 struct Begin {
@@ -285,7 +303,8 @@ struct Result {
   }
 };
 
-using AnyMessage = std::variant<Progress, Begin, Trained, Passed, Measured, Scored, Failed, Skipped, JobError, Result>;
+using AnyMessage =
+    std::variant<Progress, Alive, Begin, Trained, Passed, Measured, Scored, Failed, Skipped, Dying, JobError, Result>;
 
 /// One line without its end, and back. Error(internal) for a line that is no message: unknown type, missing or unknown
 /// field.

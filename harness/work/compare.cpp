@@ -74,7 +74,8 @@ std::optional<fs::path> features_root_of(const StoredCell& stored, const fs::pat
 
 class Comparison {
  public:
-  Comparison(Plan& plan, const PlanStore* store) : plan_(plan), places_(plan.models.size()) {
+  Comparison(Plan& plan, const PlanStore* store, const Asked& asked)
+      : plan_(plan), asked_(asked), places_(plan.models.size()) {
     // What does not apply is not asked for: of a large matrix that is often half of it.
     const auto ask = [&](const auto& cells) {
       std::vector<std::string> keys;
@@ -104,10 +105,12 @@ class Comparison {
                                       : fs::absolute(plan_.models[i].file),
                     .features_root = out};
     }
+    if (asked_) find_needed_models();
     for (std::size_t i = 0; i < plan_.trains.size(); ++i) train(i);
     for (std::size_t i = 0; i < plan_.accuracies.size(); ++i) {
       AccuracyCell& accuracy = plan_.accuracies[i];
       from_model(accuracy.cell, accuracies_[i], accuracy.model);
+      drop_unasked(accuracy.cell, CellKind::accuracy, accuracy.model);
       if (accuracy.cell.will_run) want(accuracy.model, accuracy_sets(plan_, plan_.models[accuracy.model]));
     }
     for (std::size_t i = 0; i < plan_.evals.size(); ++i) eval(i);
@@ -116,12 +119,39 @@ class Comparison {
   }
 
  private:
+  bool is_asked(const Cell& cell, CellKind kind, std::size_t model) const {
+    return !asked_ || asked_(cell, kind, plan_.models[model]);
+  }
+
+  void drop_unasked(Cell& cell, CellKind kind, std::size_t model) {
+    if (is_asked(cell, kind, model)) return;
+    if (cell.will_run) cell.reason = "not asked for";
+    cell.will_run = cell.needed = false;
+  }
+
+  /// Models whose cells are asked for and are to run: they are trained, asked for or not.
+  void find_needed_models() {
+    const auto look = [&](Cell cell, const std::optional<StoredCell>& stored, CellKind kind, std::size_t model) {
+      decide(cell, stored);
+      if (cell.will_run && is_asked(cell, kind, model)) needed_models_.insert(model);
+    };
+    for (std::size_t i = 0; i < plan_.features.size(); ++i)
+      look(plan_.features[i].cell, features_[i], CellKind::features, plan_.features[i].model);
+    for (std::size_t i = 0; i < plan_.accuracies.size(); ++i)
+      look(plan_.accuracies[i].cell, accuracies_[i], CellKind::accuracy, plan_.accuracies[i].model);
+    for (std::size_t i = 0; i < plan_.evals.size(); ++i) {
+      if (plan_.evals[i].applicable) look(plan_.evals[i].cell, evals_[i], CellKind::eval, plan_.evals[i].model);
+    }
+  }
+
   void train(std::size_t i) {
     TrainCell& train = plan_.trains[i];
     decide(train.cell, trains_[i]);
+    if (asked_ && !(train.cell.will_run && needed_models_.contains(train.model)))
+      drop_unasked(train.cell, CellKind::train, train.model);
     if (train.cell.will_run) {
       retrained_.insert(train.model);
-    } else if (const fs::path file = checkpoint_of(*trains_[i]); !file.empty()) {
+    } else if (const fs::path file = trains_[i] ? checkpoint_of(*trains_[i]) : fs::path(); !file.empty()) {
       places_[train.model].checkpoint = file;
     }
   }
@@ -137,6 +167,7 @@ class Comparison {
     EvalCell& eval = plan_.evals[i];
     if (!eval.applicable) return;
     from_model(eval.cell, evals_[i], eval.model);
+    drop_unasked(eval.cell, CellKind::eval, eval.model);
     if (!eval.cell.will_run) return;
     const PostprocessorPlan& with = plan_.postprocessors[eval.postprocessor];
     want(eval.model, plan_.benchmark_of(plan_.models[eval.model]).scored_sets);
@@ -156,6 +187,10 @@ class Comparison {
       return;
     }
     if (wanted_[features.model].contains(features.set)) return;
+    // Asked for by itself.
+    if (asked_ && wanted_[features.model].empty() && features.cell.state != "ok" &&
+        is_asked(features.cell, CellKind::features, features.model))
+      return;
     features.cell.will_run = false;
     features.cell.needed = false;
     features.cell.reason =
@@ -163,14 +198,17 @@ class Comparison {
   }
 
   Plan& plan_;
+  const Asked& asked_;
   std::vector<ModelPlaces> places_;
   std::vector<std::optional<StoredCell>> trains_, features_, accuracies_, evals_;
-  std::set<std::size_t> retrained_;
+  std::set<std::size_t> retrained_, needed_models_;
   std::map<std::size_t, std::set<std::string>> wanted_;
 };
 
 }  // namespace
 
-std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store) { return Comparison(plan, store).run(); }
+std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store, const Asked& asked) {
+  return Comparison(plan, store, asked).run();
+}
 
 }  // namespace nearfar

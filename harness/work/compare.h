@@ -4,6 +4,7 @@
 #include "store/planning.h"
 
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 namespace nearfar {
@@ -15,9 +16,13 @@ struct ModelPlaces {
   std::filesystem::path features_root = {};  ///< its features lie in features_root/feature_folder(key). Absolute
 };
 
+/// Is a run asked for this cell? Its state and reason are known by then.
+using Asked = std::function<bool(const Cell& cell, CellKind kind, const ModelPlan& model)>;
+
 /// Fills in state, reason and will_run of every cell. A finished cell whose files are gone or of another size runs
 /// again, and so does what is made from it. A features cell runs only if a cell that runs looks at its set. `store` may
-/// be null: nothing has been run yet.
-std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store);
+/// be null: nothing has been run yet. With `asked`, of the cells that would run only those it names do, and what they
+/// need.
+std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store, const Asked& asked = {});
 
 }  // namespace nearfar

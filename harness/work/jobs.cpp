@@ -2,10 +2,8 @@
 
 #include "base/locations.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
-#include <thread>
 
 #ifndef NEARFAR_VERSION
 #error "NEARFAR_VERSION comes from CMake's project version"
@@ -32,17 +30,10 @@ wire::Images images_of(const BenchmarkPlan& benchmark) {
           .data_identity = options.identity == DataIdentity::stat ? "stat" : "contents"};
 }
 
-wire::Compute compute_of(const Experiment& experiment) {
-  std::int64_t loaders = experiment.loader_threads;
-  if (loaders == 0) {
-    // A GPU wants images faster than one thread decodes them.
-    const std::int64_t cores = std::thread::hardware_concurrency(),
-                       share = cores / std::max<std::int64_t>(1, experiment.jobs);
-    loaders = experiment.device == "cpu" ? experiment.threads : std::clamp<std::int64_t>(share, 1, 256);
-  }
+wire::Compute compute_of(const Experiment& experiment, const Shares& shares) {
   return {.device = experiment.device,
           .threads = experiment.threads,
-          .loader_threads = loaders,
+          .loader_threads = shares.loader_threads,
           .deterministic = experiment.deterministic};
 }
 
@@ -96,7 +87,7 @@ class Sets {
 
 std::string engine_version() { return NEARFAR_VERSION; }
 
-wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
+wire::TrainJob train_job(const Plan& plan, const TrainCell& train, const Shares& shares) {
   const ModelPlan& model = plan.models[train.model];
   const BenchmarkPlan& benchmark = plan.benchmark_of(model);
   wire::TrainJob job{.cell = train.cell.key, .label = train.cell.label, .images = images_of(benchmark)};
@@ -113,7 +104,7 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
     job.mappings = absolute_text(share() / "configs/models");
   }
   job.seed = model.seed;
-  job.compute = compute_of(plan.experiment);
+  job.compute = compute_of(plan.experiment, shares);
   job.ranks = plan.experiment.nproc;
   job.tensorboard = plan.experiment.tensorboard;
   job.out = absolute_text(plan.out);
@@ -121,12 +112,12 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train) {
   return job;
 }
 
-wire::EvalJob eval_job(const Plan& plan, const ModelPlaces& places, const Group& group) {
+wire::EvalJob eval_job(const Plan& plan, const ModelPlaces& places, const Group& group, const Shares& shares) {
   const ModelPlan& model = plan.models[group.model];
   const BenchmarkPlan& benchmark = plan.benchmark_of(model);
   wire::EvalJob job{.label = model.label,
                     .images = images_of(benchmark),
-                    .compute = compute_of(plan.experiment),
+                    .compute = compute_of(plan.experiment, shares),
                     .out = absolute_text(plan.out),
                     .features_out = places.features_root.string(),
                     .model = model_of(model, places)};

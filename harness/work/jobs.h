@@ -3,6 +3,7 @@
 #include "plan/plan.h"
 #include "wire/jobs.h"
 #include "work/compare.h"
+#include "work/shares.h"
 
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ struct Group {
   std::vector<std::size_t> accuracies = {};  ///< none or one
 };
 
-wire::TrainJob train_job(const Plan& plan, const TrainCell& train);
-wire::EvalJob eval_job(const Plan& plan, const ModelPlaces& places, const Group& group);
+wire::TrainJob train_job(const Plan& plan, const TrainCell& train, const Shares& shares);
+wire::EvalJob eval_job(const Plan& plan, const ModelPlaces& places, const Group& group, const Shares& shares);
 
 }  // namespace nearfar

@@ -16,4 +16,8 @@ std::int64_t oom_kill_count();
 std::int64_t oom_kill_count(std::string_view cgroups, const std::filesystem::path& root,
                             const std::filesystem::path& vmstat);
 
+/// Memory that this process and its children can have: the machine's, or what our cgroup may use where that is less.
+/// Bytes; 0 = not known.
+std::int64_t machine_memory();
+
 }  // namespace nearfar

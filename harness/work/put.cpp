@@ -122,11 +122,11 @@ BenchmarkRecord benchmark_record(const BenchmarkPlan& plan) {
   return record;
 }
 
-PutPlan put_plan(Plan& plan, Session& session) {
+PutPlan put_plan(Plan& plan, Session& session, const Asked& asked) {
   PutPlan put;
   session.in_transaction([&] {
     PlanStore& store = session.planning();
-    put.places = compare(plan, &store);
+    put.places = compare(plan, &store, asked);
     for (const BenchmarkPlan& benchmark : plan.benchmarks) store.put_benchmark(benchmark_record(benchmark));
     put.plugin_ids = put_plugins(plan, store);
     const Experiment& experiment = plan.experiment;

@@ -18,8 +18,8 @@ struct PutPlan {
   std::vector<std::int64_t> plugin_ids = {};  ///< by index into Catalog::plugins; 0 = not used by this plan
 };
 
-/// Compares, and puts. Cells that are to run again are planned again; nothing is deleted.
-PutPlan put_plan(Plan& plan, Session& session);
+/// Compares (compare.h), and puts. Cells that are to run again are planned again; nothing is deleted.
+PutPlan put_plan(Plan& plan, Session& session, const Asked& asked = {});
 
 /// As the database keeps them.
 BenchmarkRecord benchmark_record(const BenchmarkPlan& plan);

@@ -15,12 +15,25 @@ namespace {
 constexpr const char* kInterrupted = "interrupted";
 
 CellState state_of(const std::string& name) {
-  return name == "nan" ? CellState::nan : name == "oom" ? CellState::oom : CellState::failed;
+  return name == "nan"       ? CellState::nan
+         : name == "oom"     ? CellState::oom
+         : name == "crashed" ? CellState::crashed
+                             : CellState::failed;
+}
+
+/// Nobody says why a process got SIGKILL. That it was for want of memory is shown by the kernel's count of such kills,
+/// or by a process that held nearly all there is.
+bool was_out_of_memory(const ProcessExit& exit, std::int64_t machine_memory) {
+  constexpr double kNearlyAll = 0.9;
+  return exit.signal == SIGKILL &&
+         (exit.oom_killed || (machine_memory > 0 && static_cast<double>(exit.peak_bytes) >=
+                                                        kNearlyAll * static_cast<double>(machine_memory)));
 }
 
 }  // namespace
 
-Task::Task(std::vector<Owed> owed, TaskOptions options, double now) : options_(std::move(options)), since_(now) {
+Task::Task(std::vector<Owed> owed, TaskOptions options, double now)
+    : options_(std::move(options)), since_(now), heard_(now) {
   for (Owed& cell : owed) {
     if (cell.kind == CellKind::train) {
       training_ = true;
@@ -55,6 +68,7 @@ void Task::done(Effects& effects, const Message& message) {
 
 Effects Task::on(const wire::AnyMessage& message, double now) {
   Effects effects;
+  heard_ = now;
   if (const auto* progress = std::get_if<wire::Progress>(&message)) {
     progress_ = progress->done / std::max(1.0, progress->total);
     note_ = progress->note;
@@ -78,6 +92,8 @@ Effects Task::on(const wire::AnyMessage& message, double now) {
     fail(effects, failed->cell, state_of(failed->state), failed->message);
   } else if (const auto* skipped = std::get_if<wire::Skipped>(&message)) {
     hand_back(effects, skipped->cell, skipped->message, false);
+  } else if (const auto* dying = std::get_if<wire::Dying>(&message)) {
+    dying_ = *dying;
   } else if (const auto* error = std::get_if<wire::JobError>(&message)) {
     stopped_outside_ = error->kind == kind_name(ErrorKind::interrupted) && !stopping_;
     job_error_ = error->message;
@@ -97,8 +113,13 @@ Effects Task::on_time(double now) {
     killed_ = true;
     return {SendSignal{SIGKILL}};
   }
+  if (killed_ || stopping_) return {};
+  if (options_.hung_seconds > 0 && now - heard_ >= options_.hung_seconds) {
+    hung_ = killed_ = true;
+    return {SendSignal{SIGKILL}};
+  }
   const double limit = options_.timeout_seconds;
-  if (limit <= 0 || killed_ || stopping_) return {};
+  if (limit <= 0) return {};
   for (const std::string& key : current_) {
     if (owes(key) && spent_[key] >= limit) timed_out_.insert(key);
   }
@@ -150,17 +171,39 @@ Effects Task::on_exit(const ProcessExit& exit, double now) {
   if (!job_error_.empty()) {
     current_.clear();
     blame(effects, job_state_, job_error_);
-  } else if (exit.signal != 0) {
-    const char* hint = exit.signal == SIGKILL ? "; perhaps the machine ran out of memory" : "";
-    blame(effects, CellState::crashed,
-          fmt::format("the engine was ended by signal {} ({}){}; its output is in {}", exit.signal,
-                      ::strsignal(exit.signal), hint, options_.log));
   } else {
-    blame(effects, CellState::failed,
-          fmt::format("the engine ended with exit code {} before the cell was done; its output is in {}", exit.code,
-                      options_.log));
+    blame_end(effects, exit);
   }
   return effects;
+}
+
+/// Of a process that did not end by our request and did not say that its job failed.
+void Task::blame_end(Effects& effects, const ProcessExit& exit) {
+  const std::string peak = exit.peak_bytes > 0 ? fmt::format(" (it held {} at most)", bytes_text(exit.peak_bytes)) : "";
+  if (hung_) {
+    return blame(effects, CellState::hung,
+                 fmt::format("gave no sign of life for run.hung_seconds = {}; its output is in {}",
+                             number_text(options_.hung_seconds), options_.log));
+  }
+  if (exit.killed_for == KilledFor::memory) {
+    return blame(effects, CellState::oom,
+                 fmt::format("needed more than run.memory_limit = {}{}", bytes_text(options_.memory_limit), peak));
+  }
+  if (exit.killed_for == KilledFor::processes) {
+    return blame(effects, CellState::crashed, "started more processes than it may, and was killed with them");
+  }
+  if (was_out_of_memory(exit, options_.machine_memory)) {
+    return blame(effects, CellState::oom,
+                 fmt::format("the machine ran out of memory and the kernel killed the engine{}; fewer jobs at a time "
+                             "(-j) or a smaller train.batch_size may help",
+                             peak));
+  }
+  const std::string said = dying_.message.empty() ? "" : dying_.message + ": ";
+  const CellState state = dying_.message.empty() ? CellState::crashed : state_of(dying_.state);
+  const std::string how = exit.signal != 0
+                              ? fmt::format("was ended by signal {} ({})", exit.signal, ::strsignal(exit.signal))
+                              : fmt::format("ended with exit code {} before the cell was done", exit.code);
+  blame(effects, state, fmt::format("{}the engine {}{}; its output is in {}", said, how, peak, options_.log));
 }
 
 }  // namespace nearfar

@@ -49,9 +49,12 @@ using Effect = std::variant<Done, Looked, FailCell, HandBack, SendSignal, Stoppe
 using Effects = std::vector<Effect>;
 
 struct TaskOptions {
-  double timeout_seconds = 0;  ///< of a cell, all its stretches together; 0 = none
-  double grace_seconds = 30;   ///< between the request to stop and the kill
-  std::string log = {};        ///< for messages
+  double timeout_seconds = 0;       ///< of a cell, all its stretches together; 0 = none
+  double hung_seconds = 0;          ///< without a word, and the child hangs; 0 = never
+  double grace_seconds = 30;        ///< between the request to stop and the kill
+  std::int64_t memory_limit = 0;    ///< run.memory_limit in bytes; 0 = none
+  std::int64_t machine_memory = 0;  ///< what there is; 0 = not known
+  std::string log = {};             ///< for messages
 };
 
 class Task {
@@ -61,7 +64,7 @@ class Task {
   Effects on(const wire::AnyMessage& message, double now);
   /// A line that is no message.
   Effects on_unreadable(const std::string& why);
-  /// From time to time: timeouts, and the end of the grace after stop().
+  /// From time to time: timeouts, hangs, and the end of the grace after stop().
   Effects on_time(double now);
   /// Asked to stop: a checkpoint, then the end. `kill`: at once.
   Effects stop(double now, bool kill);
@@ -81,6 +84,7 @@ class Task {
   void fail(Effects& effects, const std::string& key, CellState state, const std::string& message);
   void hand_back(Effects& effects, const std::string& key, const std::string& message, bool again);
   void blame(Effects& effects, CellState state, const std::string& message);
+  void blame_end(Effects& effects, const ProcessExit& exit);
 
   TaskOptions options_;
   std::map<std::string, Owed> all_, owed_;
@@ -88,10 +92,12 @@ class Task {
   std::vector<std::string> current_;     ///< cells it works for now
   double since_ = 0;                     ///< when they began, or were last charged
   double nobody_ = 0;                    ///< seconds in which it worked for no cell in particular
+  double heard_ = 0;                     ///< when the child last said anything
   std::set<std::string> timed_out_;
-  bool all_timed_out_ = false;
+  bool all_timed_out_ = false, hung_ = false;
   bool killed_ = false, stopping_ = false;
   double stop_time_ = 0;
+  wire::Dying dying_ = {};  ///< with an empty message: it has said nothing of the kind
   std::string job_error_;
   CellState job_state_ = CellState::failed;
   bool stopped_outside_ = false;

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/log.h"
+#include "work/oom.h"
 #include "work/worker_running.h"
 
 #include <fmt/format.h>
@@ -25,9 +26,7 @@ Worker::Worker(const Plan& plan, PutPlan put, Session& session, WorkerWorld worl
       session_(session),
       world_(std::move(world)),
       options_(options),
-      jobs_(plan.experiment.jobs > 0                   ? static_cast<std::size_t>(plan.experiment.jobs)
-            : options_.devices.front().device == "cpu" ? std::max<std::size_t>(1, std::thread::hardware_concurrency())
-                                                       : options_.devices.size()),
+      shares_(shares_of(plan.experiment, options_.devices.size(), std::thread::hardware_concurrency())),
       progress_(plan.cells_to_run(), "cells", options.quiet ? Progress::Mode::quiet : Progress::Mode::automatic) {
   const auto know = [&](const Cell& cell, CellKind kind, std::size_t index) {
     if (!places_.emplace(cell.key, Place{kind, index}).second) return;
@@ -81,15 +80,21 @@ void Worker::say(std::string_view line) {
   }
 }
 
-bool Worker::stopping() const { return summary_.interrupted || (options_.fail_fast && summary_.failed > 0); }
+bool Worker::stopping() const {
+  return summary_.interrupted || (options_.max_failures > 0 && summary_.failed >= options_.max_failures);
+}
 
 WorkSummary Worker::run() {
   const double start = world_.clock.seconds();
   last_heartbeat_ = start;
+  if (!shares_.crowded.empty()) say(shares_.crowded);
   while (true) {
     obey_signals();
-    const bool exhausted = !start_ready();
-    if (running_.empty() && (stopping() || exhausted)) break;
+    plan_due_retries();
+    const bool exhausted = !start_ready() && retry_at_.empty();
+    if (running_.empty() && stopping()) break;
+    // Perhaps somebody else's process has died meanwhile, and left us cells.
+    if (running_.empty() && exhausted && session_.queue().recover_stale() == 0) break;
     wait_for_messages();
     for (const auto& running : running_) read(*running);
     std::erase_if(running_, [](const auto& running) { return running->closed; });
@@ -97,6 +102,7 @@ WorkSummary Worker::run() {
     show_progress();
   }
   progress_.finish();
+  give_up_retries();
   count_leftovers();
   summary_.seconds = world_.clock.seconds() - start;
   return summary_;
@@ -114,39 +120,45 @@ void Worker::obey_signals() {
 
 /// False: nothing is ready, and nothing waits for a process to spare.
 bool Worker::start_ready() {
-  while (!stopping() && running_.size() < jobs_) {
+  while (!stopping() && running_.size() < shares_.jobs) {
     if (world_.clock.seconds() < no_launch_before_) return true;
     if (!start_next()) return false;
   }
   return true;
 }
 
-/// Has one of these features cells of the model failed in this run?
-bool Worker::lost(std::size_t model, const std::vector<std::string>& sets) const {
-  return std::any_of(sets.begin(), sets.end(), [&](const std::string& set) {
-    const auto key = features_key_.find({model, set});
-    return key != features_key_.end() && failed_.contains(key->second);
-  });
-}
-
-/// A cell cannot be done where an image set it looks at could not be passed.
-bool Worker::needs_failed(const Place& place) const {
-  if (failed_.empty()) return false;
+/// Of the features cells that the cell looks at, is one of these?
+bool Worker::needs_one_of(const Place& place, const std::function<bool(const std::string& key)>& wanted) const {
+  const auto any = [&](std::size_t model, const std::vector<std::string>& sets) {
+    return std::any_of(sets.begin(), sets.end(), [&](const std::string& set) {
+      const auto key = features_key_.find({model, set});
+      return key != features_key_.end() && wanted(key->second);
+    });
+  };
   if (place.kind == CellKind::accuracy) {
     const std::size_t model = plan_.accuracies[place.index].model;
-    return lost(model, accuracy_sets(plan_, plan_.models[model]));
+    return any(model, accuracy_sets(plan_, plan_.models[model]));
   }
   if (place.kind != CellKind::eval) return false;
   const EvalCell& eval = plan_.evals[place.index];
   const PostprocessorPlan& with = plan_.postprocessors[eval.postprocessor];
-  return lost(eval.model, fit_sets(plan_.plugin_of(with), with.grid)) ||
-         lost(eval.model, plan_.benchmark_of(plan_.models[eval.model]).scored_sets);
+  return any(eval.model, fit_sets(plan_.plugin_of(with), with.grid)) ||
+         any(eval.model, plan_.benchmark_of(plan_.models[eval.model]).scored_sets);
+}
+
+/// Cells that are not claimed now: not ours to do, or they, or the features that they look at, wait for another try.
+bool Worker::held_back(std::string_view key) const {
+  const auto place = places_.find(key);
+  if (place == places_.end() || held_.contains(key) || retry_at_.contains(key)) return true;
+  return !retry_at_.empty() &&
+         needs_one_of(place->second, [this](const std::string& features) { return retry_at_.contains(features); });
 }
 
 std::vector<std::string> Worker::without_lost_needs(const std::vector<std::string>& keys) {
   std::vector<std::string> kept;
   for (const std::string& key : keys) {
-    if (!needs_failed(places_.at(key))) {
+    const auto failed = [this](const std::string& features) { return failed_.contains(features); };
+    if (failed_.empty() || !needs_one_of(places_.at(key), failed)) {
       kept.push_back(key);
     } else {
       held_.insert(key);
@@ -180,8 +192,8 @@ bool Worker::start_next() {
   const std::size_t slot = idlest_device();
   bool found = false;
   session_.in_transaction([&] {
-    const auto group = session_.queue().next_ready(
-        put_.experiment_id, [&](std::string_view key) { return held_.contains(key) || !places_.contains(key); });
+    const auto group =
+        session_.queue().next_ready(put_.experiment_id, [&](std::string_view key) { return held_back(key); });
     if (!group) return;
     found = true;
     model = model_at(places_.at(group->keys.front()));
@@ -207,7 +219,12 @@ bool Worker::start_next() {
   for (const std::string& key : keys) owed.push_back({key, cell_at(places_.at(key)).label, places_.at(key).kind});
   const bool training = owed.front().kind == CellKind::train;
   const fs::path log = cell_folder(plan_.models[model].key) / (training ? "train.log" : "eval.log");
-  TaskOptions options{plan_.experiment.timeout_seconds, options_.grace_seconds, (plan_.out / log).string()};
+  TaskOptions options{.timeout_seconds = plan_.experiment.timeout_seconds,
+                      .hung_seconds = plan_.experiment.hung_seconds,
+                      .grace_seconds = training ? options_.grace_seconds : options_.eval_grace_seconds,
+                      .memory_limit = plan_.experiment.memory_limit,
+                      .machine_memory = machine_memory(),
+                      .log = (plan_.out / log).string()};
   auto running =
       std::make_unique<Running>(Running{.task = Task(std::move(owed), std::move(options), world_.clock.seconds()),
                                         .model = model,
@@ -233,9 +250,12 @@ void Worker::launch(Running& running, const std::vector<std::string>& keys) {
                         .log = plan_.out / cell_folder(plan_.models[running.model].key) /
                                (running.task.training() ? "train.log" : "eval.log"),
                         .threads = static_cast<int>(plan_.experiment.threads),
-                        .visible = device.visible};
+                        .visible = device.visible,
+                        .memory_bytes = plan_.experiment.memory_limit,
+                        .data_bytes = device.device == "cpu" ? plan_.experiment.memory_limit : 0};
+  request.processes += static_cast<int>(plan_.experiment.nproc);
   if (running.task.training()) {
-    wire::TrainJob job = train_job(plan_, plan_.trains[places_.at(keys.front()).index]);
+    wire::TrainJob job = train_job(plan_, plan_.trains[places_.at(keys.front()).index], shares_);
     job.compute.device = device.device;
     request.job = wire::dump(wire::to_json(job));
   } else {
@@ -247,7 +267,7 @@ void Worker::launch(Running& running, const std::vector<std::string>& keys) {
                                           : group.evals)
           .push_back(place.index);
     }
-    wire::EvalJob job = eval_job(plan_, put_.places[running.model], group);
+    wire::EvalJob job = eval_job(plan_, put_.places[running.model], group, shares_);
     job.compute.device = device.device;
     running.protocols = job.protocols;
     request.job = wire::dump(wire::to_json(job));
@@ -307,6 +327,7 @@ void Worker::heartbeat() {
   if (now - last_heartbeat_ < kHeartbeatSeconds) return;
   last_heartbeat_ = now;
   session_.queue().heartbeat(world_.owner, options_.lease_seconds);
+  session_.queue().recover_stale();
 }
 
 void Worker::wait_for_messages() {

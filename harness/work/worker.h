@@ -1,7 +1,9 @@
 #pragma once
 /// A local worker: takes ready groups of cells of one experiment from the database's queue, lets engines do them, and
 /// stores what they say, until nothing is ready. The queue is the database's: any number of workers may serve it.
-/// Interrupted or killed at any moment, the same command goes on where it stopped. One thread.
+/// Interrupted or killed at any moment, the same command goes on where it stopped. A cell that crashes, hangs, runs out
+/// of memory or whose lease is lost is tried again `run.retries` times, after a pause; other failures are not repeated.
+/// One thread.
 #include "base/progress.h"
 #include "base/signals.h"
 #include "store/session.h"
@@ -9,6 +11,7 @@
 #include "work/jobs.h"
 #include "work/process.h"
 #include "work/put.h"
+#include "work/shares.h"
 #include "work/task.h"
 
 #include <cstdint>
@@ -24,16 +27,19 @@ namespace nearfar {
 
 struct WorkerOptions {
   std::vector<DeviceSlot> devices = {{"cpu", "cpu", ""}};  ///< that children are spread over; at least one
-  bool fail_fast =
-      false;  ///< stop after the first failed cell; the default is to go on with what does not depend on it
+  /// Start nothing more after so many failed cells; 0 = go on with what does not depend on them.
+  std::int64_t max_failures = 0;
   bool quiet = false;
-  double grace_seconds = 30;  ///< an engine that was asked to stop has so long before it is killed
+  double grace_seconds = 30;      ///< a training that was asked to stop has so long for its checkpoint before the kill
+  double eval_grace_seconds = 5;  ///< and other cells, which have none to write
+  double retry_seconds = 2;       ///< before a cell is tried again; twice as long each further time, up to a minute
+  int crashes_to_quarantine = 3;  ///< of one plugin in this run, and its other cells are not tried
   std::int64_t lease_seconds = 120;
 };
 
 struct WorkSummary {
   std::int64_t ran = 0, failed = 0;
-  std::int64_t skipped = 0;         ///< not tried: something they need failed
+  std::int64_t skipped = 0;         ///< not tried: something they need failed, or their plugin is quarantined
   std::int64_t elsewhere = 0;       ///< left to other processes, which have not finished them
   std::int64_t done_elsewhere = 0;  ///< finished by other processes meanwhile
   std::int64_t handed_back = 0;     ///< interrupted; they are planned again
@@ -72,8 +78,8 @@ class Worker {
   bool start_ready();
   bool start_next();
   std::vector<std::string> without_lost_needs(const std::vector<std::string>& keys);
-  bool lost(std::size_t model, const std::vector<std::string>& sets) const;
-  bool needs_failed(const Place& place) const;
+  bool needs_one_of(const Place& place, const std::function<bool(const std::string& key)>& wanted) const;
+  bool held_back(std::string_view key) const;
   RunContext context_of(const Place& place, const std::filesystem::path& log, const DeviceSlot& device) const;
   std::size_t idlest_device() const;
   void launch(Running& running, const std::vector<std::string>& keys);
@@ -83,6 +89,14 @@ class Worker {
   void store_failed(Running& running, const FailCell& failed);
   void give_back(Running& running, const HandBack& back);
   void guarded(const std::string& key, const std::string& label, const std::function<void()>& store);
+  bool retry_later(const std::string& key, CellState state, const std::string& label);
+  void plan_due_retries();
+  void give_up_retries();
+  void count_failure(const std::string& key);
+  std::string plugin_of(const Place& place) const;
+  void note_crash(const std::string& key, CellState state);
+  void quarantine(const std::string& plugin, const std::string& last);
+  void skip_cells(const std::vector<std::string>& keys, std::string_view what, std::string_view why);
   void heartbeat();
   void wait_for_messages();
   void show_progress();
@@ -99,12 +113,16 @@ class Worker {
   Session& session_;
   WorkerWorld world_;
   WorkerOptions options_;
-  std::size_t jobs_;
+  Shares shares_;
   std::map<std::string, Place, std::less<>> places_;
   std::map<std::pair<std::size_t, std::string>, std::string> features_key_;  ///< (model, set) → key
   std::set<std::string, std::less<>> held_;     ///< keys that this run does not claim (again)
   std::set<std::string, std::less<>> settled_;  ///< keys that are counted in the summary
   std::set<std::string, std::less<>> failed_;
+  std::map<std::string, double, std::less<>> retry_at_;  ///< keys that wait for their next try: when
+  std::map<std::string, int> tries_;                     ///< keys that crashed, …: how often in this run
+  std::map<std::string, int> crashes_;                   ///< of each plugin (binary hash) in this run
+  std::set<std::string> quarantined_;                    ///< plugins
   std::int64_t out_location_ = 0;
   std::vector<std::unique_ptr<Running>> running_;
   Progress progress_;

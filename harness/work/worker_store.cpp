@@ -13,7 +13,8 @@ void Worker::guarded(const std::string& key, const std::string& label, const std
   try {
     store();
   } catch (const LeaseLost& lost) {
-    held_.insert(key);  // count_leftovers() asks what became of it
+    // What became of it is asked when its turn comes again, or by count_leftovers().
+    if (!retry_later(key, CellState::running, label)) held_.insert(key);
     say(fmt::format("taken over by another process: {} ({})", label, lost.what()));
   }
 }
@@ -57,13 +58,10 @@ void Worker::store_failed(Running& running, const FailCell& failed) {
   const std::string& label = running.task.label_of(failed.key);
   guarded(failed.key, label, [&] {
     session_.queue().fail(lease.mapped().run_uid, failed.state, failed.message);
-    settled_.insert(failed.key);
-    failed_.insert(failed.key);
-    held_.insert(failed.key);
-    ++summary_.failed;
     say(fmt::format("{}  {}: {}", state_name(failed.state), label, failed.message));
+    note_crash(failed.key, failed.state);
+    if (!retry_later(failed.key, failed.state, label)) count_failure(failed.key);
   });
-  if (running.task.training()) skip_model(running.model, "its model failed");
 }
 
 void Worker::give_back(Running& running, const HandBack& back) {
@@ -84,19 +82,26 @@ void Worker::give_back(Running& running, const HandBack& back) {
 }
 
 void Worker::skip_model(std::size_t model, std::string_view why) {
-  std::int64_t count = 0;
+  std::vector<std::string> keys;
   const auto skip = [&](const Cell& cell, std::size_t of) {
-    if (of != model || !cell.will_run || !settled_.insert(cell.key).second) return;
-    held_.insert(cell.key);
-    ++count;
+    if (of == model && cell.will_run && !settled_.contains(cell.key)) keys.push_back(cell.key);
   };
   for (const FeaturesCell& features : plan_.features) skip(features.cell, features.model);
   for (const AccuracyCell& accuracy : plan_.accuracies) skip(accuracy.cell, accuracy.model);
   for (const EvalCell& eval : plan_.evals) {
     if (eval.applicable) skip(eval.cell, eval.model);
   }
-  summary_.skipped += count;
-  if (count > 0) say(fmt::format("skipped   {} cells of {}: {}", count, plan_.models[model].label, why));
+  skip_cells(keys, plan_.models[model].label, why);
+}
+
+/// They stay planned, or what they were.
+void Worker::skip_cells(const std::vector<std::string>& keys, std::string_view what, std::string_view why) {
+  for (const std::string& key : keys) {
+    held_.insert(key);
+    settled_.insert(key);
+  }
+  summary_.skipped += static_cast<std::int64_t>(keys.size());
+  if (!keys.empty()) say(fmt::format("skipped   {} cells of {}: {}", keys.size(), what, why));
 }
 
 void Worker::tell_passes(const Running& running) {

@@ -55,6 +55,26 @@ TEST(Text, ClipsBetweenCharacters) {
   EXPECT_EQ(clipped("", 5), "");
 }
 
+TEST(Text, BytesAreReadInBothBases) {
+  EXPECT_EQ(bytes_from_text("4GiB"), std::int64_t{4} << 30);
+  EXPECT_EQ(bytes_from_text(" 512 MiB "), std::int64_t{512} << 20);
+  EXPECT_EQ(bytes_from_text("1.5K"), 1536);
+  EXPECT_EQ(bytes_from_text("2GB"), 2'000'000'000);
+  EXPECT_EQ(bytes_from_text("3kB"), 3000);
+  EXPECT_EQ(bytes_from_text("77"), 77);
+  EXPECT_EQ(bytes_from_text("77B"), 77);
+  for (const char* wrong : {"", "GiB", "4 gibibytes", "-1GiB", "4GiBs", "4XB", "nan", "inf", "1e3", "9999999TiB"})
+    EXPECT_EQ(bytes_from_text(wrong), std::nullopt) << wrong;
+}
+
+TEST(Text, BytesAreWrittenWithThreeDigits) {
+  EXPECT_EQ(bytes_text(0), "0 B");
+  EXPECT_EQ(bytes_text(999), "999 B");
+  EXPECT_EQ(bytes_text(1536), "1.5 KiB");
+  EXPECT_EQ(bytes_text(std::int64_t{700} << 20), "700 MiB");
+  EXPECT_EQ(bytes_text(std::int64_t{4} << 30), "4 GiB");
+}
+
 TEST(Text, TableAlignsByCodePoints) {
   EXPECT_EQ(table({{"name", "value"}, {"a ± b", "1"}, {"x", "10"}}, {false, true}),
             "name   value\n"

@@ -255,7 +255,37 @@ TEST_F(ExperimentTest, RefusesANameThatIsNoFolder) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\nname = ''\n").substr(0, 22), "experiment.toml:2:8: '");
 }
 
-TEST(Experiment, NeedsAFile) { EXPECT_THROW(load_experiment({}), Error); }
+TEST(Experiment, NeedsAFileOrOverridesThatSayEverything) {
+  EXPECT_THROW(load_experiment({}), Error);
+  const Experiment e = load_experiment({}, {"name=x", "benchmark=smoke", "losses=ce", "run.retries=3"});
+  EXPECT_EQ(e.name, "x");
+  EXPECT_EQ(e.losses.size(), 1u);
+  EXPECT_EQ(e.retries, 3);
+  EXPECT_THROW(load_experiment({}, {"benchmark=smoke"}), Error) << "it has no name";
+}
+
+TEST_F(ExperimentTest, LimitsOfMemoryAreBytesOrText) {
+  const auto limit = [&](const std::string& value) {
+    return load("benchmark = 'smoke'\n[run]\nmemory_limit = " + value + "\n").memory_limit;
+  };
+  EXPECT_EQ(load("benchmark = 'smoke'\n").memory_limit, 0);
+  EXPECT_EQ(limit("'4GiB'"), std::int64_t{4} << 30);
+  EXPECT_EQ(limit("1000000000"), 1'000'000'000);
+  EXPECT_EQ(limit("0"), 0);
+  EXPECT_EQ(load("benchmark = 'smoke'\n", {"run.memory_limit=1.5GiB"}).memory_limit, std::int64_t{3} << 29);
+  for (const char* wrong : {"'much'", "1.5", "-5", "'10MiB'", "[1]"}) {
+    const std::string said = refusal(std::string("benchmark = 'smoke'\n[run]\nmemory_limit = ") + wrong + "\n");
+    EXPECT_NE(said.find("experiment.toml:3:"), std::string::npos) << said;
+    EXPECT_NE(said.find("at least 256MiB"), std::string::npos) << said;
+  }
+}
+
+TEST_F(ExperimentTest, HowARunGoesOnIsNoPartOfItsIdentity) {
+  const std::string text = "benchmark = 'smoke'\nlosses = ['ce']\n";
+  EXPECT_EQ(load(text).hash, load(text, {"run.hung_seconds=5", "run.retries=0", "run.memory_limit=1GiB"}).hash);
+  EXPECT_EQ(load(text).hung_seconds, 3600);
+  EXPECT_EQ(load(text).retries, 1);
+}
 
 }  // namespace
 }  // namespace nearfar

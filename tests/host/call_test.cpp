@@ -30,6 +30,13 @@ PostprocessorHandle throwing(const std::string& what, const std::string& call = 
   return PostprocessorHandle(bad("throws"), {{"what", what}, {"call", call}}, "test");
 }
 
+TEST(PluginCall, WhatAPluginIsGivenStaysAsItIs) {
+  const PostprocessorHandle writes(bad("misbehaves"), text("what", "writes"), "test");
+  EXPECT_ERROR(writes.score(logits_batch(2)), ErrorKind::plugin, "misbehaves", "score: changed what it was given");
+  const PostprocessorHandle prints(bad("misbehaves"), text("what", "prints"), "test");
+  EXPECT_NO_THROW(prints.score(logits_batch(2)));
+}
+
 TEST(PluginCall, NamesPluginAndCallForAnyException) {
   EXPECT_ERROR(throwing("std").score(logits_batch(2)), ErrorKind::plugin, "postprocessor 'throws'", "throws.so",
                "score: a private exception");

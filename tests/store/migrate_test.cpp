@@ -1,5 +1,7 @@
 /// Databases of version 1: opened, copied, migrated once, and telling the same numbers. tests/golden/store_v1 holds one
 /// that nearfar 0.1 made of the smoke experiment, with the leaderboard it printed.
+#include "store/migrate.h"
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -285,7 +287,7 @@ TEST_F(MigrateV1, BrokenReferencesAreRefusedAndNothingIsChanged) {
 }
 
 /// A file of version 2 with one model of two cells, made with that version's statements.
-TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemory) {
+TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemoryOrHung) {
   TempDir folder;
   const std::filesystem::path file = folder.path() / "results.sqlite";
   {
@@ -313,6 +315,7 @@ TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemory) {
   EXPECT_EQ(now.execAndGet("SELECT group_concat(key, ',') FROM (SELECT key FROM cell ORDER BY rowid)").getString(),
             "t,e");
   EXPECT_NO_THROW(now.exec("UPDATE cell SET state = 'oom' WHERE key = 't'"));
+  EXPECT_NO_THROW(now.exec("UPDATE cell SET state = 'hung' WHERE key = 't'"));
   EXPECT_THROW(now.exec("UPDATE cell SET state = 'tired' WHERE key = 't'"), SQLite::Exception);
   now.exec("PRAGMA foreign_keys = ON");
   EXPECT_THROW(now.exec("DELETE FROM cell WHERE key = 't'"), SQLite::Exception) << "a run refers to it";
@@ -322,6 +325,39 @@ TEST(MigrateV2, CellsKeepWhatTheyWereAndMayBeOutOfMemory) {
                 .getInt(),
             3);
   EXPECT_TRUE(std::filesystem::exists(file.string() + ".v2.backup"));
+}
+
+TEST(MigrateV3, CellsMayBeHungAndWhatRefersToThemStill) {
+  TempDir folder;
+  const std::filesystem::path file = folder.path() / "results.sqlite";
+  {  // version 3 is what the first two steps make
+    SQLite::Database made(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    made.exec(kSchema2);
+    migrate_2_to_3(made);
+    made.exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = 3", kApplicationId));
+    EXPECT_THROW(made.exec("UPDATE cell SET state = 'hung'; INSERT INTO cell(state) VALUES('hung')"),
+                 SQLite::Exception);
+    made.exec(R"sql(
+      INSERT INTO benchmark VALUES('b', 'd', '{}');
+      INSERT INTO cell(key, kind, model_key, train_key, label, benchmark, data_hash, architecture, head, training,
+                       training_params, recipe, seed, image_set, postprocessor, postprocessor_params, identity_json,
+                       flags, state, attempt, message)
+        VALUES('t', 'train', 't', NULL, 'ce/s0', 'b', 'd', 'resnet8', 'linear', 'ce', '{}', 'r', 0, '', '', '', '{}',
+               '', 'oom', 3, 'too large');
+      INSERT INTO run(uid, cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file,
+                      started_unix_ms) VALUES('u', 't', 3, 'oom', 'me', 'cpu', 1, 'v', '2', 'l', 5);
+      INSERT INTO cell_factor VALUES('t', 'train.lr', 0.1, 0, 1);
+    )sql");
+  }
+  Session::open(file);
+  SQLite::Database now(file.string(), SQLite::OPEN_READWRITE);
+  EXPECT_EQ(user_version(file), kSchemaVersion);
+  EXPECT_EQ(now.execAndGet("SELECT state || message || attempt FROM cell").getString(), "oomtoo large3");
+  EXPECT_NO_THROW(now.exec("UPDATE cell SET state = 'hung'"));
+  EXPECT_THROW(now.exec("UPDATE cell SET state = 'tired'"), SQLite::Exception);
+  now.exec("PRAGMA foreign_keys = ON");
+  EXPECT_THROW(now.exec("DELETE FROM cell"), SQLite::Exception) << "a run and a factor refer to it";
+  EXPECT_TRUE(std::filesystem::exists(file.string() + ".v3.backup"));
 }
 
 }  // namespace

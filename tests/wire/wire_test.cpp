@@ -121,6 +121,8 @@ const wire::DeviceUse kUse{3, 4096, 5, 2048, 7, 1 << 20};
 
 TEST(Wire, MessagesAreTheirGoldenFiles) {
   check_message(wire::Progress{1, 2, "half"});
+  check_message(wire::Alive{});
+  check_message(wire::Dying{"oom", "an exception that nobody caught: std::bad_alloc"});
   check_message(wire::Begin{{"ab", "cd"}});
   check_message(wire::Trained{
       "ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", 2, 1, kUse, kArtifacts});

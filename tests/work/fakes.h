@@ -52,6 +52,8 @@ class FakeProcess final : public Process {
 /// What the fake engine does of a job.
 struct FakeOrders {
   std::set<std::string> crash_on = {};      ///< labels of sets or names of postprocessors that end the process
+  int crashes = 1'000'000;                  ///< so often; then what they would do
+  std::set<std::string> hang = {};          ///< names of postprocessors during which the engine says nothing more
   std::set<std::string> fail = {};          ///< names of postprocessors, of sets, or "train", that fail
   std::set<std::string> stop_outside = {};  ///< "train": the engine says it was stopped
   bool refuse_launch = false;
@@ -67,12 +69,15 @@ class FakeLauncher final : public Launcher {
     launched.push_back(request.verb);
     lines_.clear();
     exit_ = {};
+    hangs_ = false;
     if (request.verb == "train") {
       train(wire::parse<wire::TrainJob>(request.job, "train job"));
     } else {
       eval(wire::parse<wire::EvalJob>(request.job, "eval job"));
     }
-    return std::make_unique<FakeProcess>(lines_, exit_);
+    auto process = std::make_unique<FakeProcess>(lines_, exit_);
+    if (hangs_) process->hang();
+    return process;
   }
 
   FakeOrders orders;
@@ -90,6 +95,7 @@ class FakeLauncher final : public Launcher {
 
   void train(const wire::TrainJob& job) {
     if (orders.stop_outside.contains("train")) return say(wire::JobError{"interrupted", "failed", "stopped"});
+    if (crashes_at("train")) return crash();
     if (orders.fail.contains("train")) return say(wire::JobError{"plugin", "nan", "the loss is nan"});
     say(wire::Trained{.cell = job.cell,
                       .seconds = 1,
@@ -106,7 +112,7 @@ class FakeLauncher final : public Launcher {
       for (const wire::PassCell& pass : *sets) {
         if (pass.cell.empty()) continue;
         say(wire::Begin{{pass.cell}});
-        if (orders.crash_on.contains(pass.set.name)) return crash();
+        if (crashes_at(pass.set.name)) return crash();
         if (orders.fail.contains(pass.set.name)) {
           broken.insert(pass.set.name);
           say(wire::Failed{pass.cell, "failed", "data", "no image"});
@@ -131,7 +137,11 @@ class FakeLauncher final : public Launcher {
     for (const wire::EvalCell& cell : job.cells) {
       say(wire::Begin{{cell.cell}});
       const std::string& name = cell.postprocessor.name;
-      if (orders.crash_on.contains(name)) return crash();
+      if (crashes_at(name)) return crash();
+      if (orders.hang.contains(name)) {
+        hangs_ = true;
+        return;
+      }
       if (!broken.empty()) {
         say(wire::Skipped{cell.cell, "the features failed"});
       } else if (orders.fail.contains(name)) {
@@ -155,10 +165,12 @@ class FakeLauncher final : public Launcher {
     return message;
   }
 
+  bool crashes_at(const std::string& name) { return orders.crash_on.contains(name) && orders.crashes-- > 0; }
   void crash() { exit_ = {0, 11}; }
 
   std::vector<std::string> lines_;
   ProcessExit exit_;
+  bool hangs_ = false;
 };
 
 }  // namespace nearfar::testing

@@ -141,9 +141,61 @@ TEST(Task, WhatNeedsABrokenSetIsNotTriedAndNotRepeated) {
   EXPECT_EQ(text(task.on(wire::Skipped{"knn", "the features of 'test' failed"}, 1)), (Lines{"back knn"}));
 }
 
-TEST(Task, AnEndWithoutAWordNamesTheExitCodeAndTheLog) {
+TEST(Task, AChildThatSaysNothingForTooLongHangs) {
+  Task task = group({.hung_seconds = 10});
+  task.on(wire::Begin{{"knn"}}, 5);
+  EXPECT_EQ(text(task.on_time(14.9)), Lines{});
+  EXPECT_EQ(text(task.on_time(15)), (Lines{"signal 9"}));
+  EXPECT_EQ(text(task.on_exit({.code = 0, .signal = SIGKILL}, 16)),
+            (Lines{"back acc again", "back odin again", "fail knn hung", "back pass again"}));
+}
+
+TEST(Task, ASlowCellThatStillReportsDoesNotHang) {
+  Task task = group({.hung_seconds = 10});
+  task.on(wire::Begin{{"knn"}}, 0);
+  for (int second = 9; second < 900; second += 9) {
+    task.on(wire::Alive{}, second);
+    EXPECT_EQ(text(task.on_time(second + 8.9)), Lines{}) << second;
+  }
+}
+
+TEST(Task, MemoryIsToldFromACrashByEvidence) {
+  const auto end = [](const ProcessExit& exit) {
+    Task task({{"t", "ce/s0", CellKind::train}},
+              {.memory_limit = std::int64_t{4} << 30, .machine_memory = std::int64_t{8} << 30}, 0);
+    return std::get<FailCell>(task.on_exit(exit, 1).at(0));
+  };
+  constexpr std::int64_t kGiB = std::int64_t{1} << 30;
+  const FailCell limit = end({.signal = SIGKILL, .killed_for = KilledFor::memory, .peak_bytes = 5 * kGiB});
+  EXPECT_EQ(limit.state, CellState::oom);
+  EXPECT_NE(limit.message.find("run.memory_limit = 4 GiB (it held 5 GiB at most)"), std::string::npos) << limit.message;
+  EXPECT_EQ(end({.signal = SIGKILL, .oom_killed = true}).state, CellState::oom) << "the kernel counted it";
+  EXPECT_EQ(end({.signal = SIGKILL, .peak_bytes = 15 * kGiB / 2}).state, CellState::oom) << "nearly all there is";
+  EXPECT_EQ(end({.signal = SIGKILL, .peak_bytes = 2 * kGiB}).state, CellState::crashed) << "somebody killed it";
+  EXPECT_EQ(end({.signal = SIGSEGV, .peak_bytes = 15 * kGiB / 2, .oom_killed = true}).state, CellState::crashed);
+}
+
+TEST(Task, AProcessThatMultipliesIsACrash) {
+  Task task = group();
+  task.on(wire::Begin{{"knn"}}, 1);
+  const Effects effects = task.on_exit({.signal = SIGKILL, .killed_for = KilledFor::processes}, 2);
+  EXPECT_EQ(text(effects).at(2), "fail knn crashed");
+  EXPECT_NE(std::get<FailCell>(effects[2]).message.find("more processes"), std::string::npos);
+}
+
+TEST(Task, LastWordsAreTheCellsThatWasWorkedFor) {
+  Task task = group();
+  task.on(wire::Begin{{"knn"}}, 1);
+  task.on(wire::Dying{"oom", "an exception that nothing caught: std::bad_alloc"}, 2);
+  const Effects effects = task.on_exit({.signal = SIGABRT}, 3);
+  EXPECT_EQ(text(effects), (Lines{"back acc again", "back odin again", "fail knn oom", "back pass again"}));
+  EXPECT_NE(std::get<FailCell>(effects[2]).message.find("std::bad_alloc"), std::string::npos);
+}
+
+TEST(Task, AnEndWithoutAWordIsACrashAndNamesTheExitCodeAndTheLog) {
   Task task({{"t", "ce/s0", CellKind::train}}, {.log = "out/train.log"}, 0);
   const Effects effects = task.on_exit({.code = 5, .signal = 0}, 2);
+  EXPECT_EQ(std::get<FailCell>(effects.at(0)).state, CellState::crashed);
   EXPECT_NE(std::get<FailCell>(effects.at(0)).message.find("exit code 5"), std::string::npos);
   EXPECT_NE(std::get<FailCell>(effects.at(0)).message.find("out/train.log"), std::string::npos);
 }

@@ -113,7 +113,87 @@ TEST_F(WorkerTest, ACrashCostsTheCellThatWasWorkedForAndTheRestGoesOn) {
   EXPECT_EQ(cells().at("ce/resnet8/s0 msp").state, CellState::crashed);
   EXPECT_EQ(cells().at("ce/resnet8/s0 knn").state, CellState::ok);
   EXPECT_EQ(summary.failed, 1);
-  EXPECT_EQ(launcher.launched, (std::vector<std::string>{"train", "eval", "eval"}));
+  EXPECT_EQ(launcher.launched, (std::vector<std::string>{"train", "eval", "eval", "eval"})) << "and once more";
+}
+
+TEST_F(WorkerTest, ACrashThatPassesCostsATry) {
+  FakeLauncher launcher({.crash_on = {"msp"}, .crashes = 1});
+  const WorkSummary summary = run(launcher);
+  EXPECT_EQ(summary.failed, 0);
+  EXPECT_EQ(summary.ran, 9);
+  const CellStatus cell = cells().at("ce/resnet8/s0 msp");
+  EXPECT_EQ(cell.state, CellState::ok);
+  EXPECT_EQ(cell.attempt, 2);
+  EXPECT_NE(said_.find("again     ce/resnet8/s0 msp: in 2 s, try 2 of 2"), std::string::npos) << said_;
+}
+
+TEST_F(WorkerTest, TriesAreCountedAndPausesGrow) {
+  FakeLauncher launcher({.crash_on = {"train"}});
+  const WorkSummary summary = run(launcher, {"run.retries=3"}, "out", {.quiet = true, .crashes_to_quarantine = 99});
+  EXPECT_EQ(launcher.launched.size(), 4u);
+  EXPECT_EQ(summary.failed, 1);
+  EXPECT_EQ(summary.skipped, 8);
+  EXPECT_EQ(cells().at("ce/resnet8/s0").state, CellState::crashed);
+  for (const char* pause : {"in 2 s, try 2 of 4", "in 4 s, try 3 of 4", "in 8 s, try 4 of 4"})
+    EXPECT_NE(said_.find(pause), std::string::npos) << said_;
+}
+
+TEST_F(WorkerTest, WhatThePluginToldOfIsNotTriedAgain) {
+  FakeLauncher launcher({.fail = {"train"}});
+  EXPECT_EQ(run(launcher, {"run.retries=5"}).failed, 1);
+  EXPECT_EQ(launcher.launched.size(), 1u);
+}
+
+TEST_F(WorkerTest, WhatWaitsForAnotherTryOfItsFeaturesIsNotTriedBefore) {
+  FakeLauncher launcher({.crash_on = {"test"}, .crashes = 1});
+  const WorkSummary summary = run(launcher);
+  EXPECT_EQ(summary.ran, 9);
+  EXPECT_EQ(summary.failed + summary.skipped, 0);
+  for (const auto& [label, cell] : cells()) EXPECT_EQ(cell.state, CellState::ok) << label;
+}
+
+TEST_F(WorkerTest, AHungCellIsKilledAndToldAndTheRestGoesOn) {
+  FakeLauncher launcher({.hang = {"msp"}});
+  const WorkSummary summary = run(launcher, {"run.hung_seconds=30", "run.retries=0"});
+  EXPECT_EQ(cells().at("ce/resnet8/s0 msp").state, CellState::hung);
+  EXPECT_NE(cells().at("ce/resnet8/s0 msp").message.find("run.hung_seconds = 30"), std::string::npos);
+  EXPECT_EQ(cells().at("ce/resnet8/s0 knn").state, CellState::ok);
+  EXPECT_EQ(summary.failed, 1);
+}
+
+TEST_F(WorkerTest, AfterThreeCrashesOfAPluginItsOtherCellsAreSkipped) {
+  FakeLauncher launcher({.crash_on = {"msp"}});
+  const WorkSummary summary = run(launcher, {"seeds=0,1,2,3,4", "run.jobs=1", "run.retries=1"});
+  // Of seed 0 twice, of seed 1 once: then no more.
+  EXPECT_EQ(summary.failed, 2) << said_;
+  EXPECT_EQ(summary.skipped, 3) << said_;
+  EXPECT_NE(said_.find("postprocessor 'msp' 1 is quarantined in this run after 3 crashes or hangs"), std::string::npos)
+      << said_;
+  int crashed = 0, planned = 0;
+  for (const auto& [label, cell] : cells()) {
+    if (!label.ends_with(" msp")) {
+      EXPECT_EQ(cell.state, CellState::ok) << label;
+    }
+    crashed += cell.state == CellState::crashed ? 1 : 0;
+    planned += cell.state == CellState::planned ? 1 : 0;
+  }
+  EXPECT_EQ(crashed, 2);
+  EXPECT_EQ(planned, 3);
+}
+
+TEST_F(WorkerTest, OnlyWhatIsAskedForRunsAndWhatItNeeds) {
+  FakeLauncher launcher;
+  Plan made = plan({"losses=ce,supcon"});
+  Session session = Session::open(made.database);
+  PutPlan put = put_plan(made, session, [](const Cell& cell, CellKind kind, const ModelPlan&) {
+    return kind == CellKind::eval && cell.label == "ce/resnet8/s0 msp";
+  });
+  const WorkSummary summary = Worker(made, std::move(put), session, world(launcher), {.quiet = true}).run();
+  EXPECT_EQ(cells().at("ce/resnet8/s0 msp").state, CellState::ok);
+  EXPECT_EQ(cells().at("ce/resnet8/s0 knn").state, CellState::planned);
+  EXPECT_EQ(cells().at("supcon/resnet8/s0").state, CellState::planned);
+  EXPECT_EQ(summary.ran, 1 + 4 + 1) << "training, the sets that msp scores, msp";
+  EXPECT_EQ(run(launcher, {"losses=ce,supcon"}).ran, 18 - 6) << "the rest, later";
 }
 
 TEST_F(WorkerTest, APassFailsAloneAndWhatNeedsItIsNotTried) {
@@ -172,7 +252,9 @@ TEST_F(WorkerTest, ALostLeaseCostsItsOwnCell) {
       auto process = inner_.launch(request);
       if (request.verb == "eval") {
         const auto details = other_.results().find(key_);
-        for (const RunStatus& run : details->runs) other_.queue().hand_back(run.uid, "taken");
+        for (const RunStatus& run : details->runs) {
+          if (run.state == CellState::running) other_.queue().hand_back(run.uid, "taken");
+        }
       }
       return process;
     }
@@ -187,7 +269,8 @@ TEST_F(WorkerTest, ALostLeaseCostsItsOwnCell) {
                 {.quiet = true});
   const WorkSummary summary = worker.run();
   EXPECT_EQ(cells().at("ce/resnet8/s0 knn").state, CellState::ok);
-  EXPECT_GE(summary.elsewhere, 1);
+  EXPECT_EQ(summary.elsewhere, 1) << "it was tried once more, and taken again";
+  EXPECT_EQ(launcher.launched, (std::vector<std::string>{"train", "eval", "eval"}));
   EXPECT_EQ(summary.failed, 0);
 }
 
@@ -251,7 +334,7 @@ TEST_F(WorkerTest, AMachineWithoutAProcessToSpareIsTriedAgain) {
 
 TEST_F(WorkerTest, FailFastStopsAfterTheFirstFailure) {
   FakeLauncher launcher({.fail = {"train"}});
-  run(launcher, {"losses=ce,supcon", "run.jobs=1"}, "out", {.fail_fast = true, .quiet = true});
+  run(launcher, {"losses=ce,supcon", "run.jobs=1"}, "out", {.max_failures = 1, .quiet = true});
   EXPECT_EQ(launcher.launched.size(), 1u);
 }
 

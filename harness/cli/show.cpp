@@ -1,0 +1,262 @@
+#include "cli/show.h"
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "cli/reproduce.h"
+#include "cli/verbs.h"
+#include "host/params.h"
+#include "store/session.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace nearfar {
+
+using nlohmann::json;
+
+json status_json(const CellStatus& cell) {
+  return {{"key", cell.key},
+          {"id", cell.id},
+          {"kind", kind_name(cell.kind)},
+          {"label", cell.label},
+          {"benchmark", cell.benchmark},
+          {"state", state_name(cell.state)},
+          {"attempt", cell.attempt},
+          {"message", cell.message},
+          {"started", cell.started_utc},
+          {"finished", cell.finished_utc},
+          {"seconds", cell.seconds},
+          {"log", cell.log_file}};
+}
+
+namespace {
+
+json metrics_json(const std::vector<MetricRow>& metrics) {
+  json rows = json::array();
+  for (const MetricRow& row : metrics)
+    rows.push_back({{"protocol", row.protocol},
+                    {"group", row.group},
+                    {"dataset", row.dataset},
+                    {"metric", row.metric},
+                    {"value", row.value}});
+  return rows;
+}
+
+json factors_json(const std::vector<Factor>& factors) {
+  json rows = json::object();
+  for (const Factor& factor : factors) {
+    std::visit([&](const auto& value) { rows[factor.name] = value; }, factor.value);
+  }
+  return rows;
+}
+
+json runs_json(const std::vector<RunStatus>& runs) {
+  json rows = json::array();
+  for (const RunStatus& run : runs) {
+    rows.push_back({{"uid", run.uid},
+                    {"attempt", run.attempt},
+                    {"state", state_name(run.state)},
+                    {"message", run.message},
+                    {"started", run.started_utc},
+                    {"finished", run.finished_utc},
+                    {"seconds", run.seconds},
+                    {"owner", run.context.owner},
+                    {"device", run.context.device},
+                    {"threads", run.context.threads},
+                    {"engine_version", run.context.engine_version},
+                    {"numerics", run.context.numerics},
+                    {"location", run.location},
+                    {"log", run.context.log_file}});
+  }
+  return rows;
+}
+
+json outcome_json(const Outcome& outcome) {
+  json document{{"classifier", outcome.classifier}, {"metrics", metrics_json(outcome.metrics)}};
+  for (const char* list : {"measures", "scores", "curve", "tune", "passes", "artifacts"})
+    document[list] = json::array();
+  for (const MeasureRow& row : outcome.measures) {
+    document["measures"].push_back({{"set", row.set}, {"name", row.name}, {"unit", row.unit}, {"value", row.value}});
+  }
+  for (const ScoreSetRow& row : outcome.scores) {
+    document["scores"].push_back({{"set", row.set}, {"path", row.path}, {"sha256", row.sha256}, {"count", row.count}});
+  }
+  for (const CurvePoint& point : outcome.curve) {
+    document["curve"].push_back({{"name", point.name}, {"step", point.step}, {"value", point.value}});
+  }
+  for (const TunePoint& point : outcome.tune) {
+    document["tune"].push_back({{"params", point.params},
+                                {"auroc", point.auroc ? json(*point.auroc) : json()},
+                                {"refused", point.refused},
+                                {"chosen", point.chosen}});
+  }
+  for (const PassRow& row : outcome.passes) {
+    document["passes"].push_back({{"set", row.set},
+                                  {"forward", row.forward},
+                                  {"gradients", row.gradients},
+                                  {"changed", row.changed},
+                                  {"float64", row.float64}});
+  }
+  for (const ArtifactRow& row : outcome.artifacts) {
+    document["artifacts"].push_back(
+        {{"name", row.name}, {"path", row.path}, {"sha256", row.sha256}, {"bytes", row.bytes}});
+  }
+  return document;
+}
+
+/// The cell's, and what was found out while it ran.
+std::string flags_of(const CellDetails& details) {
+  const std::string &own = details.record.flags, &found = details.outcome.flags;
+  return own + (own.empty() || found.empty() ? "" : ";") + found;
+}
+
+json details_json(const CellDetails& details, const std::string& reproduce) {
+  json document = status_json(details.status);
+  document["flags"] = flags_of(details);
+  document["identity"] = json::parse(details.record.identity_json, nullptr, false);
+  document["factors"] = factors_json(details.factors);
+  document["differences"] = json::array();
+  for (const CellDetails::Difference& one : details.differences) {
+    document["differences"].push_back({{"factor", one.name}, {"here", one.here}, {"elsewhere", one.elsewhere}});
+  }
+  document["runs"] = runs_json(details.runs);
+  document["location"] = details.location.string();
+  document["reproduce"] = reproduce;
+  document.update(outcome_json(details.outcome));
+  return document;
+}
+
+/// The parameter search of an eval cell; the first highest AUROC was chosen.
+std::string tuning_text(const std::vector<TunePoint>& points) {
+  if (points.empty()) return "";
+  const auto chosen = std::find_if(points.begin(), points.end(), [](const TunePoint& point) { return point.chosen; });
+  std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
+  for (const TunePoint& point : points) {
+    const bool tie = chosen != points.end() && !point.chosen && point.auroc && point.auroc == chosen->auroc;
+    rows.push_back({point.params, point.auroc ? fmt::format("{:.4f}", 100 * *point.auroc) : "–",
+                    point.chosen             ? "chosen"
+                    : tie                    ? "tie: the first was chosen"
+                    : !point.refused.empty() ? "refused: " + point.refused
+                                             : ""});
+  }
+  return "\n" + table(rows, {false, true, false});
+}
+
+/// The last epochs of a training.
+std::string curves_text(const std::vector<CurvePoint>& points) {
+  constexpr std::size_t kMostEpochs = 10;
+  std::vector<std::string> names;
+  std::map<std::int64_t, std::map<std::string, double>> epochs;
+  for (const CurvePoint& point : points) {
+    if (std::find(names.begin(), names.end(), point.name) == names.end()) names.push_back(point.name);
+    epochs[point.step][point.name] = point.value;
+  }
+  if (epochs.empty()) return "";
+  std::vector<std::vector<std::string>> rows{{"epoch"}};
+  rows[0].insert(rows[0].end(), names.begin(), names.end());
+  const std::size_t left_out = epochs.size() - std::min(epochs.size(), kMostEpochs);
+  epochs.erase(epochs.begin(), std::next(epochs.begin(), static_cast<std::ptrdiff_t>(left_out)));
+  const std::string note = left_out > 0 ? fmt::format("({} epochs before these: --json)\n", left_out) : "";
+  for (const auto& [epoch, values] : epochs) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(std::to_string(epoch + 1));
+    for (const std::string& name : names)
+      row.push_back(values.contains(name) ? fmt::format("{:.5g}", values.at(name)) : "");
+  }
+  return "\n" + table(rows, std::vector<bool>(names.size() + 1, true)) + note;
+}
+
+/// How good the classifier of the model is on the test images.
+std::string measures_text(const std::vector<MeasureRow>& measures) {
+  std::string text;
+  for (const MeasureRow& row : measures) {
+    if (row.set.empty()) continue;  // the device's
+    const std::string value = row.unit == "fraction" ? fmt::format("{:.2f} %", 100 * row.value)
+                                                     : fmt::format("{:.4f} {}", row.value, row.unit);
+    text += fmt::format("{}{} {}", text.empty() ? "measured   " : ", ", row.name, value);
+  }
+  return text.empty() ? "" : text + " on test (classes: quality.json)\n";
+}
+
+/// What was asked of a device that is not the CPU.
+std::string device_text(const std::vector<MeasureRow>& measures) {
+  std::map<std::string_view, double> found;
+  for (const MeasureRow& row : measures) {
+    if (row.set.empty()) found[row.name] = row.value;
+  }
+  if (!found.contains("device_peak_memory")) return "";
+  constexpr double kMiB = 1 << 20;
+  return fmt::format(
+      "device     {:.0f} copies to it ({:.1f} MiB), {:.0f} back ({:.1f} MiB), {:.0f} waits; {:.1f} MiB at most\n",
+      found["device_copies_in"], found["device_bytes_in"] / kMiB, found["device_copies_out"],
+      found["device_bytes_out"] / kMiB, found["device_waits"], found["device_peak_memory"] / kMiB);
+}
+
+std::string factors_text(const CellDetails& details) {
+  std::string text, shown;
+  for (const Factor& factor : details.factors) {
+    if (!factor.is_default)
+      shown += fmt::format("{}{}={}", shown.empty() ? "" : "  ", factor.name, param_text(factor.value));
+  }
+  if (!shown.empty()) text += "factors    " + shown + "\n";
+  for (const CellDetails::Difference& one : details.differences) {
+    text += fmt::format("differs    in {}: {} here, {} in other cells of this label\n", one.name,
+                        one.here.empty() ? "the default" : one.here, join(one.elsewhere, ", "));
+  }
+  return text;
+}
+
+std::string files_text(const Outcome& outcome) {
+  std::vector<std::vector<std::string>> rows{{"file", "sha256"}};
+  for (const ArtifactRow& row : outcome.artifacts) rows.push_back({row.path, row.sha256.substr(0, 16)});
+  for (const ScoreSetRow& row : outcome.scores) rows.push_back({row.path, row.sha256.substr(0, 16)});
+  return rows.size() > 1 ? "\n" + table(rows, {false, false}) : "";
+}
+
+std::string details_text(const CellDetails& details, const std::string& reproduce) {
+  const CellStatus& status = details.status;
+  std::string text =
+      fmt::format("{}  {}\nstate      {}{}\nkey        {}\nidentity   {}\n", status.label, kind_name(status.kind),
+                  state_name(status.state), status.message.empty() ? "" : ": " + status.message, status.key,
+                  details.record.identity_json);
+  text += factors_text(details);
+  if (const std::string flags = flags_of(details); !flags.empty()) text += fmt::format("flags      {}\n", flags);
+  for (const RunStatus& run : details.runs) {
+    text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
+                        state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),
+                        run.context.device, run.context.threads, run.context.engine_version,
+                        run.message.empty() ? "" : ": " + run.message);
+  }
+  if (!details.location.empty()) text += fmt::format("location   {}\n", details.location.string());
+  if (!status.log_file.empty()) text += fmt::format("log        {}\n", status.log_file);
+  if (!reproduce.empty()) text += fmt::format("again      {}\n", reproduce);
+  text += measures_text(details.outcome.measures) + device_text(details.outcome.measures);
+  std::vector<std::vector<std::string>> rows{{"protocol", "group", "data set", "metric", "%"}};
+  for (const MetricRow& row : details.outcome.metrics) {
+    rows.push_back({row.protocol, row.group, row.dataset, row.metric, fmt::format("{:.4f}", 100 * row.value)});
+  }
+  if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
+  return text + curves_text(details.outcome.curve) + tuning_text(details.outcome.tune) + files_text(details.outcome);
+}
+
+}  // namespace
+
+int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
+  const Session session = Session::open_read_only(database_of(arguments));
+  const auto details = session.results().find(cell);
+  if (!details) {
+    throw Error(ErrorKind::nothing,
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+  }
+  const std::string reproduce = reproduce_command(session.results(), *details);
+  fmt::print("{}",
+             arguments.json ? details_json(*details, reproduce).dump(2) + "\n" : details_text(*details, reproduce));
+  return 0;
+}
+
+}  // namespace nearfar
