@@ -237,6 +237,7 @@ class Disturbed(Case):
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", out], stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("may not mount a file system here")
         self.addCleanup(subprocess.run, ["umount", "-l", out])
+        codes = []
         for room in (150_000, 400_000, 900_000):
             with self.subTest(room=room):
                 ballast = out / "ballast"
@@ -245,10 +246,12 @@ class Disturbed(Case):
                 ballast.write_bytes(bytes(max(0, free - room)))
                 process = self.start_small()
                 _, err = process.communicate(timeout=300)
+                codes.append(process.returncode)
                 if process.returncode != 0:
                     self.assertIn(process.returncode, (1, 8), err)
                     self.assertRegex(err, "(?i)disk is full|no space left")
                     self.assertNotIn("bug", err)
+        self.assertNotEqual(set(codes), {0}, "the disk was never full")
         (out / "ballast").unlink()
         self.run_small()
         self.same()
