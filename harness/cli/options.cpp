@@ -93,6 +93,8 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
   verb.add_option("--jobs", text->jobs, "child processes at a time (default: one a core)");
   verb.add_option("--nproc", text->nproc, "processes that train one model together (default 1)");
+  verb.add_option("--max-cells", text->arguments.max_cells, "a sweep with more is refused (default 10000)")
+      ->check(CLI::PositiveNumber);
   add_json(verb, text->arguments.json);
   add_plugin_dirs(verb, text->arguments.plugin_dirs);
   return text;
@@ -109,6 +111,7 @@ Action declare_run(CLI::App& verb) {
 
 Action declare_plan(CLI::App& verb) {
   const auto text = add_run(verb);
+  verb.add_flag("--cells", text->arguments.cells, "list every cell, however many there are");
   return [text] { return text->split(), plan_verb(text->arguments); };
 }
 

@@ -84,7 +84,8 @@ Planned planned(const RunArguments& arguments) {
   if (arguments.files.empty()) {
     throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
   }
-  Experiment experiment = load_experiment(arguments.files, arguments.overrides);
+  Experiment experiment = load_experiment(arguments.files, arguments.overrides,
+                                          arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
   std::vector<DeviceSlot> devices = devices_of(experiment.device);
   const auto bar = std::make_shared<ReadingBar>(arguments.quiet);
   Plan plan = make_plan({.experiment = std::move(experiment),
@@ -148,7 +149,7 @@ int plan_verb(const RunArguments& arguments) {
   std::optional<Session> session;
   if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
   compare(plan, session ? &session->planning() : nullptr);
-  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan), arguments.json ? "\n" : "");
+  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan, arguments.cells), arguments.json ? "\n" : "");
   return 0;
 }
 
@@ -159,6 +160,7 @@ int run_verb(const RunArguments& arguments) {
   if (const int stale = session.queue().recover_stale(); stale > 0) {
     log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
   }
+  for (const std::string& note : plan.notes) log_warn(note);
   PutPlan put = put_plan(plan, session);
   const std::int64_t to_run = plan.cells_to_run(), done_before = plan.cells_done();
   log_info(fmt::format("experiment {}: {} of {} cells to run", plan.experiment.name, to_run, plan.cell_count()));

@@ -16,6 +16,8 @@ struct RunArguments {
   Paths plugin_dirs;
   std::filesystem::path out, database;
   bool fail_fast = false, dry_run = false, json = false, quiet = false;
+  bool cells = false;                   ///< `plan` lists every cell
+  std::int64_t max_cells = 0;           ///< of a sweep; 0 = the default
   bool trust = false;  ///< TorchScript, which is code, may run
 };
 int run_verb(const RunArguments& arguments);
