@@ -115,6 +115,40 @@ Action declare_plan(CLI::App& verb) {
   return [text] { return text->split(), plan_verb(text->arguments); };
 }
 
+struct ConfigText {
+  ConfigArguments arguments;
+  std::vector<std::string> words;
+
+  void split() {
+    for (const std::string& word : words) {
+      if (word.find('=') != std::string::npos || word.starts_with('~') || word.starts_with('+')) {
+        arguments.overrides.push_back(word);
+      } else if (arguments.action == "explain" && !arguments.files.empty() && !word.ends_with(".toml") &&
+                 arguments.key.empty()) {
+        arguments.key = word;
+      } else {
+        arguments.files.push_back(experiment_file(word));
+      }
+    }
+    if (arguments.files.empty()) throw Error(ErrorKind::config, "no experiment file is given");
+    if (arguments.action == "explain" && arguments.key.empty())
+      throw Error(ErrorKind::config, "no key is given; expected nearfar config explain CONFIG.toml KEY [key=value…]");
+  }
+};
+
+Action declare_config(CLI::App& verb) {
+  const auto text = std::make_shared<ConfigText>();
+  verb.add_option("action", text->arguments.action,
+                  "show: all files and overrides as one; check: keys, types and ranges; explain: what sets a key")
+      ->required()
+      ->check(CLI::IsMember({"show", "check", "explain"}));
+  verb.add_option("words", text->words, "CONFIG.toml… [KEY] [key=value…]")->required();
+  verb.add_option("--max-cells", text->arguments.max_cells, "a sweep with more is refused (default 10000)")
+      ->check(CLI::PositiveNumber);
+  add_json(verb, text->arguments.json);
+  return [text] { return text->split(), config_verb(text->arguments); };
+}
+
 Action declare_status(CLI::App& verb) {
   const auto status = std::make_shared<StatusArguments>();
   verb.add_option("experiment", status->experiment, "only this experiment");
@@ -305,6 +339,7 @@ Action declare_doctor(CLI::App& verb) {
 constexpr Verb kVerbs[] = {
     {"run", "plan, then run every cell that has no valid result", declare_run},
     {"plan", "the cells, and why each would run; writes nothing", declare_plan},
+    {"config", "an experiment as its files and overrides make it: show, check, or explain a key", declare_config},
     {"status", "state of every cell", declare_status},
     {"show", "everything about one cell", declare_show},
     {"report", "leaderboard of a database", declare_report},

@@ -84,8 +84,8 @@ Planned planned(const RunArguments& arguments) {
   if (arguments.files.empty()) {
     throw Error(ErrorKind::config, "no experiment file is given; expected nearfar run CONFIG.toml [key=value…]");
   }
-  Experiment experiment = load_experiment(arguments.files, arguments.overrides,
-                                          arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
+  Experiment experiment =
+      load_experiment(arguments.files, arguments.overrides, arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
   std::vector<DeviceSlot> devices = devices_of(experiment.device);
   const auto bar = std::make_shared<ReadingBar>(arguments.quiet);
   Plan plan = make_plan({.experiment = std::move(experiment),

@@ -16,12 +16,22 @@ struct RunArguments {
   Paths plugin_dirs;
   std::filesystem::path out, database;
   bool fail_fast = false, dry_run = false, json = false, quiet = false;
-  bool cells = false;                   ///< `plan` lists every cell
-  std::int64_t max_cells = 0;           ///< of a sweep; 0 = the default
-  bool trust = false;  ///< TorchScript, which is code, may run
+  bool cells = false;          ///< `plan` lists every cell
+  std::int64_t max_cells = 0;  ///< of a sweep; 0 = the default
+  bool trust = false;          ///< TorchScript, which is code, may run
 };
 int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);
+
+struct ConfigArguments {
+  std::string action;  ///< show, check or explain
+  Paths files;
+  std::vector<std::string> overrides;
+  std::string key;  ///< of explain
+  std::int64_t max_cells = 0;
+  bool json = false;
+};
+int config_verb(const ConfigArguments& arguments);
 
 /// Which database: `database`, else out/results.sqlite, else the only one beneath ./out.
 struct DatabaseArguments {

@@ -48,8 +48,12 @@ class Condition::Reader {
   }
 
  private:
-  Node any() { return chain("or", Kind::any, [this] { return all(); }); }
-  Node all() { return chain("and", Kind::all, [this] { return factor(); }); }
+  Node any() {
+    return chain("or", Kind::any, [this] { return all(); });
+  }
+  Node all() {
+    return chain("and", Kind::all, [this] { return factor(); });
+  }
 
   template <class Part>
   Node chain(std::string_view word, Kind kind, const Part& part) {
@@ -139,8 +143,9 @@ class Condition::Reader {
 
   [[noreturn]] void fail(std::string_view expected, std::string_view place = "") const {
     const std::string_view rest = text_.substr(std::min(at_, text_.size()));
-    const std::string found =
-        !place.empty() ? std::string(place) : rest.empty() ? "at its end" : fmt::format("before '{}'", rest);
+    const std::string found = !place.empty() ? std::string(place)
+                              : rest.empty() ? "at its end"
+                                             : fmt::format("before '{}'", rest);
     fail_at(where_, fmt::format("the condition '{}' wants {} {}", text_, expected, found));
   }
 

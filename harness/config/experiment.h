@@ -142,10 +142,10 @@ struct Experiment {
   std::string sweep;  ///< its mode; empty without one
   /// By [[sweep.exclude]]: where it is written, and how many points it left out.
   std::vector<std::pair<std::string, std::int64_t>> excluded;
-  std::string canonical;       ///< see canonical_text()
-  std::string hash;            ///< SHA-256 of `canonical`
-  std::string composed;        ///< the composed tables as TOML, without paths of this machine
-  std::string profile;         ///< those paths as TOML (profile.h)
+  std::string canonical;  ///< see canonical_text()
+  std::string hash;       ///< SHA-256 of `canonical`
+  std::string composed;   ///< the composed tables as TOML, without paths of this machine
+  std::string profile;    ///< those paths as TOML (profile.h)
 };
 
 struct Point {

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -63,8 +64,8 @@ class Composer {
     }
     std::sort(known.begin(), known.end());
     known.erase(std::unique(known.begin(), known.end()), known.end());
-    fail_at(where, fmt::format("there is no recipe '{}'{}; there are: {}", name, suggestion(name, known),
-                               join(known, ", ")));
+    fail_at(where,
+            fmt::format("there is no recipe '{}'{}; there are: {}", name, suggestion(name, known), join(known, ", ")));
   }
 
   const std::vector<fs::path>& files_;
@@ -147,23 +148,39 @@ Value stored_point(const Value& first, const Value& document, const std::vector<
   return point;
 }
 
-/// Fills in points of an experiment; `document_of` gives the document of each, `settings` what it sets.
-template <class DocumentOf>
-Experiment with_points(std::size_t count, const DocumentOf& document_of, const std::string& name,
-                       const std::string& source, std::int64_t max_cells) {
+/// Where some points start from the weights of [model], those that do not are trained from scratch: nobody means to
+/// evaluate these weights beside them.
+void train_others_from_scratch(std::vector<Point>& points, const std::function<Value(std::size_t)>& document_of,
+                               const std::string& name, const std::string& source) {
+  const auto starts = [](const Point& point) { return point.experiment.initial.has_value(); };
+  if (std::none_of(points.begin(), points.end(), starts)) return;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].experiment.foreign.empty()) continue;
+    Value document = document_of(i);
+    document.table()->erase("model");
+    points[i].experiment = typed_experiment(document, name, source);
+  }
+}
+
+/// `document_of` gives the document of each point; the whole is like the first, with what the points have in common.
+Experiment with_points(std::vector<std::vector<Factor>> settings, const std::function<Value(std::size_t)>& document_of,
+                       const std::string& name, const std::string& source, std::int64_t max_cells) {
   std::vector<Point> points;
   std::int64_t cells = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    auto [document, settings] = document_of(i);
-    points.push_back({.settings = std::move(settings), .experiment = typed_experiment(document, name, source)});
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    points.push_back({.settings = std::move(settings[i]), .experiment = typed_experiment(document_of(i), name, source)});
     cells += cells_of(points.back().experiment);
-    if (cells > max_cells && i + 1 == count) {
-      fail_at(source, fmt::format("this sweep has {} cells in {} points, and at most {} are planned; take fewer values, "
-                                  "or raise --max-cells",
-                                  cells, count, max_cells));
-    }
   }
+  if (cells > max_cells) {
+    fail_at(source, fmt::format("this sweep has {} cells in {} points, and at most {} are planned; take fewer values, "
+                                "or raise --max-cells",
+                                cells, points.size(), max_cells));
+  }
+  train_others_from_scratch(points, document_of, name, source);
   Experiment experiment = points.front().experiment;
+  for (const Point& point : points) {
+    if (point.experiment.initial) experiment.initial = point.experiment.initial;
+  }
   experiment.points = std::move(points);
   return experiment;
 }
@@ -172,28 +189,49 @@ Experiment load_sweep(Composer& composer, Sweep& sweep, Value& base, const std::
                       std::int64_t max_cells) {
   const std::vector<Settings> settings =
       sweep.points(base, max_cells, fmt::format("at most {} cells are planned", max_cells));
-  Value first;
-  Value::List stored;
-  Experiment experiment = with_points(
-      settings.size(),
-      [&](std::size_t i) {
-        const auto recipe = std::find_if(settings[i].begin(), settings[i].end(),
-                                         [](const Setting& setting) { return setting.key == "recipe"; });
-        Value document = composer.document(recipe == settings[i].end() ? nullptr : &recipe->value);
-        for (const Setting& setting : settings[i]) apply_setting(document, setting);
-        std::vector<Factor> factors = factors_of(settings[i]);
-        if (i == 0) first = document;
-        stored.push_back(stored_point(first, document, factors));
-        return std::pair(std::move(document), std::move(factors));
-      },
-      name, source, max_cells);
+  const auto document_of = [&](std::size_t i) {
+    const auto recipe = std::find_if(settings[i].begin(), settings[i].end(),
+                                     [](const Setting& setting) { return setting.key == "recipe"; });
+    Value document = composer.document(recipe == settings[i].end() ? nullptr : &recipe->value);
+    for (const Setting& setting : settings[i]) apply_setting(document, setting);
+    return document;
+  };
+  std::vector<std::vector<Factor>> factors;
+  for (const Settings& point : settings) factors.push_back(factors_of(point));
+  Experiment experiment = with_points(factors, document_of, name, source, max_cells);
   experiment.sweep = sweep.mode();
   experiment.excluded = sweep.excluded();
-  base = std::move(first);
+  base = document_of(0);
+  Value resolved;
+  auto& stored = resolved.data.emplace<Value::List>();
+  for (std::size_t i = 0; i < settings.size(); ++i) stored.push_back(stored_point(base, document_of(i), factors[i]));
   Value& tables = base.table()->try_emplace("sweep").first->second;
-  (*tables.table())["resolved"].data = std::move(stored);
-  (*tables.table())["mode"] = text_value(sweep.mode());
+  tables.table()->insert_or_assign("resolved", std::move(resolved));
+  tables.table()->insert_or_assign("mode", text_value(sweep.mode()));
   return experiment;
+}
+
+/// The document of a stored point.
+Value resolved_document(Value document, const Value& point) {
+  Section section(&point, "[[sweep.resolved]]");
+  std::vector<std::string> unset;
+  section.read("unset", unset);
+  for (const std::string& key : unset) {
+    const std::vector<std::string> path = split(key, '.');
+    Value* at = &document;
+    for (std::size_t part = 0; part + 1 < path.size(); ++part) at = &at->table()->at(path[part]);
+    at->table()->erase(path.back());
+  }
+  if (const Value* set = section.find_table("set")) merge_into(document, *set);
+  return document;
+}
+
+std::vector<Factor> resolved_settings(const Value& point) {
+  std::vector<Factor> settings;
+  if (const Value* labels = Section(&point, "[[sweep.resolved]]").find_table("settings")) {
+    for (const auto& [name, value] : *labels->table()) settings.push_back({name, scalar_value(value)});
+  }
+  return settings;
 }
 
 }  // namespace
@@ -220,38 +258,24 @@ Experiment load_composed_experiment(std::string_view composed, std::string_view 
   Value document = parse_toml(composed, "the stored experiment");
   put_paths(document, parse_toml(profile, "the stored paths"));
   const std::string source = "the stored experiment";
-  const Value *resolved = nullptr, *mode = nullptr;
-  Value sweep;
+  Value resolved, mode;
   if (const auto found = document.table()->find("sweep"); found != document.table()->end() && found->second.table()) {
-    sweep = found->second;
-    if (const auto list = sweep.table()->find("resolved"); list != sweep.table()->end()) resolved = &list->second;
-    if (const auto word = sweep.table()->find("mode"); word != sweep.table()->end()) mode = &word->second;
-    found->second.table()->erase("resolved");
-    found->second.table()->erase("mode");
+    for (const auto& [key, into] : {std::pair{"resolved", &resolved}, {"mode", &mode}}) {
+      auto node = found->second.table()->extract(key);
+      if (!node.empty()) *into = std::move(node.mapped());
+    }
   }
-  const auto point = [&](std::size_t i) {
-    Section section(&(*resolved->list())[i], "[[sweep.resolved]]");
-    Value one = document;
-    std::vector<std::string> unset;
-    section.read("unset", unset);
-    for (const std::string& key : unset) {
-      std::vector<std::string> path = split(key, '.');
-      Value* at = &one;
-      for (std::size_t part = 0; part + 1 < path.size(); ++part) at = &at->table()->at(path[part]);
-      at->table()->erase(path.back());
-    }
-    if (const Value* set = section.find_table("set")) merge_into(one, *set);
-    std::vector<Factor> settings;
-    if (const Value* labels = section.find_table("settings")) {
-      for (const auto& [name, value] : *labels->table()) settings.push_back({name, scalar_value(value)});
-    }
-    return std::pair(std::move(one), std::move(settings));
-  };
-  Experiment experiment =
-      resolved == nullptr || !resolved->list()
-          ? typed_experiment(document, "", source)
-          : with_points(resolved->list()->size(), point, "", source, std::numeric_limits<std::int64_t>::max());
-  if (mode != nullptr) experiment.sweep = value_text(*mode);
+  Experiment experiment;
+  if (const Value::List* points = resolved.list()) {
+    std::vector<std::vector<Factor>> settings;
+    for (const Value& point : *points) settings.push_back(resolved_settings(point));
+    experiment = with_points(
+        std::move(settings), [&](std::size_t i) { return resolved_document(document, (*points)[i]); }, "", source,
+        std::numeric_limits<std::int64_t>::max());
+    experiment.sweep = value_text(mode);
+  } else {
+    experiment = typed_experiment(document, "", source);
+  }
   finish(experiment);
   experiment.composed = composed;
   experiment.profile = profile;

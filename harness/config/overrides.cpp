@@ -16,9 +16,7 @@ constexpr std::array<std::string_view, 8> kListKeys = {"losses", "postprocessors
                                                        "seeds",  "sweep.replicates.seed", "benchmarks",
                                                        "models", "model.map_nodes"};
 
-bool is_list_key(std::string_view key) {
-  return std::find(kListKeys.begin(), kListKeys.end(), key) != kListKeys.end();
-}
+bool is_list_key(std::string_view key) { return std::find(kListKeys.begin(), kListKeys.end(), key) != kListKeys.end(); }
 
 bool is_plugin_section(std::string_view name) { return name == "loss" || name == "postprocessor"; }
 
@@ -175,9 +173,8 @@ void pin(Value& document, const std::string& key) {
   if (sweep == document.table()->end() || sweep->second.table() == nullptr) return;
   const auto erase_from = [&](Value& table) {
     if (table.table() == nullptr) return;
-    std::erase_if(*table.table(), [&](const auto& entry) {
-      return join(key_path(entry.first, entry.second.where), ".") == key;
-    });
+    std::erase_if(*table.table(),
+                  [&](const auto& entry) { return join(key_path(entry.first, entry.second.where), ".") == key; });
     // [sweep.axes.train] lr = … is the same as "train.lr" = …
     Value* at = &table;
     const std::vector<std::string> parts = split(key, '.');

@@ -146,8 +146,8 @@ const Value* in_document(const Value& document, const std::string& key) {
 }  // namespace
 
 std::string axis_problem(std::string_view key) {
-  static constexpr std::array kTops = {"benchmarks", "models", "losses", "postprocessors", "recipe", "tune", "train",
-                                       "loss",       "postprocessor"};
+  static constexpr std::array kTops = {"benchmarks", "models", "losses", "postprocessors", "recipe",
+                                       "tune",       "train",  "loss",   "postprocessor"};
   const std::string top(key.substr(0, key.find('.')));
   if (std::find(kTops.begin(), kTops.end(), top) != kTops.end()) return "";
   if (top == "sweep" || top == "seeds") return "seeds are replicates: they are averaged, never compared";
@@ -155,7 +155,7 @@ std::string axis_problem(std::string_view key) {
     return "it belongs to the whole experiment";
   if (top == "protocols") return "every cell is measured under all protocols";
   if (top == "model") return "models made elsewhere are listed, as [[model]]";
-  const std::vector<std::string> known{"benchmark", "model.name", "losses",         "postprocessors", "recipe",
+  const std::vector<std::string> known{"benchmark", "model.name", "losses",     "postprocessors",     "recipe",
                                        "tune",      "train.",     "loss.NAME.", "postprocessor.NAME."};
   return fmt::format("there is no such key{}; axes are {}", suggestion(std::string(key), known), join(known, ", "));
 }
@@ -204,7 +204,8 @@ std::optional<Sweep> Sweep::take(Value& document) {
   Sweep sweep;
   sweep.where_ = found->second.where;
   section.read("mode", sweep.mode_, {"grid", "ablation", "zip", "random", "list"});
-  const bool sampled = section.read("samples", sweep.samples_, 1, 1'000'000), seeded = section.read("seed", sweep.seed_, 0);
+  const bool sampled = section.read("samples", sweep.samples_, 1, 1'000'000),
+             seeded = section.read("seed", sweep.seed_, 0);
   if ((sampled || seeded) && sweep.mode_ != "random")
     fail_at(section.where(sampled ? "samples" : "seed"), "'samples' and 'seed' in [sweep] are for mode = \"random\"");
   if (const Value* axes = section.find_table("axes")) sweep.read_axes(*axes);
@@ -241,9 +242,10 @@ void Sweep::read_axes(const Value& table) {
       if (section.read("when", condition)) axis.when.emplace(condition, section.where("when"));
       section.finish();
       if ((values != nullptr) + (range != nullptr) + (between != nullptr) != 1 || (step != nullptr && range == nullptr))
-        fail_at(axis.where, fmt::format("the axis '{}' takes one of values = […], range = [FIRST, LAST] (with step = …) "
-                                        "and between = [LOW, HIGH]",
-                                        name));
+        fail_at(axis.where,
+                fmt::format("the axis '{}' takes one of values = […], range = [FIRST, LAST] (with step = …) "
+                            "and between = [LOW, HIGH]",
+                            name));
       if (values != nullptr) axis.values = values->list() != nullptr ? *values->list() : std::vector<Value>{*values};
       if (range != nullptr) axis.values = range_values(*range, step, name);
       if (between != nullptr) {
@@ -260,7 +262,8 @@ void Sweep::read_axes(const Value& table) {
     for (std::size_t i = 0; i < axis.values.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
         if (value_text(axis.values[i]) == value_text(axis.values[j]))
-          fail_at(axis.values[i].where, fmt::format("{} stands twice in the axis '{}'", value_text(axis.values[i]), name));
+          fail_at(axis.values[i].where,
+                  fmt::format("{} stands twice in the axis '{}'", value_text(axis.values[i]), name));
       }
     }
     const auto same = [&](const Axis& other) { return other.key == axis.key; };
@@ -306,8 +309,8 @@ void Sweep::check_shape(const std::string& mode_where) {
   if (mode_ == "random" && samples_ == 0) fail_at(where, "mode = \"random\" wants samples = N");
   for (const Axis& axis : axes_) {
     if (axis.between && mode_ != "random")
-      fail_at(axis.where, fmt::format("'between' of the axis '{}' is for mode = \"random\"; here use range and step",
-                                      axis.key));
+      fail_at(axis.where,
+              fmt::format("'between' of the axis '{}' is for mode = \"random\"; here use range and step", axis.key));
     if (mode_ == "zip" && axis.values.size() != axes_[0].values.size())
       fail_at(axis.where, fmt::format("mode = \"zip\" takes axes of one length: '{}' has {} values, '{}' has {}",
                                       axes_[0].key, axes_[0].values.size(), axis.key, axis.values.size()));
@@ -345,7 +348,7 @@ class Sweep::Expansion {
 
   std::vector<Settings> run() {
     const bool filtered = !sweep_.exclusions_.empty() || std::any_of(sweep_.axes_.begin(), sweep_.axes_.end(),
-                                                                      [](const Axis& axis) { return axis.when; });
+                                                                     [](const Axis& axis) { return axis.when; });
     const double all = sweep_.combinations();
     if (!filtered && all > static_cast<double>(most_)) too_many(fmt::format("{:.0f}", all));
     if (sweep_.mode_ == "random") {
@@ -422,8 +425,9 @@ class Sweep::Expansion {
     if (parts.size() > 2 && (parts[0] == "loss" || parts[0] == "postprocessor")) return;
     for (const auto& [name, value] : recipe_defaults()) known.push_back(name);
     for (const auto& [name, value] : *document_.table()) known.push_back(name);
-    fail_at(where, fmt::format("the condition names '{}', which is no axis of this sweep and no key of this experiment{}",
-                               key, suggestion(path, known)));
+    fail_at(where,
+            fmt::format("the condition names '{}', which is no axis of this sweep and no key of this experiment{}", key,
+                        suggestion(path, known)));
   }
 
   const Value* value_of(const Settings& settings, const std::string& key, const std::string& where) const {
@@ -437,8 +441,7 @@ class Sweep::Expansion {
   }
 
   bool holds(const Condition& condition, const Settings& settings) const {
-    return condition.holds(
-        [&](const std::string& key) { return value_of(settings, key, condition.where()); });
+    return condition.holds([&](const std::string& key) { return value_of(settings, key, condition.where()); });
   }
 
   bool matches(const Exclusion& exclusion, const Settings& settings) const {
@@ -526,7 +529,8 @@ class Sweep::Expansion {
   Value drawn(const Axis& axis, double u) const {
     if (!axis.between) return axis.values[static_cast<std::size_t>(u * static_cast<double>(axis.values.size()))];
     const auto [low, high] = *axis.between;
-    if (axis.logarithmic) return number_value(std::exp(std::log(low) + u * std::log(high / low)), axis.whole, axis.where);
+    if (axis.logarithmic)
+      return number_value(std::exp(std::log(low) + u * std::log(high / low)), axis.whole, axis.where);
     return number_value(axis.whole ? std::floor(low + u * (high - low + 1)) : low + u * (high - low), axis.whole,
                         axis.where);
   }

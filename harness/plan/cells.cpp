@@ -164,10 +164,10 @@ std::string settings_of(Plan& plan, const PointPlan& point, const LossChoice& lo
       const std::vector<RecipeField> fields = recipe_fields(loss.recipe);
       const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& one) { return one.name == name; });
       if (field != fields.end() && param_text(field->value) != param_text(factor.value)) {
-        std::string note = fmt::format("{} changes nothing for {}, whose [loss.{}.train] sets {} = {}; its axis would "
-                                       "be loss.{}.train.{}",
-                                       factor.name, loss.name, loss.name, name, param_text(field->value), loss.name,
-                                       name);
+        std::string note = fmt::format(
+            "{} changes nothing for {}, whose [loss.{}.train] sets {} = {}; its axis would "
+            "be loss.{}.train.{}",
+            factor.name, loss.name, loss.name, name, param_text(field->value), loss.name, name);
         if (std::find(plan.notes.begin(), plan.notes.end(), note) == plan.notes.end())
           plan.notes.push_back(std::move(note));
         continue;

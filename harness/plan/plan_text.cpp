@@ -156,13 +156,11 @@ std::string sweep_text(const Plan& plan) {
     }
   }
   std::string text = fmt::format("sweep: {}, {} points", plan.experiment.sweep, plan.points.size());
-  for (const auto& [where, count] : plan.experiment.excluded)
-    text += fmt::format(", {} left out by {}", count, where);
+  for (const auto& [where, count] : plan.experiment.excluded) text += fmt::format(", {} left out by {}", count, where);
   text += "\n";
   std::size_t width = 0;
   for (const auto& [name, values] : axes) width = std::max(width, name.size());
-  for (const auto& [name, values] : axes)
-    text += fmt::format("  {:<{}}  {}\n", name, width, shortened(values));
+  for (const auto& [name, values] : axes) text += fmt::format("  {:<{}}  {}\n", name, width, shortened(values));
   const auto models = static_cast<std::int64_t>(plan.models.size());
   if (asked > models)
     text += fmt::format("  {} models serve {} uses: what several points ask for is made once\n", models, asked);
@@ -189,9 +187,9 @@ std::string plan_text(const Plan& plan, bool cells) {
     if (plan.models[i].origin != ModelOrigin::features) passes += needs_text(plan.models[i], needs[i]);
   }
   return fmt::format("experiment {} on {}\n\n{}{}\n{}{} of {} cells to run{}; output in {}\n", plan.experiment.name,
-                     benchmarks_text(plan), sweep_text(plan),
-                     table(rows, std::vector<bool>(rows[0].size(), false)), passes, plan.cells_to_run(),
-                     plan.cell_count(), lists ? "" : " (--cells lists them)", plan.out.string());
+                     benchmarks_text(plan), sweep_text(plan), table(rows, std::vector<bool>(rows[0].size(), false)),
+                     passes, plan.cells_to_run(), plan.cell_count(), lists ? "" : " (--cells lists them)",
+                     plan.out.string());
 }
 
 std::string plan_json(const Plan& plan) {

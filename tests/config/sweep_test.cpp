@@ -71,23 +71,27 @@ TEST_F(SweepTest, AxesMayBeSectionsRangesOrLists) {
 }
 
 TEST_F(SweepTest, AnAblationIsTheBaselineAndOneChangeAtATime) {
-  EXPECT_EQ(points_of(swept("[sweep]\nmode = 'ablation'\n[sweep.axes]\n'train.lr' = [0.1, 0.2]\n'train.momentum' = [0.8, "
-                            "0.9]\n'postprocessor.knn.k' = [5]\n")),
-            (Texts{"", "postprocessor.knn.k=5", "train.lr=0.2", "train.momentum=0.8"}));
+  EXPECT_EQ(
+      points_of(swept("[sweep]\nmode = 'ablation'\n[sweep.axes]\n'train.lr' = [0.1, 0.2]\n'train.momentum' = [0.8, "
+                      "0.9]\n'postprocessor.knn.k' = [5]\n")),
+      (Texts{"", "postprocessor.knn.k=5", "train.lr=0.2", "train.momentum=0.8"}));
 }
 
 TEST_F(SweepTest, ZipGoesThroughAxesTogether) {
   const std::string zip = "[sweep]\nmode = 'zip'\n[sweep.axes]\n'train.lr' = [0.1, 0.2]\n";
   EXPECT_EQ(points_of(swept(zip + "'train.epochs' = [5, 6]\n")),
             (Texts{"train.epochs=5 train.lr=0.1", "train.epochs=6 train.lr=0.2"}));
-  EXPECT_EQ(swept_refusal(zip + "'train.epochs' = [5]\n"),
-            "experiment.toml:10:14: mode = \"zip\" takes axes of one length: 'train.epochs' has 1 values, 'train.lr' has 2");
+  EXPECT_EQ(
+      swept_refusal(zip + "'train.epochs' = [5]\n"),
+      "experiment.toml:10:14: mode = \"zip\" takes axes of one length: 'train.epochs' has 1 values, 'train.lr' has 2");
 }
 
 TEST_F(SweepTest, RandomDrawsAreDifferentAndTheSameForASeed) {
-  const std::string random = "[sweep]\nmode = 'random'\nsamples = 40\nseed = 3\n[sweep.axes]\n'train.lr' = { between = [1e-4, "
-                             "1.0], log = true }\n'train.epochs' = { between = [3, 5] }\n";
-  const Texts once = points_of(swept(random)), again = points_of(swept(random)), other = points_of(swept(random, {"sweep.seed=4"}));
+  const std::string random =
+      "[sweep]\nmode = 'random'\nsamples = 40\nseed = 3\n[sweep.axes]\n'train.lr' = { between = [1e-4, "
+      "1.0], log = true }\n'train.epochs' = { between = [3, 5] }\n";
+  const Texts once = points_of(swept(random)), again = points_of(swept(random)),
+              other = points_of(swept(random, {"sweep.seed=4"}));
   EXPECT_EQ(once.size(), 40U);
   EXPECT_EQ(std::set<std::string>(once.begin(), once.end()).size(), 40U);
   EXPECT_EQ(once, again);
@@ -104,28 +108,32 @@ TEST_F(SweepTest, RandomDrawsAreDifferentAndTheSameForASeed) {
   EXPECT_GT(small, 10);          // half of the decades
   EXPECT_LT(small, 30);
   // Of six combinations no more than six come.
-  EXPECT_EQ(swept("[sweep]\nmode = 'random'\nsamples = 9\n[sweep.axes]\n'train.lr' = [1, 2, 3]\n'train.epochs' = [1, 2]\n")
-                .points.size(),
-            6U);
+  EXPECT_EQ(
+      swept("[sweep]\nmode = 'random'\nsamples = 9\n[sweep.axes]\n'train.lr' = [1, 2, 3]\n'train.epochs' = [1, 2]\n")
+          .points.size(),
+      6U);
 }
 
 TEST_F(SweepTest, ListedPointsGoWithAxes) {
-  EXPECT_EQ(points_of(swept("[sweep]\nmode = 'list'\n[[sweep.points]]\nlosses = 'ce'\n'train.lr' = 0.3\n[[sweep.points]]\nlosses "
-                            "= 'supcon'\n[sweep.axes]\n'train.epochs' = [1, 2]\n")),
+  EXPECT_EQ(points_of(swept(
+                "[sweep]\nmode = 'list'\n[[sweep.points]]\nlosses = 'ce'\n'train.lr' = 0.3\n[[sweep.points]]\nlosses "
+                "= 'supcon'\n[sweep.axes]\n'train.epochs' = [1, 2]\n")),
             (Texts{"loss=ce train.epochs=1 train.lr=0.3", "loss=ce train.epochs=2 train.lr=0.3",
                    "loss=supcon train.epochs=1", "loss=supcon train.epochs=2"}));
 }
 
 TEST_F(SweepTest, AConditionKeepsAnAxisFromOtherPoints) {
-  EXPECT_EQ(points_of(swept("[sweep.axes]\nlosses = ['ce', 'supcon']\n'loss.supcon.temperature' = { values = [0.1, 0.2], when = "
-                            "'losses == \"supcon\"' }\n")),
+  EXPECT_EQ(points_of(swept(
+                "[sweep.axes]\nlosses = ['ce', 'supcon']\n'loss.supcon.temperature' = { values = [0.1, 0.2], when = "
+                "'losses == \"supcon\"' }\n")),
             (Texts{"loss=ce", "loss.supcon.temperature=0.1 loss=supcon", "loss.supcon.temperature=0.2 loss=supcon"}));
 }
 
 TEST_F(SweepTest, ExclusionsAreCounted) {
   const Experiment e = swept(
       "[sweep.axes]\nlosses = ['ce', 'supcon', 'logitnorm']\n'train.lr' = [0.1, 0.2]\n"
-      "[[sweep.exclude]]\nlosses = ['ce', 'logitnorm']\n'train.lr' = 0.2\n[[sweep.exclude]]\nwhen = 'losses == supcon and train.lr < 0.15'\n");
+      "[[sweep.exclude]]\nlosses = ['ce', 'logitnorm']\n'train.lr' = 0.2\n[[sweep.exclude]]\nwhen = 'losses == supcon "
+      "and train.lr < 0.15'\n");
   EXPECT_EQ(points_of(e), (Texts{"loss=ce train.lr=0.1", "loss=supcon train.lr=0.2", "loss=logitnorm train.lr=0.1"}));
   ASSERT_EQ(e.excluded.size(), 2U);
   EXPECT_EQ(e.excluded[0].second, 2);
@@ -136,8 +144,9 @@ TEST_F(SweepTest, ExclusionsAreCounted) {
 TEST_F(SweepTest, ARecipeIsComposedAsIfItWereExtended) {
   write("recipes/slow.toml", "recipe = 'slow'\n[train]\nlr = 0.7\nepochs = 90\n");
   write("recipes/fast.toml", "recipe = 'fast'\n[train]\nlr = 0.8\nepochs = 9\n[loss.ce.train]\nmomentum = 0.5\n");
-  const Experiment e = load_experiment({write("experiments/x.toml", std::string(kBase) + "[sweep.axes]\nrecipe = ['slow', 'fast']\n")},
-                                       {"train.weight_decay=0.25"});
+  const Experiment e =
+      load_experiment({write("experiments/x.toml", std::string(kBase) + "[sweep.axes]\nrecipe = ['slow', 'fast']\n")},
+                      {"train.weight_decay=0.25"});
   ASSERT_EQ(e.points.size(), 2U);
   const TrainRecipe &slow = e.points[0].experiment.losses[0].recipe, &fast = e.points[1].experiment.losses[0].recipe;
   EXPECT_EQ(slow.epochs, 90);
@@ -174,9 +183,9 @@ TEST_F(SweepTest, ACommandLineAddsAndFixesAxes) {
 TEST_F(SweepTest, WhatItsPointsComeToIsStored) {
   write("recipes/fast.toml", "[train]\nepochs = 9\n");
   const Experiment e = load_experiment(
-      {write("experiments/x.toml",
-             std::string(kBase) + "[sweep]\nmode = 'list'\n[[sweep.points]]\nlosses = 'supcon'\n[[sweep.points]]\nrecipe = 'fast'\n'train.lr' = 3\n"
-                                  "[sweep.axes]\n'postprocessor.knn.k' = [5, 6]\n")});
+      {write("experiments/x.toml", std::string(kBase) + "[sweep]\nmode = 'list'\n[[sweep.points]]\nlosses = "
+                                                        "'supcon'\n[[sweep.points]]\nrecipe = 'fast'\n'train.lr' = 3\n"
+                                                        "[sweep.axes]\n'postprocessor.knn.k' = [5, 6]\n")});
   std::filesystem::remove_all(folder_.path() / "recipes");
   const Experiment again = load_composed_experiment(e.composed, e.profile);
   EXPECT_EQ(points_of(again), points_of(e));
@@ -188,28 +197,34 @@ TEST_F(SweepTest, WhatItsPointsComeToIsStored) {
 }
 
 TEST_F(SweepTest, AnotherOrderIsTheSameExperiment) {
-  const Experiment a = swept("[sweep.axes]\n'train.lr' = [0.1, 0.2]\n"), b = swept("[sweep.axes]\n'train.lr' = [0.2, 0.1]\n"),
+  const Experiment a = swept("[sweep.axes]\n'train.lr' = [0.1, 0.2]\n"),
+                   b = swept("[sweep.axes]\n'train.lr' = [0.2, 0.1]\n"),
                    c = swept("[sweep.axes]\n'train.lr' = [0.2, 0.3]\n");
   EXPECT_EQ(a.hash, b.hash);
   EXPECT_NE(a.hash, c.hash);
 }
 
 TEST_F(SweepTest, ABigSweepIsRefusedBeforeItIsMade) {
-  const std::string million = "[sweep.axes]\n'train.lr' = { range = [1, 1000] }\n'train.epochs' = { range = [1, 1000] }\n";
+  const std::string million =
+      "[sweep.axes]\n'train.lr' = { range = [1, 1000] }\n'train.epochs' = { range = [1, 1000] }\n";
   rusage before{}, after{};
   ::getrusage(RUSAGE_SELF, &before);
-  EXPECT_EQ(swept_refusal(million),
-            "experiment.toml:7:1: this sweep has 1000000 combinations of train.epochs (1000) x train.lr (1000): at most "
-            "10000 cells are planned. Take fewer values, mode = \"random\" with samples = N, or raise --max-cells");
-  EXPECT_NE(swept_refusal(million + "[[sweep.exclude]]\n'train.lr' = 1\n").find("more than 10000 combinations"), std::string::npos);
+  EXPECT_EQ(
+      swept_refusal(million),
+      "experiment.toml:7:1: this sweep has 1000000 combinations of train.epochs (1000) x train.lr (1000): at most "
+      "10000 cells are planned. Take fewer values, mode = \"random\" with samples = N, or raise --max-cells");
+  EXPECT_NE(swept_refusal(million + "[[sweep.exclude]]\n'train.lr' = 1\n").find("more than 10000 combinations"),
+            std::string::npos);
   ::getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 100 * 1024);
   // 2,000 points of two seeds and two methods: 12,000 cells.
   EXPECT_NE(swept_refusal("[sweep.axes]\n'train.lr' = { range = [1, 2000] }\n").find("12000 cells in 2000 points"),
             std::string::npos);
-  EXPECT_EQ(load_experiment({write("many.toml", std::string(kBase) + "[sweep.axes]\n'train.lr' = { range = [1, 2000] }\n")}, {}, 12000)
-                .points.size(),
-            2000U);
+  EXPECT_EQ(
+      load_experiment({write("many.toml", std::string(kBase) + "[sweep.axes]\n'train.lr' = { range = [1, 2000] }\n")},
+                      {}, 12000)
+          .points.size(),
+      2000U);
 }
 
 TEST_F(SweepTest, MistakesAreNamedWhereTheyAre) {
@@ -218,29 +233,36 @@ TEST_F(SweepTest, MistakesAreNamedWhereTheyAre) {
             "experiment.toml:8:14: the axis 'train.lr' is empty; give it a value, or leave it out");
   EXPECT_EQ(swept_refusal(axes + "'train.lr' = [1]\ntrain.lr = [2]\n"),
             "experiment.toml:8:1: the axis 'train.lr' is set twice: here and at experiment.toml:9:12");
-  EXPECT_EQ(swept_refusal(axes + "'train.lr' = [1, 2, 1]\n"), "experiment.toml:8:21: 1 stands twice in the axis 'train.lr'");
+  EXPECT_EQ(swept_refusal(axes + "'train.lr' = [1, 2, 1]\n"),
+            "experiment.toml:8:21: 1 stands twice in the axis 'train.lr'");
   EXPECT_EQ(swept_refusal(axes + "'trian.lr' = [1]\n"),
             "experiment.toml:8:1: 'trian.lr' cannot be an axis of a sweep: there is no such key; axes are benchmark, "
             "model.name, losses, postprocessors, recipe, tune, train., loss.NAME., postprocessor.NAME.");
   EXPECT_NE(swept_refusal(axes + "'train.lrr' = [1]\n").find("did you mean 'lr'?"), std::string::npos);
   EXPECT_EQ(swept_refusal(axes + "seeds = [1]\n"),
-            "experiment.toml:8:1: 'seeds' cannot be an axis of a sweep: seeds are replicates: they are averaged, never compared");
+            "experiment.toml:8:1: 'seeds' cannot be an axis of a sweep: seeds are replicates: they are averaged, never "
+            "compared");
   EXPECT_EQ(swept_refusal(axes + "device = ['cpu']\n"),
             "experiment.toml:8:1: 'device' cannot be an axis of a sweep: it belongs to the whole experiment");
   EXPECT_EQ(swept_refusal(axes + "'train.lr' = { values = [1], when = 'loses == ce' }\n"),
-            "experiment.toml:8:37: the condition names 'loses', which is no axis of this sweep and no key of this experiment; "
+            "experiment.toml:8:37: the condition names 'loses', which is no axis of this sweep and no key of this "
+            "experiment; "
             "did you mean 'losses'?");
   EXPECT_EQ(swept_refusal(axes + "'train.lr' = { values = [1], when = 'losses ==' }\n"),
             "experiment.toml:8:37: the condition 'losses ==' wants a value at its end");
-  EXPECT_NE(swept_refusal(axes + "'train.lr' = { values = [1], when = 'train.epochs == 1' }\n'train.epochs' = { values = [1], when = 'train.lr == 1' }\n")
+  EXPECT_NE(swept_refusal(axes + "'train.lr' = { values = [1], when = 'train.epochs == 1' }\n'train.epochs' = { values "
+                                 "= [1], when = 'train.lr == 1' }\n")
                 .find("wait for each other"),
             std::string::npos);
   EXPECT_EQ(swept_refusal(axes + "losses = ['ce']\n[[sweep.exclude]]\nlosses = 'ce'\n"),
             "experiment.toml:7:1: conditions and exclusions leave no point of this sweep");
   EXPECT_EQ(swept_refusal("[sweep]\nmode = 'gird'\n"),
-            "experiment.toml:8:8: 'mode' in [sweep] takes grid or ablation or zip or random or list, found 'gird'; did you mean 'grid'?");
-  EXPECT_EQ(swept_refusal("[sweep]\nmode = 'random'\n[sweep.axes]\n'train.lr' = [1]\n"), "experiment.toml:8:8: mode = \"random\" wants samples = N");
-  EXPECT_EQ(swept_refusal("[sweep]\nmode = 'grid'\nsample = 3\n"), "experiment.toml:9:1: unknown key 'sample' in [sweep]; did you mean 'samples'?");
+            "experiment.toml:8:8: 'mode' in [sweep] takes grid or ablation or zip or random or list, found 'gird'; did "
+            "you mean 'grid'?");
+  EXPECT_EQ(swept_refusal("[sweep]\nmode = 'random'\n[sweep.axes]\n'train.lr' = [1]\n"),
+            "experiment.toml:8:8: mode = \"random\" wants samples = N");
+  EXPECT_EQ(swept_refusal("[sweep]\nmode = 'grid'\nsample = 3\n"),
+            "experiment.toml:9:1: unknown key 'sample' in [sweep]; did you mean 'samples'?");
   EXPECT_EQ(swept_refusal("", {"train.lr=1,,2"}),
             "override 'train.lr=1,,2': a value of this axis is empty; write it as a,b,c, or one text in quotes");
 }
@@ -256,12 +278,12 @@ TEST(Condition, FollowsItsGrammar) {
     });
   };
   for (const char* text :
-       {"train.lr == 0.1", "train.lr <= 0.1", "train.lr in [1, 0.1]", "losses == ce", "losses == \"sup_con\"", "losses == 'ce'",
-        "flip == true", "not train.lr > 0.1", "train.lr == 1 or flip == true and losses == ce", "absent != 1", "not absent == 1",
-        "not (train.lr == 1 or flip == false)", "train.lr > -1", "train.lr < 1e3"})
+       {"train.lr == 0.1", "train.lr <= 0.1", "train.lr in [1, 0.1]", "losses == ce", "losses == \"sup_con\"",
+        "losses == 'ce'", "flip == true", "not train.lr > 0.1", "train.lr == 1 or flip == true and losses == ce",
+        "absent != 1", "not absent == 1", "not (train.lr == 1 or flip == false)", "train.lr > -1", "train.lr < 1e3"})
     EXPECT_TRUE(holds(text)) << text;
-  for (const char* text : {"train.lr == 1", "train.lr > 0.1", "losses == supcon2", "losses != ce", "absent > 1", "flip == false",
-                           "(train.lr == 1 or flip == true) and losses == cider", "losses < 3"})
+  for (const char* text : {"train.lr == 1", "train.lr > 0.1", "losses == supcon2", "losses != ce", "absent > 1",
+                           "flip == false", "(train.lr == 1 or flip == true) and losses == cider", "losses < 3"})
     EXPECT_FALSE(holds(text)) << text;
   const auto refusal = [](const char* text) {
     try {

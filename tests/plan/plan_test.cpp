@@ -193,10 +193,9 @@ TEST_F(PlanTest, PointsShareWhatIsTheSame) {
   const Plan alone = plan(), swept = plan({"train.epochs=2,3", "postprocessor.knn.k=5,10"});
   EXPECT_EQ(alone.points.size(), 1u);
   ASSERT_EQ(swept.points.size(), 4u);
-  EXPECT_EQ(labels(swept.trains),
-            (std::vector<std::string>{"ce/resnet8/s0 epochs=2", "supcon/resnet8/s0 epochs=2", "ce/resnet8/s0 epochs=3",
-                                      "supcon/resnet8/s0 epochs=3"}));
-  EXPECT_EQ(swept.postprocessors.size(), 3u);  // msp, knn twice
+  EXPECT_EQ(labels(swept.trains), (std::vector<std::string>{"ce/resnet8/s0 epochs=2", "supcon/resnet8/s0 epochs=2",
+                                                            "ce/resnet8/s0 epochs=3", "supcon/resnet8/s0 epochs=3"}));
+  EXPECT_EQ(swept.postprocessors.size(), 3u);                 // msp, knn twice
   EXPECT_EQ(swept.points[0].models, swept.points[2].models);  // k = 5 and k = 10 of the same trainings
   // The same cells as without a sweep, where nothing else is set.
   const std::set<std::string> all = keys(swept);
@@ -241,7 +240,8 @@ TEST_F(PlanTest, AnAxisThatALossOverridesIsNoted) {
             "train.lr changes nothing for supcon, whose [loss.supcon.train] sets lr = 0.3; its axis would be "
             "loss.supcon.train.lr");
   const std::string text = plan_text(made);
-  EXPECT_NE(text.find("sweep: grid, 2 points\n  train.lr  0.1, 0.2\n  3 models serve 4 uses"), std::string::npos) << text;
+  EXPECT_NE(text.find("sweep: grid, 2 points\n  train.lr  0.1, 0.2\n  3 models serve 4 uses"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("(--cells lists them)"), std::string::npos);
   EXPECT_NE(plan_text(made, true).find("ce/resnet8/s0 lr=0.2 knn"), std::string::npos);
 }
