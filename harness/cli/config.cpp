@@ -27,10 +27,13 @@ int show(const Experiment& experiment, bool as_json) {
 int check(const Experiment& experiment, bool as_json) {
   const std::size_t points = experiment.points.size();
   if (as_json) {
-    fmt::print("{}\n", json{{"experiment", experiment.name}, {"ok", true}, {"points", std::max<std::size_t>(1, points)}}.dump());
+    fmt::print(
+        "{}\n",
+        json{{"experiment", experiment.name}, {"ok", true}, {"points", std::max<std::size_t>(1, points)}}.dump());
   } else {
-    fmt::print("{}: every key, type and range is right{}; names and parameters of plugins are checked by nearfar plan\n",
-               experiment.name, points == 0 ? "" : fmt::format("; {} points", points));
+    fmt::print(
+        "{}: every key, type and range is right{}; names and parameters of plugins are checked by nearfar plan\n",
+        experiment.name, points == 0 ? "" : fmt::format("; {} points", points));
   }
   return 0;
 }
@@ -40,11 +43,9 @@ int explain_key(const ConfigArguments& arguments) {
   if (arguments.json) {
     json origins = json::array();
     for (const Origin& origin : found.origins) origins.push_back({{"where", origin.where}, {"value", origin.value}});
-    fmt::print("{}\n", json{{"key", found.key},
-                            {"origins", origins},
-                            {"default", found.default_text},
-                            {"axis", found.axis}}
-                           .dump(2));
+    fmt::print(
+        "{}\n",
+        json{{"key", found.key}, {"origins", origins}, {"default", found.default_text}, {"axis", found.axis}}.dump(2));
     return 0;
   }
   for (std::size_t i = found.origins.size(); i-- > 0;) {
@@ -62,8 +63,8 @@ int explain_key(const ConfigArguments& arguments) {
 
 int config_verb(const ConfigArguments& arguments) {
   if (arguments.action == "explain") return explain_key(arguments);
-  const Experiment experiment = load_experiment(arguments.files, arguments.overrides,
-                                                arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
+  const Experiment experiment =
+      load_experiment(arguments.files, arguments.overrides, arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
   return arguments.action == "show" ? show(experiment, arguments.json) : check(experiment, arguments.json);
 }
 

@@ -18,9 +18,9 @@ namespace {
 const Value* value_at(const Value& document, const std::vector<std::string>& path) {
   const Value* at = &document;
   for (const std::string& part : path) {
-    const Value::Table* table = at->table();
-    const auto found = table == nullptr ? Value::Table::const_iterator() : table->find(part);
-    if (table == nullptr || found == table->end()) return nullptr;
+    if (at->table() == nullptr) return nullptr;
+    const auto found = at->table()->find(part);
+    if (found == at->table()->end()) return nullptr;
     at = &found->second;
   }
   return at;
@@ -59,7 +59,8 @@ Explanation explain(const std::vector<std::filesystem::path>& files, const std::
     apply_override(document, text);
     const Value* after = value_at(document, path);
     if (after != nullptr && after->where != was) note(document);
-    if (after == nullptr && before != nullptr) result.origins.push_back({fmt::format("override '{}'", text), "not set"});
+    if (after == nullptr && before != nullptr)
+      result.origins.push_back({fmt::format("override '{}'", text), "not set"});
   }
   const Experiment experiment = load_experiment(files, overrides);  // and it is one
   for (const Point& point : experiment.points) {

@@ -13,10 +13,10 @@ struct Origin {
 };
 
 struct Explanation {
-  std::string key;                 ///< under its full name
-  std::vector<Origin> origins;     ///< the last one holds; empty: nobody sets it
-  std::string default_text;        ///< of a key of [train]; "" where it is not known here
-  std::vector<std::string> axis;   ///< values that a sweep gives it; empty: it is no axis
+  std::string key;                ///< under its full name
+  std::vector<Origin> origins;    ///< the last one holds; empty: nobody sets it
+  std::string default_text;       ///< of a key of [train]; "" where it is not known here
+  std::vector<std::string> axis;  ///< values that a sweep gives it; empty: it is no axis
 };
 
 /// Error(config) for a file or an override that cannot be read, or a key that names nothing, with the nearest.

@@ -168,7 +168,8 @@ Experiment with_points(std::vector<std::vector<Factor>> settings, const std::fun
   std::vector<Point> points;
   std::int64_t cells = 0;
   for (std::size_t i = 0; i < settings.size(); ++i) {
-    points.push_back({.settings = std::move(settings[i]), .experiment = typed_experiment(document_of(i), name, source)});
+    points.push_back(
+        {.settings = std::move(settings[i]), .experiment = typed_experiment(document_of(i), name, source)});
     cells += cells_of(points.back().experiment);
   }
   if (cells > max_cells) {

@@ -558,8 +558,37 @@ class Sweep::Expansion {
   std::set<std::string> seen_;
 };
 
+/// A condition on losses looks at each of them, not at the list that a point without such an axis has.
+void Sweep::split_lists(const Value& document) {
+  if (mode_ != "grid" && mode_ != "list") return;
+  std::set<std::string> named;
+  const auto name = [&](const Condition& condition) {
+    for (const std::string& key : condition.keys()) named.insert(axis_path(key, condition.where()));
+  };
+  for (const Axis& axis : axes_) {
+    if (axis.when) name(*axis.when);
+  }
+  for (const Exclusion& exclusion : exclusions_) {
+    if (exclusion.when) name(*exclusion.when);
+    for (const Setting& setting : exclusion.all) named.insert(setting.key);
+  }
+  for (const char* key : {"benchmarks", "losses", "models", "postprocessors"}) {
+    const Value* value = in_document(document, key);
+    const bool varied =
+        std::any_of(axes_.begin(), axes_.end(), [&](const Axis& axis) { return axis.key == key; }) ||
+        std::any_of(listed_.begin(), listed_.end(), [&](const Settings& point) {
+          return std::any_of(point.begin(), point.end(), [&](const Setting& setting) { return setting.key == key; });
+        });
+    if (!named.contains(key) || varied || value == nullptr || value->list() == nullptr || value->list()->size() < 2)
+      continue;
+    axes_.push_back({.key = key, .values = *value->list(), .where = value->where});
+  }
+  std::sort(axes_.begin(), axes_.end(), [](const Axis& a, const Axis& b) { return a.key < b.key; });
+}
+
 std::vector<Settings> Sweep::points(const Value& document, std::int64_t most, std::string_view limit_text) {
   excluded_.clear();
+  split_lists(document);
   return Expansion(*this, document, most, limit_text).run();
 }
 

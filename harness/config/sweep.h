@@ -20,6 +20,9 @@
 ///   "train.lr" = 0.05
 // clang-format on
 ///
+/// Where a condition or an exclusion names losses, models, benchmarks or postprocessors, and the experiment lists
+/// several of them, that list is an axis of its own ("grid" and "list").
+///
 /// An axis may be any key that can change a result: benchmark, model.name, losses, recipe, tune, train.*, loss.*,
 /// postprocessor.*; not paths, devices, data.* or run.*. `recipe` names a file: NAME.toml of ../recipes beside the
 /// experiment or of the installation, or a path, composed as if the experiment extended it last.
@@ -77,6 +80,7 @@ class Sweep {
   void read_points(const Value& list);
   void read_exclusions(const Value& list);
   void check_shape(const std::string& where);
+  void split_lists(const Value& document);
 
   std::string mode_ = "grid", where_;
   std::int64_t samples_ = 0, seed_ = 0;

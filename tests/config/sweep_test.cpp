@@ -141,6 +141,13 @@ TEST_F(SweepTest, ExclusionsAreCounted) {
   EXPECT_EQ(without_folder(e.excluded[1].first), "experiment.toml:13:1");
 }
 
+TEST_F(SweepTest, AnExclusionLooksAtEachLossOfAList) {
+  const Experiment e = load(
+      "benchmark = 'smoke'\nlosses = ['ce', 'supcon']\n[sweep.axes]\n'train.lr' = [1, "
+      "2]\n[[sweep.exclude]]\nlosses = 'ce'\n'train.lr' = 2\n");
+  EXPECT_EQ(points_of(e), (Texts{"loss=ce train.lr=1", "loss=supcon train.lr=1", "loss=supcon train.lr=2"}));
+}
+
 TEST_F(SweepTest, ARecipeIsComposedAsIfItWereExtended) {
   write("recipes/slow.toml", "recipe = 'slow'\n[train]\nlr = 0.7\nepochs = 90\n");
   write("recipes/fast.toml", "recipe = 'fast'\n[train]\nlr = 0.8\nepochs = 9\n[loss.ce.train]\nmomentum = 0.5\n");
