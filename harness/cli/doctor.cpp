@@ -101,8 +101,7 @@ Finding database_finding(const DatabaseArguments& arguments) {
     const Session session = Session::open_read_only(database_of(arguments));
     std::int64_t cells = 0;
     for (const CellCount& count : session.results().counts()) cells += count.count;
-    return {
-        .name = "database", .message = fmt::format("{}: {} cells", session.file().string(), cells), .required = false};
+    return {.name = "database", .message = fmt::format("{}: {} cells", session.name(), cells), .required = false};
   } catch (const Error& error) {
     return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
   }
