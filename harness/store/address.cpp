@@ -1,9 +1,9 @@
 #include "store/address.h"
 
 #include "base/error.h"
+#include "store/libpq.h"
 
 #include <fmt/core.h>
-#include <libpq-fe.h>
 
 #include <map>
 #include <memory>
@@ -21,9 +21,9 @@ struct Parts {
 
 Parts parts_of(const std::string& address) {
   char* message = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(address.c_str(), &message),
-                                                                             &PQconninfoFree);
-  const std::unique_ptr<char, decltype(&PQfreemem)> owned(message, &PQfreemem);
+  const std::unique_ptr<PQconninfoOption, decltype(&::PQconninfoFree)> options(
+      libpq().PQconninfoParse(address.c_str(), &message), libpq().PQconninfoFree);
+  const std::unique_ptr<char, decltype(&::PQfreemem)> owned(message, libpq().PQfreemem);
   Parts parts;
   if (!options) {
     // The message repeats a piece of the address, which may be one of the password.

@@ -62,10 +62,11 @@ std::string advice_on_connecting(std::string_view message) {
 
 }  // namespace
 
-int PostgresResult::changed() const { return std::atoi(PQcmdTuples(result_.get())); }
+int PostgresResult::changed() const { return std::atoi(libpq().PQcmdTuples(result_.get())); }
 
 std::string_view PostgresResult::text(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+  return {libpq().PQgetvalue(result_.get(), row, column),
+          static_cast<std::size_t>(libpq().PQgetlength(result_.get(), row, column))};
 }
 
 PostgresConnection::PostgresConnection(std::string address, bool read_only)
@@ -85,16 +86,16 @@ void PostgresConnection::connect() {
                                  static_cast<const char*>(nullptr)};
   const std::array<const char*, kNames.size()> values = {"nearfar",        "10",   "30",   "10", "3", "60000",
                                                          address_.c_str(), "UTF8", nullptr};
-  connection_.reset(PQconnectdbParams(kNames.data(), values.data(), 1));
-  if (PQstatus(connection_.get()) != CONNECTION_OK) {
-    const std::string message = one_line(PQerrorMessage(connection_.get()));
+  connection_.reset(libpq().PQconnectdbParams(kNames.data(), values.data(), 1));
+  if (libpq().PQstatus(connection_.get()) != CONNECTION_OK) {
+    const std::string message = one_line(libpq().PQerrorMessage(connection_.get()));
     throw PassingError(fmt::format("{}: cannot connect: {}; {}", name_, message, advice_on_connecting(message)));
   }
-  PQsetNoticeProcessor(
+  libpq().PQsetNoticeProcessor(
       connection_.get(), [](void*, const char*) {}, nullptr);
   execute(kSession);
   if (read_only_) execute(kReadOnly);
-  const std::string_view encoding = PQparameterStatus(connection_.get(), "server_encoding");
+  const std::string_view encoding = libpq().PQparameterStatus(connection_.get(), "server_encoding");
   if (encoding != "UTF8") {
     throw Error(ErrorKind::store, fmt::format("{}: the database's encoding is {}, expected UTF8; make another with "
                                               "createdb -E UTF8 -T template0",
@@ -102,13 +103,13 @@ void PostgresConnection::connect() {
   }
 }
 
-bool PostgresConnection::is_lost() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
+bool PostgresConnection::is_lost() const { return libpq().PQstatus(connection_.get()) != CONNECTION_OK; }
 
 void PostgresConnection::fail(const PGresult* result) const {
-  const char* const field = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+  const char* const field = result != nullptr ? libpq().PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
   const std::string code = field != nullptr ? field : "";
-  const char* const primary = result != nullptr ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
-  const std::string message = one_line(primary != nullptr ? primary : PQerrorMessage(connection_.get()));
+  const char* const primary = result != nullptr ? libpq().PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
+  const std::string message = one_line(primary != nullptr ? primary : libpq().PQerrorMessage(connection_.get()));
   if (is_lost() || passes(code)) {
     throw PassingError(fmt::format("{}: {}: {}; nothing of this step was stored; run the same command again", name_,
                                    is_lost() ? "the connection was lost" : "other processes are in the way", message));
@@ -119,12 +120,14 @@ void PostgresConnection::fail(const PGresult* result) const {
 
 PostgresResult PostgresConnection::checked(PGresult* raw) const {
   PostgresResult result(raw);
-  const ExecStatusType status = PQresultStatus(raw);
+  const ExecStatusType status = libpq().PQresultStatus(raw);
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) fail(raw);
   return result;
 }
 
-PostgresResult PostgresConnection::execute(const char* sql) const { return checked(PQexec(connection_.get(), sql)); }
+PostgresResult PostgresConnection::execute(const char* sql) const {
+  return checked(libpq().PQexec(connection_.get(), sql));
+}
 
 const std::string& PostgresConnection::prepared(const char* sql, const std::vector<Oid>& types) const {
   std::string key = sql;
@@ -132,8 +135,8 @@ const std::string& PostgresConnection::prepared(const char* sql, const std::vect
   const auto found = prepared_.find(key);
   if (found != prepared_.end()) return found->second;
   const std::string name = fmt::format("s{}", prepared_.size());
-  checked(PQprepare(connection_.get(), name.c_str(), to_postgres(sql).c_str(), static_cast<int>(types.size()),
-                    types.data()));
+  checked(libpq().PQprepare(connection_.get(), name.c_str(), to_postgres(sql).c_str(), static_cast<int>(types.size()),
+                            types.data()));
   return prepared_.emplace(std::move(key), name).first->second;
 }
 
@@ -148,14 +151,14 @@ std::vector<const char*> pointers(const PostgresParameters& parameters) {
 PostgresResult PostgresConnection::execute(const char* sql, const PostgresParameters& parameters) const {
   const std::string& statement = prepared(sql, parameters.types);
   const std::vector<const char*> values = pointers(parameters);
-  return checked(PQexecPrepared(connection_.get(), statement.c_str(), static_cast<int>(values.size()), values.data(),
-                                nullptr, nullptr, 0));
+  return checked(libpq().PQexecPrepared(connection_.get(), statement.c_str(), static_cast<int>(values.size()),
+                                        values.data(), nullptr, nullptr, 0));
 }
 
 void PostgresConnection::send(const std::string& statement, const PostgresParameters& parameters) const {
   const std::vector<const char*> values = pointers(parameters);
-  if (PQsendQueryPrepared(connection_.get(), statement.c_str(), static_cast<int>(values.size()), values.data(), nullptr,
-                          nullptr, 0) == 0) {
+  if (libpq().PQsendQueryPrepared(connection_.get(), statement.c_str(), static_cast<int>(values.size()), values.data(),
+                                  nullptr, nullptr, 0) == 0) {
     fail(nullptr);
   }
 }
@@ -171,25 +174,25 @@ void PostgresConnection::execute_many(const char* sql, std::size_t count,
       const PostgresParameters& parameters = give(i);
       all.emplace_back(&prepared(sql, parameters.types), parameters);  // before the pipeline: it would be in it
     }
-    if (PQenterPipelineMode(connection) == 0) fail(nullptr);
+    if (libpq().PQenterPipelineMode(connection) == 0) fail(nullptr);
     for (const auto& [statement, parameters] : all) send(*statement, parameters);
-    if (PQpipelineSync(connection) == 0) fail(nullptr);
+    if (libpq().PQpipelineSync(connection) == 0) fail(nullptr);
     std::vector<PostgresResult> results;
     std::optional<PostgresResult> failed;
     for (std::size_t i = begin; i < end; ++i) {
-      PostgresResult result(PQgetResult(connection));
-      const ExecStatusType status = PQresultStatus(result.get());
+      PostgresResult result(libpq().PQgetResult(connection));
+      const ExecStatusType status = libpq().PQresultStatus(result.get());
       const bool good = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
       if (is_lost()) fail(result.get());
-      (void)PostgresResult(PQgetResult(connection));  // the null between two statements
+      (void)PostgresResult(libpq().PQgetResult(connection));  // the null between two statements
       if (good) {
         results.push_back(std::move(result));
       } else if (!failed) {
         failed.emplace(std::move(result));  // the others were not run
       }
     }
-    (void)PostgresResult(PQgetResult(connection));  // of the sync
-    PQexitPipelineMode(connection);
+    (void)PostgresResult(libpq().PQgetResult(connection));  // of the sync
+    libpq().PQexitPipelineMode(connection);
     if (failed) fail(failed->get());
     for (std::size_t i = begin; i < end; ++i) take(i, std::move(results[i - begin]));
   }

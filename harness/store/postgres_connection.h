@@ -1,7 +1,7 @@
 #pragma once
 /// Private to store/: one connection to a PostgreSQL server, over libpq. One thread at a time. What the server reports
 /// becomes Error(store), or PassingError where the same may work in a moment.
-#include <libpq-fe.h>
+#include "store/libpq.h"
 
 #include <cstdint>
 #include <functional>
@@ -25,15 +25,15 @@ class PostgresResult {
  public:
   explicit PostgresResult(PGresult* result) : result_(result) {}
   const PGresult* get() const { return result_.get(); }
-  int rows() const { return PQntuples(result_.get()); }
+  int rows() const { return libpq().PQntuples(result_.get()); }
   int changed() const;
   std::string_view text(int row, int column) const;  ///< "" for NULL
   /// "COMMIT", "INSERT 0 1".
-  std::string_view tag() const { return PQcmdStatus(result_.get()); }
+  std::string_view tag() const { return libpq().PQcmdStatus(result_.get()); }
 
  private:
   struct Clear {
-    void operator()(PGresult* result) const { PQclear(result); }
+    void operator()(PGresult* result) const { libpq().PQclear(result); }
   };
   std::unique_ptr<PGresult, Clear> result_;
 };
@@ -60,7 +60,7 @@ class PostgresConnection {
 
  private:
   struct Finish {
-    void operator()(PGconn* connection) const { PQfinish(connection); }
+    void operator()(PGconn* connection) const { libpq().PQfinish(connection); }
   };
   const std::string& prepared(const char* sql, const std::vector<Oid>& types) const;
   PostgresResult checked(PGresult* result) const;

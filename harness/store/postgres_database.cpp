@@ -73,7 +73,7 @@ class PostgresStatement final : public Statement {
   }
   int changed() const override { return result_ ? result_->changed() : 0; }
 
-  bool is_null(int column) const override { return PQgetisnull(result_->get(), row_, column) != 0; }
+  bool is_null(int column) const override { return libpq().PQgetisnull(result_->get(), row_, column) != 0; }
   std::int64_t number(int column) const override {
     const std::string_view digits = text(column);
     std::int64_t number = 0;

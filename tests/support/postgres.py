@@ -65,10 +65,10 @@ class Server:
         return done.stdout
 
     def start(self):
-        log = open(self.folder / "log", "a")
         options = [text for name, value in SETTINGS.items() for text in ("-c", f"{name}={value}")]
-        self.process = subprocess.Popen([self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, *options], cwd="/", stdout=log,
-                                        stderr=log, **self.user)
+        with open(self.folder / "log", "a") as log:
+            self.process = subprocess.Popen([self.bin / "postgres", "-D", self.folder / "data", "-k", self.folder, *options], cwd="/",
+                                            stdout=log, stderr=log, **self.user)
         for _ in range(600):
             ready = subprocess.run([self.bin / "pg_isready", "-q", "-h", self.folder, "-U", "tester", "-d", "postgres"])
             if ready.returncode == 0:
