@@ -127,6 +127,11 @@ class Database {
       return result;
     }
   }
+  /// `work` of one statement: within a transaction it needs no part of its own, which would cost two more.
+  template <class Work>
+  auto statement(Begin begin, Work&& work) {
+    return depth_ > 0 ? work() : transaction(begin, work);
+  }
   /// `work` of single reads that need no common state.
   template <class Work>
   auto reading(Work&& work) const {

@@ -264,7 +264,7 @@ class Planning final : public PlanStore {
   }
 
   void set_not_applicable(std::string_view key, std::string_view reason) override {
-    db_.transaction(Database::Begin::exclusive, [&] {
+    db_.statement(Database::Begin::exclusive, [&] {
       db_.run("UPDATE cell SET state = 'not-applicable', message = ? WHERE key = ? AND state NOT IN ('running', 'ok')",
               reason, key);
     });

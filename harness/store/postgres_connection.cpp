@@ -23,6 +23,7 @@ constexpr const char* kSession =
 constexpr const char* kReadOnly = "SET default_transaction_read_only = on";
 
 constexpr std::size_t kPipelined = 500;
+constexpr int kOldestServer = 13;  // pg_current_xact_id()
 
 std::string one_line(std::string_view text) {
   std::string line(trim(text));
@@ -95,6 +96,12 @@ void PostgresConnection::connect() {
       connection_.get(), [](void*, const char*) {}, nullptr);
   execute(kSession);
   if (read_only_) execute(kReadOnly);
+  const char* const version = libpq().PQparameterStatus(connection_.get(), "server_version");
+  if (std::atoi(version) < kOldestServer) {
+    throw Error(ErrorKind::store, fmt::format("{}: the server is PostgreSQL {}, expected {} or newer; name another "
+                                              "server, or a file, with --db",
+                                              name_, version, kOldestServer));
+  }
   const std::string_view encoding = libpq().PQparameterStatus(connection_.get(), "server_encoding");
   if (encoding != "UTF8") {
     throw Error(ErrorKind::store, fmt::format("{}: the database's encoding is {}, expected UTF8; make another with "

@@ -153,7 +153,7 @@ class Queue final : public QueueStore {
   }
 
   void heartbeat(std::string_view owner, std::int64_t lease_seconds) override {
-    db_.transaction(Database::Begin::shared, [&] {
+    db_.statement(Database::Begin::shared, [&] {
       db_.run("UPDATE cell SET lease_unix_ms = ?1 WHERE state = 'running' AND owner = ?2 AND lease_unix_ms < ?1",
               db_.now() + lease_seconds * 1000, owner);
     });
@@ -203,7 +203,7 @@ class Queue final : public QueueStore {
   }
 
   void event(std::string_view level, std::string_view cell_key, std::string_view message) override {
-    db_.transaction(Database::Begin::shared, [&] { add_event(db_, level, cell_key, message); });
+    db_.statement(Database::Begin::shared, [&] { add_event(db_, level, cell_key, message); });
   }
 
  private:
