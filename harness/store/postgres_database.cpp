@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <random>
 #include <thread>
 
 namespace nearfar {
@@ -289,7 +290,8 @@ void PostgresDatabase::roll_back_part() noexcept {
 bool PostgresDatabase::wait_to_repeat(int tries) const {
   if (tries >= kTries) return false;
   const std::chrono::milliseconds wait(std::min(50 << tries, 5000));
-  std::this_thread::sleep_for(wait + std::chrono::milliseconds(std::rand() % 50));  // not all workers at once
+  std::this_thread::sleep_for(wait +
+                              std::chrono::milliseconds(std::random_device{}() % 50));  // not all workers at once
   if (!connection_.is_lost()) return true;
   try {
     connection_.connect();

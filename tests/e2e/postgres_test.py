@@ -71,6 +71,16 @@ class Postgres(Case):
         doctor = json.loads(self.nearfar("doctor", "--json", **where)[0])
         self.assertIn(self.address, next(f["message"] for f in doctor["findings"] if f["name"] == "database"))
 
+    def test_a_machine_that_does_not_see_the_files_throws_nothing_away(self):
+        arguments = (SMOKE, "--out", self.folder / "out", "--db", self.address, "losses=ce", "postprocessors=knn")
+        self.nearfar("run", *arguments)
+        database = self.address.rsplit("/", 1)[1]
+        self.server.sql(database, "UPDATE nearfar.location SET host = 'lab7', root = '/mnt/lab7/out'")
+        for verb in ("plan", "run"):
+            _, err = self.nearfar(verb, *arguments, code=8)
+            self.assertIn("lab7:/mnt/lab7/out holds files of finished cells and is not seen on this machine", err)
+        self.assertEqual(self.server.sql(database, "SELECT count(*) FROM nearfar.cell WHERE state <> 'ok'").strip(), "0")
+
     def test_a_restart_of_the_server_loses_nothing(self):
         run = self.start("run", SMOKE, "--out", self.folder / "out", "--db", self.address)
         database = self.address.rsplit("/", 1)[1]
