@@ -46,8 +46,10 @@ Action declare_verbs(CLI::App& app, std::span<const Verb> verbs) {
 
 void add_json(CLI::App& verb, bool& json) { verb.add_flag("--json", json, "one JSON document on stdout"); }
 
+constexpr const char* kDatabaseHelp = "database file, or postgresql://USER@HOST/NAME";
+
 void add_database(CLI::App& verb, DatabaseArguments& arguments) {
-  verb.add_option("--db", arguments.database, "database file");
+  verb.add_option("--db", arguments.database, kDatabaseHelp)->envname("NEARFAR_DB");
   verb.add_option("--out", arguments.out, "output folder of an experiment (its results.sqlite)");
 }
 
@@ -87,7 +89,8 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
                   "experiment files (or the name of a shipped one) and overrides: CONFIG.toml… key=value…")
       ->required();
   verb.add_option("--out", text->arguments.out, "output folder (default out/NAME)");
-  verb.add_option("--db", text->arguments.database, "database file (default OUT/results.sqlite)");
+  verb.add_option("--db", text->arguments.database, std::string(kDatabaseHelp) + " (default OUT/results.sqlite)")
+      ->envname("NEARFAR_DB");
   verb.add_option("--device", text->device, "cpu or cuda");
   verb.add_flag("--trust", text->arguments.trust, "let model.torchscript run: it is code");
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");

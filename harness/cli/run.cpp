@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "plan/plan.h"
 #include "plan/plan_text.h"
+#include "store/address.h"
 #include "store/process.h"
 #include "store/session.h"
 #include "work/child.h"
@@ -117,7 +118,7 @@ nlohmann::json summary_json(const Plan& plan, const WorkSummary& summary, std::i
                       {"float64", row.float64}});
   }
   return {{"experiment", plan.experiment.name},
-          {"database", plan.database.string()},
+          {"database", shown_database(plan.database)},
           {"ran", summary.ran},
           {"failed", summary.failed},
           {"skipped", summary.skipped},
@@ -147,7 +148,7 @@ std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int6
 int plan_verb(const RunArguments& arguments) {
   Plan plan = planned(arguments).plan;
   std::optional<Session> session;
-  if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
+  if (Session::exists(plan.database)) session = Session::open_read_only(plan.database);
   compare(plan, session ? &session->planning() : nullptr);
   fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan, arguments.cells), arguments.json ? "\n" : "");
   return 0;

@@ -22,6 +22,9 @@ struct StoredCell {
   int attempt = 0;
   std::string message = {}, owner = {};
   std::vector<StoredFile> files = {};  ///< of the valid run; empty unless ok
+  /// "host:/folder" if the files lie beneath a folder that another machine named to the server and that is not here: no
+  /// shared file system, or not at the same place. Always "" with SQLite, where a database is moved with its files.
+  std::string elsewhere = {};
 };
 
 class PlanStore {
@@ -33,7 +36,8 @@ class PlanStore {
   virtual void put_benchmark(const BenchmarkRecord& benchmark) = 0;
   virtual std::int64_t put_plugin(const PluginRecord& plugin) = 0;
   /// The folder beneath which runs of this machine leave their files. Kept relative to the database's folder where it
-  /// is that folder or beneath it, so that both may be moved together; else absolute, with the host's name.
+  /// is that folder or beneath it, so that both may be moved together; else, and on a server always, absolute, with
+  /// the host's name.
   virtual std::int64_t put_location(const std::filesystem::path& root) = 0;
   /// In this order. A cell that exists is left as it is; either way the experiment has it afterwards, at its place.
   /// What the experiment had before and is not among `cells` is its no more (the cell itself stays).

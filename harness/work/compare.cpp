@@ -13,8 +13,17 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// Empty if every file of the finished cell is there with the size it had.
+/// Empty if every file of the finished cell is there with the size it had. Error(store) if this machine does not see
+/// the folder that another one has them in: it must not throw away what that one did.
 std::string missing_file(const StoredCell& stored) {
+  if (!stored.elsewhere.empty() && !stored.files.empty()) {
+    throw Error(
+        ErrorKind::store,
+        fmt::format("{} holds files of finished cells and is not seen on this machine; all machines that share a "
+                    "server need the output folder at the same path: mount it here, or give this machine a "
+                    "database of its own with --db",
+                    stored.elsewhere));
+  }
   std::error_code code;
   for (const StoredFile& file : stored.files) {
     if (!file.bytes) {

@@ -179,7 +179,10 @@ bool Worker::start_next() {
   std::size_t model = 0;
   const std::size_t slot = idlest_device();
   bool found = false;
-  session_.in_transaction([&] {
+  std::vector<std::string> taken;
+  session_.while_claiming([&] {
+    keys.clear(), leases.clear(), taken.clear();  // it may be called again
+    found = false;
     const auto group = session_.queue().next_ready(
         put_.experiment_id, [&](std::string_view key) { return held_.contains(key) || !places_.contains(key); });
     if (!group) return;
@@ -197,10 +200,11 @@ bool Worker::start_next() {
         leases.emplace(key, std::move(*lease));
         keys.push_back(key);
       } else {
-        held_.insert(key);  // somebody else has it
+        taken.push_back(key);  // somebody else has it
       }
     }
   });
+  held_.insert(taken.begin(), taken.end());
   if (!found) return false;
   if (keys.empty()) return true;
   std::vector<Owed> owed;
