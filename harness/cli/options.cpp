@@ -168,6 +168,8 @@ Action declare_submit(CLI::App& verb) {
   verb.add_option("--option", arguments.options, "for sbatch (a #SBATCH line) or mpirun: --option=--partition=gpu")
       ->allow_extra_args(false);
   verb.add_option("--profile", arguments.profile, "of the workers: paths of their machines");
+  verb.add_option("--worker-db", arguments.worker_database,
+                  "the database as their machines name it (default: as here)");
   verb.add_option("--program", arguments.program, "nearfar on their machines (default: this one)");
   verb.add_option("--image", arguments.image, "k8s: container image");
   verb.add_option("--volume", text->volume, "k8s: CLAIM:/FOLDER, where the database and the output folder lie");

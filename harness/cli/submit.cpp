@@ -7,6 +7,8 @@
 #include "cli/planned.h"
 #include "cli/verbs.h"
 #include "launch/job_text.h"
+#include "store/session.h"
+#include "work/compare.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -33,15 +35,20 @@ fs::path whole(const fs::path& path) { return path.empty() ? path : fs::absolute
 /// A database that is named by an address and not by a file is the same from everywhere.
 bool is_file(const fs::path& database) { return database.string().find("://") == std::string::npos; }
 
+std::string database_for_workers(const SubmitArguments& arguments, const Plan& plan) {
+  if (!arguments.worker_database.empty()) return arguments.worker_database;
+  return is_file(plan.database) ? whole(plan.database).string() : plan.database.string();
+}
+
 BatchJob batch_job(const SubmitArguments& arguments, const Plan& plan) {
   const bool here = arguments.launcher == "local" || arguments.launcher == "mpi";
   const std::int64_t cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
   const std::int64_t jobs = arguments.jobs > 0 ? arguments.jobs : here ? cores / arguments.workers : 1;
   BatchJob job;
   job.worker = {.program = arguments.program,
-                .database = is_file(plan.database) ? whole(plan.database).string() : plan.database.string(),
+                .database = database_for_workers(arguments, plan),
                 .experiment = plan.experiment.name,
-                .profile = whole(arguments.profile),
+                .profile = arguments.launcher == "k8s" ? arguments.profile : whole(arguments.profile),
                 .jobs = std::max<std::int64_t>(1, jobs)};
   if (arguments.run.trust) job.worker.extra.emplace_back("--trust");
   if (job.worker.program.empty())
@@ -164,15 +171,25 @@ class LocalProcesses {
   std::vector<pid_t> running_;
 };
 
-/// 0 where all are; else the code of a worker that could not work at all (3 and up, a signal as 3), then 2, then 1.
+/// The largest: 3 and up are workers that could not work at all. One that was killed counts as 1; 127 is a program that
+/// is not there.
 int worst_of(const std::vector<int>& codes) {
   int worst = 0;
-  for (const int code : codes) worst = std::max(worst, code > 8 ? exit_code(ErrorKind::internal) : code);
+  for (const int code : codes) worst = std::max(worst, code > 8 && code != 127 ? 1 : code);
   return worst;
 }
 
-int run_local(const BatchJob& job) {
-  const StopSignals signals;
+/// What workers that we waited for have left. mpirun says 0 whatever its ranks did, and a worker that was killed is no
+/// harm where others did its cells: the database knows.
+int exit_code_of(Plan& plan, int worst, const StopSignals& signals) {
+  if (worst > exit_code(ErrorKind::interrupted)) return worst;
+  Session session = Session::open(plan.database);
+  compare(plan, &session.planning());
+  if (plan.cells_to_run() == 0) return 0;
+  return worst == exit_code(ErrorKind::interrupted) || signals.count() > 0 ? exit_code(ErrorKind::interrupted) : 1;
+}
+
+int run_local(const BatchJob& job, const StopSignals& signals) {
   LocalProcesses processes;
   for (std::int64_t i = 0; i < job.workers; ++i)
     processes.start(worker_words(job.worker), std::to_string(i), job.logs / fmt::format("worker-{}.log", i));
@@ -180,11 +197,14 @@ int run_local(const BatchJob& job) {
   return worst_of(processes.wait(signals));
 }
 
-int run_mpi(const fs::path& script) {
-  const StopSignals signals;
+int run_mpi(const fs::path& script, const StopSignals& signals) {
   LocalProcesses processes;
   processes.start({"/bin/sh", script.string()}, "", "");
   const int code = worst_of(processes.wait(signals));
+  if (code == 127)
+    throw Error(ErrorKind::config, fmt::format("{}: there is no mpirun here; the cells are in the database: run this "
+                                               "script where it is",
+                                               script.string()));
   return code;
 }
 
@@ -223,14 +243,13 @@ int submit_verb(const SubmitArguments& arguments) {
   if (to_run > 0) {
     tell_of_sharing(arguments, plan);
     write_file_atomic(script, text);
-    if (launcher == "local") {
-      code = run_local(job);
-    } else if (launcher == "mpi") {
-      code = run_mpi(script);
+    if (launcher == "local" || launcher == "mpi") {
+      const StopSignals signals;
+      code = exit_code_of(plan, launcher == "local" ? run_local(job, signals) : run_mpi(script, signals), signals);
     } else if (launcher == "slurm") {
       document["job"] = ask_batch_system({"sbatch", "--parsable", script.string()}, script);
     } else {
-      std::vector<std::string> words{"kubectl", "apply", "-o", "name", "-f", script.string()};
+      const std::vector<std::string> words{"kubectl", "apply", "-o", "name", "-f", script.string()};
       document["job"] = ask_batch_system(words, script);
     }
   }

@@ -53,9 +53,10 @@ struct SubmitArguments {
   bool print = false;                  ///< only print the text; nothing is put and nothing written
   std::vector<std::string> options;    ///< for sbatch or mpirun
   std::filesystem::path profile, program;
+  std::string worker_database;                     ///< as the workers' machines name the database; "" = as here
   std::string image, claim, mount, pod_namespace;  ///< of Kubernetes
 };
-/// 0: submitted, or nothing is to be done; of `local` and `mpi`, which wait: the worst of their workers.
+/// 0: submitted, or nothing is to be done. Of `local` and `mpi`, which wait: as run_verb().
 int submit_verb(const SubmitArguments& arguments);
 
 struct StatusArguments {

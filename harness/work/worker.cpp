@@ -86,7 +86,9 @@ void Worker::say(std::string_view line) {
 
 bool Worker::stopping() const { return summary_.interrupted || (options_.fail_fast && summary_.failed > 0); }
 
-bool Worker::begun_enough() const { return options_.most_cells > 0 && begun_ >= options_.most_cells; }
+bool Worker::begun_enough(std::size_t besides) const {
+  return options_.most_cells > 0 && begun_ + static_cast<std::int64_t>(besides) >= options_.most_cells;
+}
 
 WorkSummary Worker::run() {
   start_ = world_.clock.seconds();
@@ -228,6 +230,7 @@ bool Worker::start_next() {
   std::size_t model = 0;
   const std::size_t slot = idlest_device();
   bool found = false;
+  std::string left;
   session_.in_transaction([&] {
     const auto group = session_.queue().next_ready(
         put_.experiment_id, [&](std::string_view key) { return held_.contains(key) || !places_.contains(key); });
@@ -240,8 +243,8 @@ bool Worker::start_next() {
       const fs::path& file = put_.places[model].checkpoint;
       if (plan_.models[model].origin == ModelOrigin::trained && !fs::exists(file)) {
         held_.insert(group->keys.begin(), group->keys.end());
-        say(fmt::format("left      {} cells of {}: {} is not on this machine", group->keys.size(),
-                        plan_.models[model].label, file.string()));
+        left = fmt::format("left      {} cells of {}: {} is not on this machine", group->keys.size(),
+                           plan_.models[model].label, file.string());
         return;
       }
     }
@@ -249,19 +252,20 @@ bool Worker::start_next() {
     const std::int64_t out = session_.planning().put_location(plan_.out);
     const std::int64_t features = session_.planning().put_location(put_.places[model].features_root);
     for (const std::string& key : without_lost_needs(group->keys)) {
-      if (begun_enough()) break;
+      if (begun_enough(keys.size())) break;
       const Place& place = places_.at(key);
       RunContext context = context_of(place, log, options_.devices[slot]);
       context.location = place.kind == CellKind::features ? features : out;
       if (auto lease = session_.queue().claim(key, context)) {
         leases.emplace(key, std::move(*lease));
         keys.push_back(key);
-        ++begun_;
       } else {
         held_.insert(key);  // somebody else has it
       }
     }
   });
+  begun_ += static_cast<std::int64_t>(keys.size());
+  if (!left.empty()) say(left);
   if (!found) return false;
   if (keys.empty()) return true;
   std::vector<Owed> owed;

@@ -74,7 +74,7 @@ class Worker {
   };
 
   bool stopping() const;
-  bool begun_enough() const;
+  bool begun_enough(std::size_t besides = 0) const;
   void obey_signals();
   bool start_ready();
   bool start_next();
