@@ -168,7 +168,12 @@ void Worker::look_at_others(std::size_t model) {
   for (auto one = begin; one != end; ++one) keys.push_back(one->second);
   const std::vector<std::optional<StoredCell>> stored = session_.planning().stored(keys);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (stored[i] && is_failure(stored[i]->state)) failed_.insert(keys[i]);
+    if (!stored[i]) continue;
+    if (is_failure(stored[i]->state)) {
+      failed_.insert(keys[i]);
+    } else {
+      failed_.erase(keys[i]);  // somebody asked for it again
+    }
   }
 }
 
