@@ -135,7 +135,8 @@ int worker_verb(const WorkerArguments& arguments) {
                 {.launcher = launcher, .clock = clock, .owner = owner_of_this_process(), .signals = &signals},
                 std::move(options));
   const WorkSummary summary = worker.run();
-  if (session.planning().open_keys(record.id).empty()) write_leaderboards(database, plan.out);  // we were the last
+  // The last one does it; two that end together write the same.
+  if (session.queue().running_count(record.id) == 0) write_leaderboards(database, plan.out);
   if (arguments.database.json) {
     nlohmann::json document = summary_json(plan, summary, done_before);
     document["failed_before"] = joined.failed_before;

@@ -2,7 +2,9 @@
 import json
 import shutil
 import signal
+import sqlite3
 import sys
+import time
 import unittest
 from pathlib import Path
 from support import SMOKE, Case
@@ -77,6 +79,40 @@ class Worker(Case):
         self.assertEqual(Ledger(self.database).states()["ok"], 3)
         self.worker()
         self.assertEqual(Ledger(self.database).faults(), [])
+
+    def give_away(self, label, seconds):
+        """The cell runs on a machine that nobody here can see, whose lease ends in so many seconds."""
+        connection = sqlite3.connect(self.database)
+        lease = int((time.time() + seconds) * 1000)
+        connection.execute("UPDATE cell SET state = 'running', attempt = 1, owner = 'another-host:1:1', lease_unix_ms = ? WHERE label = ?", [lease, label])
+        connection.execute("INSERT INTO run(uid, cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file, started_unix_ms)"
+                           " SELECT '0', key, 1, 'running', owner, 'cpu', 1, '', '', '', 0 FROM cell WHERE label = ?", [label])
+        connection.commit()
+        connection.close()
+
+    def test_it_waits_for_what_others_run_and_does_what_they_leave(self):
+        self.put("losses=ce", "postprocessors=msp")
+        self.give_away("ce/resnet8/s0", 8)
+        _, err = self.worker()
+        self.assertIn("waiting: others run 1 cells", err)
+        ledger = Ledger(self.database)
+        self.assertEqual(ledger.faults(), [])
+        self.assertEqual((ledger.attempts("crashed"), ledger.attempts("ok")), (1, 7))
+        self.assertTrue((self.folder / "out/leaderboard.csv").exists())
+
+    def test_told_not_to_wait_it_leaves_what_others_run(self):
+        self.put("losses=ce,supcon", "postprocessors=knn")
+        self.give_away("ce/resnet8/s0", 3600)
+        out, _ = self.worker("--no-wait", "--json")
+        document = json.loads(out)
+        self.assertEqual((document["ran"], document["elsewhere"]), (8, 8))
+        self.assertFalse((self.folder / "out/leaderboard.csv").exists(), "somebody still works on it")
+
+    def test_a_model_that_failed_takes_its_cells_along_and_the_others_are_shown(self):
+        self.put("losses=ce,supcon", "run.timeout_seconds=3", "loss.supcon.train.epochs=4000", "postprocessors=knn", "train.epochs=1")
+        self.worker(code=1)
+        self.assertEqual(Ledger(self.database).states()["timeout"], 1)
+        self.assertIn("ce,knn", self.results())
 
     def test_what_failed_is_not_tried_again_until_it_is_put_again(self):
         self.put("losses=ce", "run.timeout_seconds=1", "train.epochs=4000")
