@@ -241,6 +241,15 @@ class Planning final : public PlanStore {
     });
   }
 
+  std::vector<std::string> open_keys(std::int64_t experiment_id) const override {
+    return db_.reading([&] {
+      return collect(db_.query("SELECT key FROM experiment_cell CROSS JOIN cell ON key = cell_key"
+                               " WHERE experiment_id = ? AND state IN ('planned', 'running') ORDER BY place",
+                               experiment_id),
+                     [](Row& row) { return row.text(); });
+    });
+  }
+
   bool plan_again(std::string_view key, std::string_view reason) override {
     return db_.transaction(Database::Begin::exclusive, [&] {
       const std::optional<std::string> state = db_.text("SELECT state FROM cell WHERE key = ?", key);

@@ -47,6 +47,9 @@ class PlanStore {
   /// second.
   virtual std::vector<std::optional<StoredCell>> stored(std::span<const std::string> keys) const = 0;
 
+  /// Keys of the experiment's cells that are planned or running, in planned order.
+  virtual std::vector<std::string> open_keys(std::int64_t experiment_id) const = 0;
+
   /// failed, crashed, timeout, nan, cancelled, invalid → planned. An ok cell (its files are gone or wrong) too, with
   /// `reason` in the event log. Running and not-applicable cells are left alone. True if the cell is planned now.
   virtual bool plan_again(std::string_view key, std::string_view reason) = 0;

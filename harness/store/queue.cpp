@@ -117,6 +117,17 @@ class Queue final : public QueueStore {
     });
   }
 
+  std::int64_t running_count(std::int64_t experiment_id) const override {
+    return db_.reading([&] {
+      return db_
+          .number(
+              "SELECT count(*) FROM cell CROSS JOIN experiment_cell ON cell_key = key AND experiment_id = ?"
+              " WHERE state = 'running'",
+              experiment_id)
+          .value();
+    });
+  }
+
   std::optional<Lease> claim(std::string_view key, const RunContext& context) override {
     return db_.transaction(Database::Begin::shared, [&]() -> std::optional<Lease> {
       const std::vector<Locked> locked =

@@ -46,6 +46,8 @@ class QueueStore {
   /// session makes a cell ready.
   virtual std::optional<ReadyGroup> next_ready(std::int64_t experiment_id,
                                                const std::function<bool(std::string_view key)>& skip) = 0;
+  /// Cells of the experiment that somebody runs, as far as the database knows. Reads only these: may be asked often.
+  virtual std::int64_t running_count(std::int64_t experiment_id) const = 0;
   /// Takes the cell and starts an attempt. nullopt if it is done, does not apply, or somebody else has it: one who is
   /// seen to live, or whose lease holds. Error(store): there is no such cell.
   virtual std::optional<Lease> claim(std::string_view key, const RunContext& context) = 0;
