@@ -38,9 +38,10 @@ std::string database_for_workers(const SubmitArguments& arguments, const Plan& p
   if (!is_server(plan.database)) return whole(plan.database).string();
   const std::string shown = shown_database(plan.database);
   if (shown != plan.database.string())
-    log_warn(fmt::format("the workers are given the address {}: a password or other settings do not belong into a job's "
-                         "text; use ~/.pgpass and the like there, or --worker-db",
-                         shown));
+    log_warn(
+        fmt::format("the workers are given the address {}: a password or other settings do not belong into a job's "
+                    "text; use ~/.pgpass and the like there, or --worker-db",
+                    shown));
   return shown;
 }
 

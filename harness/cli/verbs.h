@@ -19,7 +19,7 @@ struct RunArguments {
   bool cells = false;          ///< `plan` lists every cell
   std::int64_t max_cells = 0;  ///< of a sweep; 0 = the default
   bool trust = false;          ///< TorchScript, which is code, may run
-  bool put = false;    ///< plan: the cells into the database, for workers
+  bool put = false;            ///< plan: the cells into the database, for workers
 };
 int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);

@@ -139,7 +139,8 @@ class Results final : public ResultStore {
   std::optional<ExperimentRecord> experiment(std::string_view name) const override {
     return db_.reading([&]() -> std::optional<ExperimentRecord> {
       const auto newest = db_.query(
-          "SELECT name, canonical_text, hash, composed_toml, profile_toml, experiment.id FROM experiment JOIN config ON hash ="
+          "SELECT name, canonical_text, hash, composed_toml, profile_toml, experiment.id FROM experiment JOIN config "
+          "ON hash ="
           " config_hash WHERE name = ? ORDER BY turn DESC LIMIT 1",
           name);
       if (!newest->step()) return std::nullopt;
