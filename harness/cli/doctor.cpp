@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 #include "data/image_set.h"
 #include "plan/catalog.h"
+#include "store/address.h"
 #include "store/session.h"
 #include "work/engine_client.h"
 #include "work/jobs.h"
@@ -101,8 +102,7 @@ Finding database_finding(const DatabaseArguments& arguments) {
     const Session session = Session::open_read_only(database_of(arguments));
     std::int64_t cells = 0;
     for (const CellCount& count : session.results().counts()) cells += count.count;
-    return {
-        .name = "database", .message = fmt::format("{}: {} cells", session.file().string(), cells), .required = false};
+    return {.name = "database", .message = fmt::format("{}: {} cells", session.name(), cells), .required = false};
   } catch (const Error& error) {
     return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
   }
@@ -121,6 +121,13 @@ Finding file_system_finding(const DatabaseArguments& arguments) {
   const double free_gib = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_bsize) / (1 << 30);
   for (const unsigned long magic : kNetwork) {
     if (static_cast<unsigned long>(status.f_type) == magic) {
+      if (is_server(arguments.database)) {
+        return {.name = "file system",
+                .ok = free_gib > 1,
+                .message = fmt::format("{}: a network file system, {:.0f} GiB free; all machines that share the server "
+                                       "need it at this path",
+                                       folder.string(), free_gib)};
+      }
       return {.name = "file system",
               .ok = false,
               .message =

@@ -20,7 +20,7 @@ CellStatus status_of(const Session& session, const std::string& cell) {
   const auto details = session.results().find(cell);
   if (!details) {
     throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.name(), cell));
   }
   return details->status;
 }

@@ -1,9 +1,9 @@
 #pragma once
-/// What `run`, `plan` and `retry` have in common: from arguments, or from what a database keeps, to a plan; and which
-/// of its cells are asked for.
+/// What verbs that plan have in common: run, plan, retry, submit, worker.
+#include "base/signals.h"
 #include "cli/verbs.h"
 #include "plan/plan.h"
-#include "store/types.h"
+#include "store/session.h"
 #include "work/compare.h"
 #include "work/device_slots.h"
 #include "work/selection.h"
@@ -14,19 +14,35 @@
 
 namespace nearfar {
 
+/// Of this machine. Before anything is planned: a result must not be stored as made on a device that nothing was
+/// computed on. Error(config) for one that is not usable.
+std::vector<DeviceSlot> devices_of(const std::string& device);
+
+/// A bar while image files are read for the first time, which may take an hour; a signal ends it, and the next call
+/// goes on there. `signals`: of the caller, that outlive it; nullptr: it takes its own when reading takes time.
+ReadingProgress reading_bar(bool quiet, const StopSignals* signals = nullptr);
+
+/// Warns of what is odd about the data, as `data check` would.
+void tell_of_data(const Plan& plan);
+
+/// From files and overrides, with tell_of_data(). Error(config) where no file is given.
+Experiment experiment_of(const RunArguments& arguments);
+Plan plan_of(const RunArguments& arguments, Experiment experiment);
+
+/// Cells of processes that are gone are planned again, and that is said.
+void recover(Session& session);
+/// The plan into its database, which is made if need be; nothing is run. Workers do it.
+void put_for_workers(Plan& plan);
+
 struct Planned {
   Plan plan;
   std::vector<DeviceSlot> devices;
 };
-
-/// Reads images for the first time where that has to be, with a bar. Errors as load_experiment() and make_plan();
-/// Error(config) for a device that is not usable here.
+/// Of arguments, with the devices of this machine.
 Planned planned(const RunArguments& arguments);
 /// The plan of an experiment of this database: nothing but the database, data and plugins is read.
 Planned planned_again(const ExperimentRecord& record, const std::filesystem::path& database, const RunLimits& limits,
                       bool trust, bool quiet);
-
-bool is_failed(CellState state);
 
 /// -k and --last-failed. Outlives what asked() gives.
 struct Choice {

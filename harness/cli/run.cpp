@@ -1,11 +1,12 @@
 #include "base/error.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/planned.h"
+#include "cli/summary.h"
 #include "cli/verbs.h"
 #include "plan/plan_text.h"
+#include "store/address.h"
 #include "store/process.h"
 #include "store/session.h"
 #include "work/child.h"
@@ -24,54 +25,12 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// Cells that are still to be done, by the next run or by another process.
-std::int64_t left_of(const Plan& plan, const WorkSummary& summary) {
-  return plan.cells_to_run() - summary.ran - summary.failed - summary.skipped - summary.done_elsewhere;
-}
-
-nlohmann::json summary_json(const Plan& plan, const WorkSummary& summary, std::int64_t done_before) {
-  nlohmann::json passes = nlohmann::json::array();
-  for (const auto& [model, row] : summary.passes) {
-    passes.push_back({{"model", model},
-                      {"set", row.set},
-                      {"forward", row.forward},
-                      {"gradients", row.gradients},
-                      {"changed", row.changed},
-                      {"float64", row.float64}});
-  }
-  return {{"experiment", plan.experiment.name},
-          {"database", plan.database.string()},
-          {"ran", summary.ran},
-          {"failed", summary.failed},
-          {"skipped", summary.skipped},
-          {"elsewhere", summary.elsewhere},
-          {"done_elsewhere", summary.done_elsewhere},
-          {"left", left_of(plan, summary)},
-          {"handed_back", summary.handed_back},
-          {"done_before", done_before},
-          {"interrupted", summary.interrupted},
-          {"seconds", summary.seconds},
-          {"passes", passes}};
-}
-
-std::string summary_text(const Plan& plan, const WorkSummary& summary, std::int64_t done_before) {
-  std::string text = fmt::format("{} cells ran in {}, {} failed, {} were done before", summary.ran,
-                                 duration_text(summary.seconds), summary.failed, done_before);
-  if (summary.skipped > 0) text += fmt::format(", {} were skipped", summary.skipped);
-  if (summary.done_elsewhere > 0) text += fmt::format(", {} were done by other processes", summary.done_elsewhere);
-  if (const std::int64_t left = left_of(plan, summary); left > 0) {
-    text += fmt::format(", {} are left{}", left, summary.elsewhere > 0 ? " to other processes" : "");
-  }
-  return text + fmt::format("; results in {}\n", plan.out.string());
-}
-
 /// The bodies of `run` and `retry`: the plan into the database, and its cells done.
 int run_plan(Planned planned, Choice* choice, const Asked& asked, const RunLimits& limits, bool json, bool quiet) {
   auto& [plan, devices] = planned;
   Session session = Session::open(plan.database);
-  if (const int stale = session.queue().recover_stale(); stale > 0) {
-    log_info(fmt::format("{} cells were left running by a process that is gone; they go on", stale));
-  }
+  recover(session);
+  for (const std::string& note : plan.notes) log_warn(note);
   PutPlan put = put_plan(plan, session, asked);
   if (choice != nullptr) choice->require_some(plan);
   const std::int64_t to_run = plan.cells_to_run(), done_before = plan.cells_done();
@@ -90,19 +49,24 @@ int run_plan(Planned planned, Choice* choice, const Asked& asked, const RunLimit
     fmt::print("{}\n{}", leaderboard_table(plan.database), summary_text(plan, summary, done_before));
   }
   if (summary.interrupted || summary.handed_back > 0) return exit_code(ErrorKind::interrupted);
-  return summary.failed + summary.skipped + summary.elsewhere > 0 ? 1 : 0;
+  return summary.failed + summary.skipped + summary.elsewhere + summary.failed_elsewhere > 0 ? 1 : 0;
 }
 
 }  // namespace
 
 int plan_verb(const RunArguments& arguments) {
   Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
-  Plan plan = planned(arguments).plan;
-  std::optional<Session> session;
-  if (fs::exists(plan.database)) session = Session::open_read_only(plan.database);
-  compare(plan, session ? &session->planning() : nullptr, choice.asked());
-  choice.require_some(plan);
-  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan), arguments.json ? "\n" : "");
+  // What is put may be for another machine's devices.
+  Plan plan = arguments.put ? plan_of(arguments, experiment_of(arguments)) : planned(arguments).plan;
+  if (arguments.put) {
+    put_for_workers(plan);
+  } else {
+    std::optional<Session> session;
+    if (Session::exists(plan.database)) session = Session::open_read_only(plan.database);
+    compare(plan, session ? &session->planning() : nullptr, choice.asked());
+    choice.require_some(plan);
+  }
+  fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan, arguments.cells), arguments.json ? "\n" : "");
   return 0;
 }
 
@@ -131,7 +95,7 @@ int retry_verb(const RetryArguments& arguments) {
       }
     }
     if (keys.empty()) {
-      throw Error(ErrorKind::nothing, fmt::format("{}: no cell is {}{}; `nearfar status` lists them", database.string(),
+      throw Error(ErrorKind::nothing, fmt::format("{}: no cell is {}{}; `nearfar status` lists them", shown_database(database),
                                                   join(arguments.states, " or "),
                                                   arguments.expression.empty() ? "" : " and selected by -k"));
     }

@@ -251,7 +251,7 @@ int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
   const auto details = session.results().find(cell);
   if (!details) {
     throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.name(), cell));
   }
   const std::string reproduce = reproduce_command(session.results(), *details);
   fmt::print("{}",

@@ -137,7 +137,7 @@ class View {
     const std::string selected =
         expression_.is_all() ? "" : fmt::format(" that -k '{}' selects", arguments_.expression);
     const std::string of = experiment_ ? fmt::format(" of experiment '{}'", *experiment_) : "";
-    throw Error(ErrorKind::nothing, fmt::format("{}: no cells{}{}; experiments: {}", session_.file().string(), of,
+    throw Error(ErrorKind::nothing, fmt::format("{}: no cells{}{}; experiments: {}", session_.name(), of,
                                                 selected, join(session_.results().experiments(), ", ")));
   }
 
@@ -161,7 +161,7 @@ class View {
   }
 
   std::string document(bool one_line) const {
-    json document{{"database", session_.file().string()}, {"cells", json::array()}};
+    json document{{"database", session_.name()}, {"cells", json::array()}};
     for (const CellStatus& cell : cells()) document["cells"].push_back(status_json(cell));
     return document.dump(one_line ? -1 : 2) + "\n";
   }

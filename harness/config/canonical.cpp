@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "base/text.h"
 #include "config/experiment.h"
 
@@ -50,6 +51,13 @@ std::string benchmark_key(const std::string& benchmark) {
 }
 
 std::string canonical_text(const Experiment& experiment) {
+  if (!experiment.points.empty()) {
+    std::vector<std::string> hashes;
+    for (const Point& point : experiment.points) hashes.push_back(sha256(canonical_text(point.experiment)));
+    return Json{{"name", experiment.name},
+                {"sweep", {{"points", hashes.size()}, {"hash", sha256(join(sorted(hashes), " "))}}}}
+        .dump();
+  }
   Json losses = Json::object(), postprocessors = Json::object();
   for (const LossChoice& loss : experiment.losses)
     losses[loss.name] = {{"params", identity(loss.params)}, {"train", recipe_identity(loss.recipe)}};

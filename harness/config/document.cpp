@@ -59,7 +59,7 @@ std::vector<fs::path> take_extends(Value& document, const fs::path& file) {
 }
 
 Value compose(const fs::path& file, const std::function<void(Value&)>& adjust, std::vector<fs::path>& open,
-              std::string_view asked_at) {
+              std::string_view asked_at, const fs::path& more = {}) {
   const fs::path identity = fs::weakly_canonical(file);
   if (std::find(open.begin(), open.end(), identity) != open.end()) {
     std::string chain;
@@ -79,6 +79,7 @@ Value compose(const fs::path& file, const std::function<void(Value&)>& adjust, s
   open.push_back(identity);
   Value composed;
   for (const fs::path& base : take_extends(document, file)) merge_into(composed, compose(base, adjust, open, where));
+  if (!more.empty()) merge_into(composed, compose(more, adjust, open, ""));
   open.pop_back();
   if (adjust) adjust(document);
   merge_into(composed, std::move(document));
@@ -151,9 +152,9 @@ void merge_into(Value& lower, Value upper) {
   lower.key_where = upper.key_where;
 }
 
-Value read_composed(const fs::path& file, const std::function<void(Value&)>& adjust) {
+Value read_composed(const fs::path& file, const std::function<void(Value&)>& adjust, const fs::path& more) {
   std::vector<fs::path> open;
-  return compose(file, adjust, open, "");
+  return compose(file, adjust, open, "", more);
 }
 
 }  // namespace nearfar

@@ -44,8 +44,10 @@ Value parse_argument(std::string_view text, std::string_view where);
 void merge_into(Value& lower, Value upper);
 
 /// read_toml() with `extends` resolved: what a file extends is merged in order, then the file itself on top. A cycle is
-/// refused with its path. `adjust` sees each file's own table before it is merged.
-Value read_composed(const std::filesystem::path& file, const std::function<void(Value&)>& adjust = {});
+/// refused with its path. `adjust` sees each file's own table before it is merged. `more`: files that this one extends
+/// too, after those it names; empty = none.
+Value read_composed(const std::filesystem::path& file, const std::function<void(Value&)>& adjust = {},
+                    const std::filesystem::path& more = {});
 
 /// Reads one table key by key; every read marks its key as known, and finish() refuses whatever is left.
 /// A read of an absent key leaves the target as it is and returns false.

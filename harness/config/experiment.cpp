@@ -1,12 +1,10 @@
 #include "config/experiment.h"
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "config/document.h"
 #include "config/model_section.h"
-#include "config/overrides.h"
-#include "config/profile.h"
+#include "config/typed_experiment.h"
 
 #include <fmt/format.h>
 
@@ -293,8 +291,9 @@ void choose_start(Experiment& experiment) {
   models.clear();
 }
 
-/// `default_name` of the experiment; `source` stands for the document in messages about what is not in it.
-Experiment typed(const Value& document, const std::string& default_name, const std::string& source) {
+}  // namespace
+
+Experiment typed_experiment(const Value& document, const std::string& default_name, const std::string& source) {
   Experiment experiment;
   Section top(&document, "the top level");
   experiment.name = default_name;
@@ -319,46 +318,6 @@ Experiment typed(const Value& document, const std::string& default_name, const s
   top.find("benchmark");
   top.finish();
   choose_start(experiment);
-  return experiment;
-}
-
-void finish(Experiment& experiment) {
-  experiment.canonical = canonical_text(experiment);
-  experiment.hash = sha256(experiment.canonical);
-}
-
-Value text_value(const std::string& text) {
-  Value value;
-  value.data = text;
-  return value;
-}
-
-}  // namespace
-
-Experiment load_experiment(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& overrides) {
-  if (files.empty() && overrides.empty())
-    throw Error(ErrorKind::config, "no config file is given; try configs/experiments/quickstart.toml");
-  Value document;
-  for (const auto& file : files) merge_into(document, read_composed(file, normalise));
-  for (const std::string& override_text : overrides) apply_override(document, override_text);
-  Experiment experiment = typed(document, files.empty() ? "" : files.back().stem().string(),
-                                files.empty() ? "the command line" : files.back().string());
-  finish(experiment);
-  document.table()->insert_or_assign("name", text_value(experiment.name));
-  document.table()->erase("extends");
-  const Value paths = take_paths(document);
-  experiment.composed = toml_text(document);
-  experiment.profile = toml_text(paths);
-  return experiment;
-}
-
-Experiment load_composed_experiment(std::string_view composed, std::string_view profile) {
-  Value document = parse_toml(composed, "the stored experiment");
-  put_paths(document, parse_toml(profile, "the stored paths"));
-  Experiment experiment = typed(document, "", "the stored experiment");
-  finish(experiment);
-  experiment.composed = composed;
-  experiment.profile = profile;
   return experiment;
 }
 

@@ -14,6 +14,7 @@
 ///   losses = ["ce", "supcon"]                # names with - or _
 ///   postprocessors = ["msp", "knn"]
 ///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
+///   [sweep]                                  # axes over other keys: config/sweep.h
 ///   device = "cpu"                           # cpu, cuda, cuda:1, cuda:all
 ///   dtype = "float32"
 ///   out = "out/quickstart"
@@ -29,6 +30,7 @@
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
+#include "base/factor.h"
 #include "config/recipe.h"
 
 #include <nearfar/params.h>
@@ -98,6 +100,11 @@ struct NamedAt {
   std::string name, where;
 };
 
+struct Point;
+
+/// More points than that are a mistake until somebody says otherwise.
+inline constexpr std::int64_t kMaxCells = 10'000;
+
 struct Experiment {
   std::string name;
   std::string recipe = "default";
@@ -133,21 +140,36 @@ struct Experiment {
   bool ood_val = false;           ///< key `run.ood_val`: the AUROC against the set `ood_val` after every epoch, a curve
   bool tensorboard = false;       ///< key `run.tensorboard`: event files of trainings beside their checkpoints
   std::filesystem::path out;      ///< default out/NAME, relative to the working folder
+  /// Of a sweep (config/sweep.h): every combination, an experiment of its own. Empty without one. This experiment is
+  /// then like the first of them; [data], [run], device, models made elsewhere and protocols are the same in all.
+  std::vector<Point> points;
+  std::string sweep;  ///< its mode; empty without one
+  /// By [[sweep.exclude]]: where it is written, and how many points it left out.
+  std::vector<std::pair<std::string, std::int64_t>> excluded;
   std::string canonical;          ///< see canonical_text()
   std::string hash;               ///< SHA-256 of `canonical`
   std::string composed;           ///< the composed tables as TOML, without paths of this machine
   std::string profile;            ///< those paths as TOML (profile.h)
 };
 
+struct Point {
+  std::vector<Factor> settings;  ///< what the axes set, by key; empty: the experiment as it is
+  Experiment experiment;
+};
+
 /// Reads and composes `files` (later wins; none: the overrides, `name` among them, say everything), applies `overrides`
 /// from left to right, checks every key, type and range.
 ///   key.sub=value   sets; the value is read as TOML, and as text where it is not TOML (`device=cpu`)
 ///   losses=ce,knn   for keys that hold lists, the comma separates elements
+///   train.lr=0.1,1  for others it adds an axis to the sweep, and so does train.epochs=range(50, 150, 50); one value
+///                   fixes what was an axis
 ///   +key=value      sets a key that is not set yet;  ~key  removes one that is
 /// Throws Error(config) with "file:line:column: …" or the override's text, what was expected and the nearest known key;
 /// Error(data) for a file that cannot be read.
+/// A sweep with more than `max_cells` cells (trainings and evaluations, before those that are the same are counted
+/// once) is refused before they are made.
 Experiment load_experiment(const std::vector<std::filesystem::path>& files,
-                           const std::vector<std::string>& overrides = {});
+                           const std::vector<std::string>& overrides = {}, std::int64_t max_cells = kMaxCells);
 
 /// The same from what an earlier load_experiment() left in `composed` and `profile` (perhaps on another machine):
 /// nothing else is read. Paths in the profile are absolute, but for that the experiment is equal.

@@ -1,11 +1,13 @@
 #include "config/overrides.h"
 
 #include "base/text.h"
+#include "config/sweep.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 8> kListKeys = {"losses", "postprocessors",        "protocols",
                                                        "seeds",  "sweep.replicates.seed", "benchmarks",
                                                        "models", "model.map_nodes"};
+
+bool is_list_key(std::string_view key) { return std::find(kListKeys.begin(), kListKeys.end(), key) != kListKeys.end(); }
 
 bool is_plugin_section(std::string_view name) { return name == "loss" || name == "postprocessor"; }
 
@@ -82,17 +86,6 @@ void rename_plugins(Value& document, std::string_view section) {
   *found->second.table() = std::move(renamed);
 }
 
-std::vector<std::string> key_path(std::string_view key, std::string_view where) {
-  std::vector<std::string> path = split(key, '.');
-  const bool empty_part = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
-  if (path.empty() || empty_part)
-    fail_at(where, "an override is key=value, +key=value or ~key, with a key like train.lr");
-  if (path.size() > 1 && is_plugin_section(path[0])) path[1] = plugin_key(path[1]);
-  if (path.size() == 1 && path[0] == "seeds") path = {"sweep", "replicates", "seed"};
-  if (path.size() == 1 && path[0] == "benchmark") path = {"benchmarks"};
-  return path;
-}
-
 /// The table that holds the last part of the path; made where it is missing and `make` says so, else nullptr.
 Value::Table* holder(Value& document, const std::vector<std::string>& path, bool make, const std::string& where) {
   Value* at = &document;
@@ -128,6 +121,83 @@ Value list_argument(std::string_view text, const std::string& where) {
   return value;
 }
 
+/// The parts of "0.1,0.2", if there are several at the top: not within quotes or brackets.
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts(1);
+  int depth = 0;
+  char quote = '\0';
+  for (const char c : text) {
+    if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '[' || c == '{' || c == '(') {
+      ++depth;
+    } else if (c == ']' || c == '}' || c == ')') {
+      --depth;
+    } else if (c == ',' && depth == 0) {
+      parts.emplace_back();
+      continue;
+    }
+    parts.back() += c;
+  }
+  return parts;
+}
+
+/// `train.lr=0.05,0.1` or `train.epochs=range(50, 150, 50)`: what belongs into [sweep.axes]; nullopt: one value.
+std::optional<Value> axis_argument(std::string_view text, const std::string& where) {
+  Value axis{.data = {}, .where = where, .key_where = where, .raw = {}};
+  if (text.starts_with("range(") && text.ends_with(")")) {
+    const std::vector<std::string> bounds = parts_of(text.substr(6, text.size() - 7));
+    if (bounds.size() != 2 && bounds.size() != 3)
+      fail_at(where, "a range is range(FIRST, LAST) or range(FIRST, LAST, STEP)");
+    Value range = parse_argument(fmt::format("[{}, {}]", bounds[0], bounds[1]), where);
+    Value::Table& table = axis.data.emplace<Value::Table>();
+    table.emplace("range", std::move(range));
+    if (bounds.size() == 3) table.emplace("step", parse_argument(trim(bounds[2]), where));
+    return axis;
+  }
+  const std::vector<std::string> parts = parts_of(text);
+  if (parts.size() == 1) return std::nullopt;
+  auto& values = axis.data.emplace<Value::List>();
+  for (const std::string& part : parts) {
+    if (trim(part).empty()) fail_at(where, "a value of this axis is empty; write it as a,b,c, or one text in quotes");
+    values.push_back(parse_argument(trim(part), where));
+  }
+  return axis;
+}
+
+/// What the files sweep, a command line may fix: the key is no axis any more, and no point's.
+void pin(Value& document, const std::string& key) {
+  const auto sweep = document.table()->find("sweep");
+  if (sweep == document.table()->end() || sweep->second.table() == nullptr) return;
+  const auto erase_from = [&](Value& table) {
+    if (table.table() == nullptr) return;
+    std::erase_if(*table.table(),
+                  [&](const auto& entry) { return join(key_path(entry.first, entry.second.where), ".") == key; });
+    // [sweep.axes.train] lr = … is the same as "train.lr" = …
+    Value* at = &table;
+    const std::vector<std::string> parts = split(key, '.');
+    for (std::size_t i = 0; i + 1 < parts.size() && at != nullptr; ++i) {
+      const auto found = at->table()->find(parts[i]);
+      at = found != at->table()->end() && found->second.table() != nullptr ? &found->second : nullptr;
+    }
+    if (at != nullptr) at->table()->erase(parts.back());
+  };
+  for (auto& [name, part] : *sweep->second.table()) {
+    if (name == "axes") erase_from(part);
+    auto* points = std::get_if<Value::List>(&part.data);
+    if (name != "points" || points == nullptr) continue;
+    for (Value& point : *points) erase_from(point);
+  }
+  Value::Table& tables = *sweep->second.table();
+  const auto axes = tables.find("axes");
+  if (axes != tables.end() && axes->second.table() != nullptr && axes->second.table()->empty() &&
+      !tables.contains("points")) {
+    std::erase_if(tables, [](const auto& entry) { return entry.first != "replicates"; });  // nothing is swept
+  }
+}
+
 void remove_key(Value& document, std::string_view key, const std::string& where) {
   const std::vector<std::string> path = key_path(key, where);
   Value::Table* table = holder(document, path, false, where);
@@ -140,6 +210,22 @@ void remove_key(Value& document, std::string_view key, const std::string& where)
 }
 
 }  // namespace
+
+std::vector<std::string> key_path(std::string_view key, std::string_view where) {
+  std::vector<std::string> path = split(key, '.');
+  const bool empty_part = std::any_of(path.begin(), path.end(), [](const std::string& part) { return part.empty(); });
+  if (path.empty() || empty_part)
+    fail_at(where, "an override is key=value, +key=value or ~key, with a key like train.lr");
+  if (path.size() > 1 && is_plugin_section(path[0])) path[1] = plugin_key(path[1]);
+  if (path.size() == 1 && path[0] == "seeds") path = {"sweep", "replicates", "seed"};
+  if (path.size() == 1 && path[0] == "benchmark") path = {"benchmarks"};
+  return path;
+}
+
+void set_key(Value& document, const std::vector<std::string>& path, Value value, const std::string& where) {
+  const bool is_list = is_list_key(join(path, "."));
+  holder(document, path, true, where)->insert_or_assign(path.back(), is_list ? as_list(std::move(value)) : value);
+}
 
 void normalise(Value& document) {
   move_seeds(document);
@@ -167,9 +253,18 @@ void apply_override(Value& document, std::string_view argument) {
   if (add && found != table.end()) {
     fail_at(where, fmt::format("'{}' is already set at {}; leave out the '+' to change it", key, found->second.where));
   }
+  const std::string full = join(path, ".") == "model.name" ? "models" : join(path, ".");
+  if (!is_list_key(join(path, ".")) && axis_problem(full).empty()) {
+    if (std::optional<Value> axis = axis_argument(text, where)) {
+      pin(document, full);
+      set_key(document, {"sweep", "axes", full}, std::move(*axis), where);
+      return;
+    }
+  }
+  if (!path.empty() && path[0] != "sweep") pin(document, full);
   // A checkpoint is one path, commas and all, unless it is written as a list.
   const bool bracketed = join(path, ".") == "model.checkpoint" && text.starts_with('[') && text.ends_with(']');
-  const bool is_list = bracketed || std::find(kListKeys.begin(), kListKeys.end(), join(path, ".")) != kListKeys.end();
+  const bool is_list = bracketed || is_list_key(join(path, "."));
   Value value = is_list ? list_argument(text, where) : parse_argument(text, where);
   if (found != table.end() && found->second.table() && !value.table()) {
     fail_at(where, fmt::format("'{}' is a table; name one of its keys, like {}.KEY=value", key, key));

@@ -55,7 +55,7 @@ class NeededSets {
 };
 
 std::vector<std::string> needed_sets(const Plan& plan, std::size_t index, const BenchmarkPlan& of) {
-  NeededSets needed(of.benchmark, plan.experiment.benchmarks[index].where);
+  NeededSets needed(of.benchmark, of.where);
   for (const SetSpec& set : of.benchmark.sets) {
     if (set.group == "near" || set.group == "far" || set.group == "control") needed.need(set.name, "an evaluation");
   }
@@ -63,7 +63,7 @@ std::vector<std::string> needed_sets(const Plan& plan, std::size_t index, const 
   for (const ProtocolSpec& protocol : of.protocols) {
     for (const std::string& set : protocol.csid) needed.need(set, "its protocol");
   }
-  if (!plan.experiment.losses.empty()) {
+  if (!plan.losses.empty()) {
     needed.need("train", "training");
     if (has_set(of.benchmark, "val")) needed.need("val", "training");
     if (plan.experiment.ood_val) {
@@ -126,10 +126,11 @@ const ManifestEntry& BenchmarkPlan::entry(std::string_view set) const {
   return *found;
 }
 
-std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request) {
+std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request, const std::vector<NamedAt>& names) {
   std::vector<BenchmarkPlan> plans;
-  for (const NamedAt& named : request.experiment.benchmarks) {
+  for (const NamedAt& named : names) {
     BenchmarkPlan& plan = plans.emplace_back();
+    plan.where = named.where;
     plan.benchmark = load_benchmark(named.name, request.benchmark_folders);
     plan.options = load_options(request.experiment);
     for (const std::string& protocol : request.experiment.protocols) {

@@ -5,9 +5,8 @@
 
 namespace nearfar {
 
-/// Benchmark, options and protocols of every name in the experiment; no image is looked at. Error(config) for unknown
-/// names.
-std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request);
+/// Benchmark, options and protocols of every name; no image is looked at. Error(config) for unknown names.
+std::vector<BenchmarkPlan> open_benchmarks(const PlanRequest& request, const std::vector<NamedAt>& names);
 
 /// Fills in manifest, scored sets and flags from the images, for the sets that the plan's models and postprocessors
 /// need. `reading` as LoadOptions::reading; may be empty.

@@ -23,7 +23,7 @@ struct Catalog {
   std::string torch_version = {};
   std::vector<std::string> architectures = {};  ///< that can be trained
   std::vector<std::string> with_maps = {};      ///< architectures whose feature maps can be looked at
-  std::vector<wire::LossAnswer> losses = {};    ///< traits of Experiment::losses with their parameters, in that order
+  std::vector<wire::LossAnswer> losses = {};    ///< traits of Plan::losses with their parameters, in that order
 
   /// Index into `plugins`. Error(plugin) where a library of that name was refused, Error(config) where there is none,
   /// with the nearest name and all names. Messages begin with `where` (may be empty). `kind` is "loss" or

@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <unordered_map>
 
 namespace nearfar {
 namespace {
@@ -75,7 +77,7 @@ struct LossPlan {
 };
 
 LossPlan plan_loss(const Plan& plan, std::size_t index) {
-  const LossChoice& choice = plan.experiment.losses[index];
+  const LossChoice& choice = plan.losses[index];
   LossPlan loss{.index = index, .plugin = plan.catalog.find("loss", choice.name, choice.where)};
   const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
   const std::string place = param_place(choice.where, choice.param_where, "loss", choice.name);
@@ -98,46 +100,82 @@ void check_train_images(const LossChoice& choice, const Benchmark& benchmark) {
                   choice.where, choice.name, choice.recipe.images, benchmark.name));
 }
 
-void add_trained_model(Plan& plan, const std::vector<Initial>& initial, const LossPlan& loss, std::size_t benchmark,
-                       const std::string& network, std::int64_t seed) {
-  const LossChoice& choice = plan.experiment.losses[loss.index];
-  const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
-  const BenchmarkPlan& on = plan.benchmarks[benchmark];
-  check_train_images(choice, on.benchmark);
-  TrainCell train{
-      .cell = {}, .model = plan.models.size(), .loss = loss.index, .plugin = loss.plugin, .params = loss.params};
+/// What a trained model is, besides its loss.
+struct Wanted {
+  std::size_t benchmark = 0;
+  std::string network = {}, recipe = {};
+  std::int64_t seed = 0;
+  std::string settings = {};  ///< for its label: " train.lr=0.05"
+};
+
+TrainCell train_cell(const Plan& plan, const std::vector<Initial>& initial, const LossPlan& loss,
+                     const Wanted& wanted) {
+  const LossChoice& choice = plan.losses[loss.index];
+  const BenchmarkPlan& on = plan.benchmarks[wanted.benchmark];
+  TrainCell train{.cell = {}, .model = 0, .loss = loss.index, .plugin = loss.plugin, .params = loss.params};
   std::vector<std::string> sets{"train"};
   if (on.has("val")) sets.emplace_back("val");
   auto parts = common_parts(plan.experiment);
   parts.insert(parts.end(), {{"kind", "\"train\""},
                              {"images", images_part(on, sets)},
-                             {"architecture", json_text(network)},
+                             {"architecture", json_text(wanted.network)},
                              {"loss", loss.identity},
                              {"recipe", loss.recipe},
-                             {"seed", std::to_string(seed)}});
+                             {"seed", std::to_string(wanted.seed)}});
   if (choice.recipe.start == "checkpoint") {
-    const Initial& from = initial_for(initial, seed, plan.experiment.initial->where);
+    const Initial& from = initial_for(initial, wanted.seed, plan.experiment.initial->where);
     train.initial = from.weights.file;
     train.initial_sha256 = from.sha256;
     parts.push_back({"initial", json_text(train.initial_sha256)});
   }
   if (plan.experiment.nproc > 1) parts.push_back({"nproc", std::to_string(plan.experiment.nproc)});
   identify(train.cell, json_object(std::move(parts)));
+  return train;
+}
 
-  ModelPlan model{.origin = ModelOrigin::trained, .benchmark = benchmark, .key = train.cell.key};
-  model.label = fmt::format("{}/{}/s{}", plugin.name, network, seed);
+ModelPlan trained_model(const Plan& plan, const LossPlan& loss, const Wanted& wanted, const std::string& key) {
+  const LossChoice& choice = plan.losses[loss.index];
+  const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
+  ModelPlan model{.origin = ModelOrigin::trained, .benchmark = wanted.benchmark, .key = key};
+  model.label = fmt::format("{}/{}/s{}{}", plugin.name, wanted.network, wanted.seed, wanted.settings);
   model.has_classifier = loss.linear;
-  model.architecture = network;
+  model.architecture = wanted.network;
   model.head = loss.linear                            ? "linear"
                : choice.recipe.projection == "linear" ? "linear projection"
                                                       : choice.recipe.projection;
   model.training = plugin.name;
   model.training_params = canonical_params(non_default_params(plugin.params, loss.params));
-  model.recipe = plan.experiment.recipe;
-  model.seed = seed;
-  model.factors = training_factors(plan.experiment, choice, network, plugin, loss.params);
-  plan.models.push_back(std::move(model));
-  plan.trains.push_back(std::move(train));
+  model.recipe = wanted.recipe;
+  model.seed = wanted.seed;
+  model.factors = training_factors(plan.experiment, choice, wanted.network, plugin, loss.params);
+  return model;
+}
+
+/// What a point sets of a training with this loss, for its label: what the label has anyway is left out, and what the
+/// loss's own recipe overrides is noted.
+std::string settings_of(Plan& plan, const PointPlan& point, const LossChoice& loss) {
+  std::string text;
+  const std::string own = "loss." + loss.name + ".";
+  for (const Factor& factor : point.settings) {
+    const bool general = factor.name.starts_with("train.");
+    if (!general && !factor.name.starts_with(own)) continue;
+    const std::string name = factor.name.substr(factor.name.rfind('.') + 1);
+    if (general) {
+      const std::vector<RecipeField> fields = recipe_fields(loss.recipe);
+      const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& one) { return one.name == name; });
+      if (field != fields.end() && param_text(field->value) != param_text(factor.value)) {
+        std::string note = fmt::format(
+            "{} changes nothing for {}, whose [loss.{}.train] sets {} = {}; its axis would "
+            "be loss.{}.train.{}",
+            factor.name, loss.name, loss.name, name, param_text(field->value), loss.name, name);
+        if (std::find(plan.notes.begin(), plan.notes.end(), note) == plan.notes.end())
+          plan.notes.push_back(std::move(note));
+        continue;
+      }
+    }
+    text += fmt::format(" {}={}", name, param_text(factor.value));
+  }
+  return text;
 }
 
 bool has_maps(const Plan& plan, const ModelPlan& model) {
@@ -203,7 +241,6 @@ void add_eval(Plan& plan, std::size_t index, std::size_t postprocessor, const Ev
               const std::vector<std::pair<std::string_view, std::string>>& common) {
   const ModelPlan& model = plan.models[index];
   const PostprocessorPlan& with = plan.postprocessors[postprocessor];
-  const PluginDescription& plugin = plan.plugin_of(with);
   EvalCell eval{.cell = {}, .model = index, .postprocessor = postprocessor};
   auto parts = common;
   parts.insert(parts.end(), {{"kind", "\"eval\""},
@@ -212,7 +249,6 @@ void add_eval(Plan& plan, std::size_t index, std::size_t postprocessor, const Ev
                              {"protocols", shared.protocols},
                              {"postprocessor", with.identity}});
   identify(eval.cell, json_object(std::move(parts)));
-  eval.cell.label = model.label + " " + plugin.name;
   if (std::string why = refusal(plan, model, with); !why.empty()) {
     eval.applicable = false;
     eval.cell.state = "not-applicable";
@@ -281,23 +317,72 @@ std::vector<std::string> accuracy_sets(const Plan& plan, const ModelPlan& model)
   return sets;
 }
 
-void add_trained_models(Plan& plan) {
+void add_trained_models(Plan& plan, const std::vector<const Experiment*>& points) {
   const std::vector<Initial> initial = initial_weights(plan.experiment);
   std::vector<LossPlan> losses;
-  for (std::size_t i = 0; i < plan.experiment.losses.size(); ++i) losses.push_back(plan_loss(plan, i));
-  for (std::size_t benchmark = 0; benchmark < plan.benchmarks.size(); ++benchmark) {
-    for (const std::int64_t seed : plan.experiment.seeds) {
-      for (const std::string& network : plan.experiment.networks) {
-        for (const LossPlan& loss : losses) add_trained_model(plan, initial, loss, benchmark, network, seed);
+  for (std::size_t i = 0; i < plan.losses.size(); ++i) losses.push_back(plan_loss(plan, i));
+  std::unordered_map<std::string, std::size_t> known;  // keys of train cells
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    PointPlan& point = plan.points[i];
+    std::vector<std::string> settings(plan.losses.size());
+    for (const std::size_t loss : point.losses) settings[loss] = settings_of(plan, point, plan.losses[loss]);
+    for (const std::size_t benchmark : point.benchmarks) {
+      for (const std::int64_t seed : points[i]->seeds) {
+        for (const std::string& network : points[i]->networks) {
+          for (const std::size_t loss : point.losses) {
+            check_train_images(plan.losses[loss], plan.benchmarks[benchmark].benchmark);
+            const Wanted wanted{benchmark, network, points[i]->recipe, seed, settings[loss]};
+            TrainCell train = train_cell(plan, initial, losses[loss], wanted);
+            const auto [at, added] = known.emplace(train.cell.key, plan.models.size());
+            point.models.push_back(at->second);
+            if (!added) continue;
+            train.model = plan.models.size();
+            plan.models.push_back(trained_model(plan, losses[loss], wanted, train.cell.key));
+            plan.trains.push_back(std::move(train));
+          }
+        }
+      }
+    }
+    if (!points[i]->foreign.empty()) {
+      for (std::size_t model = 0; model < plan.models.size(); ++model) {
+        if (plan.models[model].origin != ModelOrigin::trained) point.models.push_back(model);
       }
     }
   }
 }
 
+namespace {
+
+/// Which postprocessors score a model: those of the points that ask for it.
+std::vector<std::set<std::size_t>> postprocessors_of_models(const Plan& plan) {
+  std::vector<std::set<std::size_t>> wanted(plan.models.size());
+  for (const PointPlan& point : plan.points) {
+    for (const std::size_t model : point.models)
+      wanted[model].insert(point.postprocessors.begin(), point.postprocessors.end());
+  }
+  return wanted;
+}
+
+/// A postprocessor that stands several times in a plan needs its parameters in its cells' labels.
+std::vector<std::string> names_of_postprocessors(const Plan& plan) {
+  std::map<std::string, int> counts;
+  for (const PostprocessorPlan& one : plan.postprocessors) ++counts[plan.plugin_of(one).name];
+  std::vector<std::string> names;
+  for (const PostprocessorPlan& one : plan.postprocessors) {
+    const std::string& name = plan.plugin_of(one).name;
+    names.push_back(counts[name] > 1 && !one.shown.empty() ? name + " " + one.shown : name);
+  }
+  return names;
+}
+
+}  // namespace
+
 void add_model_cells(Plan& plan) {
   const auto common = common_parts(plan.experiment);
   std::vector<std::vector<EvalParts>> parts;
   for (const BenchmarkPlan& benchmark : plan.benchmarks) parts.push_back(eval_parts(plan, benchmark));
+  const std::vector<std::set<std::size_t>> wanted = postprocessors_of_models(plan);
+  const std::vector<std::string> names = names_of_postprocessors(plan);
   std::size_t train = 0;
   for (std::size_t index = 0; index < plan.models.size(); ++index) {
     ModelPlan& model = plan.models[index];
@@ -307,8 +392,9 @@ void add_model_cells(Plan& plan) {
     model.flags += benchmark.flags;
     if (model.origin == ModelOrigin::trained) plan.trains[train++].cell.label = model.label;
     const std::size_t first_eval = plan.evals.size();
-    for (std::size_t i = 0; i < plan.postprocessors.size(); ++i) {
+    for (const std::size_t i : wanted[index]) {
       add_eval(plan, index, i, parts[model.benchmark][i], common);
+      plan.evals.back().cell.label = model.label + " " + names[i];
     }
     add_accuracy(plan, index, common);
     add_features(plan, index, first_eval, common);

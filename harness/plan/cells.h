@@ -4,9 +4,10 @@
 
 namespace nearfar {
 
-/// Models that the experiment trains, benchmark by benchmark, seed by seed, with their train cells. Error(config) for
-/// parameters of losses, Error(plugin) for a loss that does not tell its traits.
-void add_trained_models(Plan& plan);
+/// Models that the points train, point by point, benchmark by benchmark, seed by seed, with their train cells; those
+/// that points share once. Error(config) for parameters of losses, Error(plugin) for a loss that does not tell its
+/// traits. `points` are as many as the plan's.
+void add_trained_models(Plan& plan, const std::vector<const Experiment*>& points);
 
 /// Features, accuracy and eval cells of every model.
 void add_model_cells(Plan& plan);

@@ -6,6 +6,7 @@
 #include "plan/benchmarks.h"
 #include "plan/cells.h"
 #include "plan/foreign_models.h"
+#include "plan/points.h"
 #include "plan/postprocessors.h"
 
 #include <fmt/format.h>
@@ -23,13 +24,15 @@ bool from_features(const Experiment& experiment) {
 }
 
 /// A network that the engine does not know would fail in every train cell.
-void check_networks(const Plan& plan) {
-  if (plan.experiment.losses.empty()) return;
+void check_networks(const Plan& plan, const Experiment& experiment) {
   const auto& known = plan.catalog.architectures;
-  for (const std::string& network : plan.experiment.networks) {
-    if (std::find(known.begin(), known.end(), network) != known.end()) continue;
-    throw Error(ErrorKind::config, fmt::format("models: there is no network '{}'{}; there are: {}", network,
-                                               suggestion(network, known), join(known, ", ")));
+  for (const Experiment* point : experiments_of(experiment)) {
+    if (point->losses.empty()) continue;
+    for (const std::string& network : point->networks) {
+      if (std::find(known.begin(), known.end(), network) != known.end()) continue;
+      throw Error(ErrorKind::config, fmt::format("models: there is no network '{}'{}; there are: {}", network,
+                                                 suggestion(network, known), join(known, ", ")));
+    }
   }
 }
 
@@ -41,7 +44,7 @@ void check_not_empty(const Plan& plan) {
                             "model.checkpoint=FILE, model.file=FILE.pt2 or model.features=DIR",
                             experiment.name));
   }
-  if (experiment.postprocessors.empty() && experiment.foreign.empty()) return;
+  if (plan.postprocessors.empty() && experiment.foreign.empty()) return;
   if (std::any_of(plan.evals.begin(), plan.evals.end(), [](const EvalCell& eval) { return eval.applicable; })) return;
   const std::string why = plan.evals.empty() ? "none is named" : plan.evals[0].cell.reason;
   throw Error(ErrorKind::nothing,
@@ -49,7 +52,7 @@ void check_not_empty(const Plan& plan) {
 }
 
 /// The experiment's paths, and what was found by searching folders.
-std::string complete_profile(const Plan& plan) {
+std::string complete_profile(const Plan& plan, const std::vector<NamedAt>& names) {
   Value profile = parse_toml(plan.experiment.profile, "the experiment's paths");
   Value::Table& paths = *profile.table()->try_emplace("paths").first->second.table();
   const auto text = [](const fs::path& path) {
@@ -58,7 +61,7 @@ std::string complete_profile(const Plan& plan) {
     return value;
   };
   for (std::size_t i = 0; i < plan.benchmarks.size(); ++i) {
-    const std::string& name = plan.experiment.benchmarks[i].name;
+    const std::string& name = names[i].name;
     const std::string bare = name.ends_with(".toml") ? fs::path(name).stem().string() : name;
     paths.insert_or_assign("benchmarks." + bare, text(plan.benchmarks[i].benchmark.file));
   }
@@ -70,6 +73,13 @@ std::string complete_profile(const Plan& plan) {
   plugins.table()->insert_or_assign("directories", std::move(folders));
   profile.table()->insert_or_assign("plugins", std::move(plugins));
   return toml_text(profile);
+}
+
+/// What is the same in all points: a plan may be copied, and a hundred points with it would be too much.
+Experiment without_points(const Experiment& experiment) {
+  Experiment whole = experiment;
+  whole.points.clear();
+  return whole;
 }
 
 template <class Count>
@@ -101,19 +111,21 @@ std::int64_t Plan::cells_to_run() const {
 std::int64_t Plan::cells_done() const { return cell_count() - cells_to_run(); }
 
 Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
-  Plan plan{.experiment = request.experiment};
-  const Experiment& experiment = plan.experiment;
+  Plan plan;
+  const Experiment& experiment = request.experiment;
+  plan.experiment = without_points(experiment);
   plan.plugin_dirs = request.plugin_dirs;
   plan.out = !request.out.empty() ? request.out : experiment.out;
   plan.database = !request.database.empty() ? request.database : plan.out / "results.sqlite";
+  Asked asked = asked_of(experiment);
+  plan.points = std::move(asked.points);
+  plan.losses = std::move(asked.losses);
   // Names and parameters are checked before gigabytes are hashed: a typo is told at once.
-  plan.benchmarks = open_benchmarks(request);
-  plan.catalog = read_catalog(ask, request.plugin_dirs, experiment.losses);
-  plan.postprocessors = plan_postprocessors(experiment, plan.catalog);
-  for (const LossChoice& loss : experiment.losses) {
-    static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
-  }
-  check_networks(plan);
+  plan.benchmarks = open_benchmarks(request, asked.benchmarks);
+  plan.catalog = read_catalog(ask, request.plugin_dirs, plan.losses);
+  plan.postprocessors = plan_postprocessors(asked.postprocessors, plan.catalog);
+  for (const LossChoice& loss : plan.losses) static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
+  check_networks(plan, experiment);
   plan.models = foreign_models(plan, ask, request.trust);
   for (std::size_t i = 0; i < plan.benchmarks.size(); ++i) {
     BenchmarkPlan& benchmark = plan.benchmarks[i];
@@ -123,10 +135,10 @@ Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
       read_images(plan, i, request.reading, benchmark);
     }
   }
-  add_trained_models(plan);
+  add_trained_models(plan, experiments_of(experiment));
   add_model_cells(plan);
   check_not_empty(plan);
-  plan.profile = complete_profile(plan);
+  plan.profile = complete_profile(plan, asked.benchmarks);
   return plan;
 }
 

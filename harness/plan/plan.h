@@ -1,5 +1,6 @@
 #pragma once
-/// From an experiment to the cells it consists of, each with its identity. Stages: benchmarks, models, cells; each
+/// From an experiment to the cells it consists of, each with its identity. Points of a sweep become lists of what they
+/// ask for; what several ask for is there once. Stages: benchmarks, models, cells; each
 /// refers to the earlier ones by index, so a Plan is a value that may be copied. Reads configs, data (to hash it) and
 /// files of models, and asks the engine what plugins and networks there are; knows no database (work/compare.h) and
 /// writes nothing. Safe from any thread.
@@ -38,6 +39,7 @@ struct Cell {
 /// A benchmark with the images that this plan reads of it.
 struct BenchmarkPlan {
   Benchmark benchmark = {};
+  std::string where = {};  ///< where it is named
   LoadOptions options = {};
   std::vector<ProtocolSpec> protocols = {};  ///< the asked-for ones
   Manifest manifest = {};                    ///< of the sets that are needed
@@ -93,7 +95,7 @@ struct ModelPlan {
 struct TrainCell {
   Cell cell = {};
   std::size_t model = 0;
-  std::size_t loss = 0;                ///< of Experiment::losses
+  std::size_t loss = 0;                ///< of Plan::losses
   std::size_t plugin = 0;              ///< of Catalog::plugins
   ParamMap params = {};                ///< complete
   std::filesystem::path initial = {};  ///< weights that it starts from; empty = none
@@ -130,16 +132,26 @@ struct EvalCell {
   bool applicable = true;
 };
 
+/// One point of a sweep: what it sets, and what of the plan it asks for. Points share what is the same.
+struct PointPlan {
+  std::vector<Factor> settings = {};
+  std::vector<std::size_t> benchmarks = {}, losses = {}, postprocessors = {};  ///< of the plan's lists
+  std::vector<std::size_t> models = {};
+};
+
 struct Plan {
-  Experiment experiment = {};
+  Experiment experiment = {};  ///< without its points
   /// Experiment::profile with the files of benchmarks and plugin folders: all paths of this machine.
   std::string profile = {};
   Catalog catalog = {};
   std::filesystem::path out = {}, database = {};
   std::vector<std::filesystem::path> plugin_dirs = {};
+  std::vector<PointPlan> points = {};  ///< at least one
   std::vector<BenchmarkPlan> benchmarks = {};
+  std::vector<LossChoice> losses = {};  ///< of all points, each once
   std::vector<PostprocessorPlan> postprocessors = {};
   std::vector<ModelPlan> models = {};
+  std::vector<std::string> notes = {};  ///< for people: what of a sweep has no effect
   // In the order of models.
   std::vector<TrainCell> trains = {};
   std::vector<FeaturesCell> features = {};

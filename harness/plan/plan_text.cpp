@@ -1,11 +1,13 @@
 #include "plan/plan_text.h"
 
 #include "base/text.h"
+#include "host/params.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <set>
@@ -15,7 +17,7 @@ namespace nearfar {
 namespace {
 using nlohmann::json;
 
-constexpr std::size_t kMostLines = 500;
+constexpr std::size_t kMostLines = 100;  // of a plan that nobody asked to list
 
 /// What the cells that run need of one model: every image set once, and who needs what.
 struct ModelNeeds {
@@ -109,23 +111,61 @@ std::vector<Row> cell_rows(const Plan& plan) {
   return rows;
 }
 
-/// A reason without the model it names: what does not apply, does so for every seed.
-std::string reason_of(const Cell& cell, const ModelPlan& model) {
-  return replace_all(cell.reason, model.label, "the model");
+/// The first and the last of many.
+std::string shortened(const std::vector<std::string>& values) {
+  constexpr std::size_t kMost = 12;
+  if (values.size() <= kMost) return join(values, ", ");
+  const std::vector<std::string> first(values.begin(), values.begin() + kMost - 2);
+  return fmt::format("{}, … {} ({} values)", join(first, ", "), values.back(), values.size());
 }
 
-/// Of a plan too long to list.
+/// A reason without the model it names: what does not apply, does so for every seed.
+std::string reason_of(const Cell& cell, const ModelPlan& model) {
+  return without_seed(replace_all(cell.reason, model.label, "the model"));
+}
+
+/// How many cells of each kind there are for each reason, kinds in the order of work.
 std::vector<Row> count_rows(const Plan& plan) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> counts;
+  static constexpr std::array<std::string_view, 4> kKinds = {"train", "features", "accuracy", "eval"};
+  std::map<std::tuple<std::size_t, std::string, std::string>, std::int64_t> counts;
   visit_cells(plan, [&](std::string_view kind, const Cell& cell, std::size_t model) {
-    ++counts[{std::string(kind), runs_text(cell), reason_of(cell, plan.models[model])}];
+    const auto place = static_cast<std::size_t>(std::find(kKinds.begin(), kKinds.end(), kind) - kKinds.begin());
+    ++counts[{place, runs_text(cell), reason_of(cell, plan.models[model])}];
   });
   std::vector<Row> rows{{"cells", "kind", "runs", "why"}};
   for (const auto& [what, count] : counts) {
     const auto& [kind, runs, why] = what;
-    rows.push_back({std::to_string(count), kind, runs, why});
+    rows.push_back({std::to_string(count), std::string(kKinds[kind]), runs, why});
   }
   return rows;
+}
+
+/// The axes as they came out: what the points set, with every value once.
+std::string sweep_text(const Plan& plan) {
+  if (plan.experiment.sweep.empty()) return "";
+  std::vector<std::pair<std::string, std::vector<std::string>>> axes;
+  std::int64_t asked = 0;
+  for (const PointPlan& point : plan.points) {
+    asked += static_cast<std::int64_t>(point.models.size());
+    for (const Factor& factor : point.settings) {
+      auto axis = std::find_if(axes.begin(), axes.end(), [&](const auto& one) { return one.first == factor.name; });
+      if (axis == axes.end()) axis = axes.insert(axes.end(), {factor.name, {}});
+      const std::string value = param_text(factor.value);
+      if (std::find(axis->second.begin(), axis->second.end(), value) == axis->second.end())
+        axis->second.push_back(value);
+    }
+  }
+  std::string text = fmt::format("sweep: {}, {} points", plan.experiment.sweep, plan.points.size());
+  for (const auto& [where, count] : plan.experiment.excluded) text += fmt::format(", {} left out by {}", count, where);
+  text += "\n";
+  std::size_t width = 0;
+  for (const auto& [name, values] : axes) width = std::max(width, name.size());
+  for (const auto& [name, values] : axes) text += fmt::format("  {:<{}}  {}\n", name, width, shortened(values));
+  const auto models = static_cast<std::int64_t>(plan.models.size());
+  if (asked > models)
+    text += fmt::format("  {} models serve {} uses: what several points ask for is made once\n", models, asked);
+  for (const std::string& note : plan.notes) text += fmt::format("  note: {}\n", note);
+  return text + "\n";
 }
 
 std::string benchmarks_text(const Plan& plan) {
@@ -138,17 +178,18 @@ std::string benchmarks_text(const Plan& plan) {
 
 }  // namespace
 
-std::string plan_text(const Plan& plan) {
-  const bool lists = plan.models.size() + plan.evals.size() < kMostLines;
+std::string plan_text(const Plan& plan, bool cells) {
+  const bool lists = cells || (plan.experiment.sweep.empty() && plan.models.size() + plan.evals.size() < kMostLines);
   const std::vector<Row> rows = lists ? cell_rows(plan) : count_rows(plan);
   std::string passes;
   const std::vector<ModelNeeds> needs = needs_of(plan);
   for (std::size_t i = 0; lists && i < plan.models.size(); ++i) {
     if (plan.models[i].origin != ModelOrigin::features) passes += needs_text(plan.models[i], needs[i]);
   }
-  return fmt::format("experiment {} on {}\n\n{}\n{}{} of {} cells to run; output in {}\n", plan.experiment.name,
-                     benchmarks_text(plan), table(rows, std::vector<bool>(rows[0].size(), false)), passes,
-                     plan.cells_to_run(), plan.cell_count(), plan.out.string());
+  return fmt::format("experiment {} on {}\n\n{}{}\n{}{} of {} cells to run{}; output in {}\n", plan.experiment.name,
+                     benchmarks_text(plan), sweep_text(plan), table(rows, std::vector<bool>(rows[0].size(), false)),
+                     passes, plan.cells_to_run(), plan.cell_count(), lists ? "" : " (--cells lists them)",
+                     plan.out.string());
 }
 
 std::string plan_json(const Plan& plan) {
@@ -160,6 +201,13 @@ std::string plan_json(const Plan& plan) {
   }
   for (const BenchmarkPlan& benchmark : plan.benchmarks) {
     benchmarks.push_back({{"name", benchmark.benchmark.name}, {"data_hash", benchmark.manifest.hash}});
+  }
+  json points = json::array();
+  for (const PointPlan& point : plan.points) {
+    json settings = json::object();
+    for (const Factor& factor : point.settings)
+      std::visit([&](const auto& held) { settings[factor.name] = held; }, factor.value);
+    points.push_back({{"settings", settings}, {"models", point.models.size()}});
   }
   std::size_t eval = 0;
   visit_cells(plan, [&](std::string_view kind, const Cell& cell, std::size_t index) {
@@ -184,6 +232,7 @@ std::string plan_json(const Plan& plan) {
               {"config_hash", plan.experiment.hash},
               {"out", plan.out.string()},
               {"cells_to_run", plan.cells_to_run()},
+              {"points", points},
               {"needs", needs},
               {"cells", cells}}
       .dump(2);

@@ -75,9 +75,10 @@ std::string param_place(const std::string& where, const ParamWhere& params, std:
   return fmt::format("{}: {} '{}'", params.empty() ? where : params.begin()->second, kind, name);
 }
 
-std::vector<PostprocessorPlan> plan_postprocessors(const Experiment& experiment, const Catalog& catalog) {
+std::vector<PostprocessorPlan> plan_postprocessors(const std::vector<PostprocessorChoice>& choices,
+                                                   const Catalog& catalog) {
   std::vector<PostprocessorPlan> plans;
-  for (const PostprocessorChoice& choice : experiment.postprocessors) {
+  for (const PostprocessorChoice& choice : choices) {
     PostprocessorPlan plan;
     plan.plugin = catalog.find("postprocessor", choice.name, choice.where);
     const PluginDescription& plugin = catalog.plugins[plan.plugin];

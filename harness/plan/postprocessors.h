@@ -5,9 +5,10 @@
 
 namespace nearfar {
 
-/// One for each of the experiment's choices. Error(config) at file:line for parameters and grids that the plugin's
+/// One for each choice. Error(config) at file:line for parameters and grids that the plugin's
 /// table does not take.
-std::vector<PostprocessorPlan> plan_postprocessors(const Experiment& experiment, const Catalog& catalog);
+std::vector<PostprocessorPlan> plan_postprocessors(const std::vector<PostprocessorChoice>& choices,
+                                                   const Catalog& catalog);
 
 /// "configs/x.toml:14: loss 'supcon'", from the first parameter's place where there is one; for messages about
 /// parameters.

@@ -25,4 +25,8 @@ using Asked = std::function<bool(const Cell& cell, CellKind kind, const ModelPla
 /// need.
 std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store, const Asked& asked = {});
 
+/// Where the files of one model lie by now: other workers may have made them since the comparison, in folders of their
+/// own.
+ModelPlaces places_now(const Plan& plan, const PlanStore& store, std::size_t model);
+
 }  // namespace nearfar

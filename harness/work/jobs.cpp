@@ -97,7 +97,7 @@ wire::TrainJob train_job(const Plan& plan, const TrainCell& train, const Shares&
   if (plan.experiment.ood_val) job.sets.push_back({"ood_val", benchmark.entry("ood_val").hash});
   job.loss = plugin_of(plan.catalog.plugins[train.plugin], train.params);
   job.architecture = model.architecture;
-  job.recipe = plan.experiment.losses[train.loss].recipe;
+  job.recipe = plan.losses[train.loss].recipe;
   if (!train.initial.empty()) {
     job.initial = absolute_text(train.initial);
     job.initial_sha256 = train.initial_sha256;

@@ -54,6 +54,7 @@ void Worker::plan_due_retries() {
     }
     const std::string key = waiting->first;
     waiting = retry_at_.erase(waiting);
+    no_question_before_ = 0;
     session_.in_transaction([&] {
       const std::optional<CellState> state = session_.results().state(key);
       if (state && is_passing(*state) && *state != CellState::running)

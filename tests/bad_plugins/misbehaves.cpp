@@ -25,6 +25,11 @@ int deeper(volatile char* above) {
   return above[0] == 'x' ? 0 : deeper(here) + here[0];
 }
 
+/// A loop that does nothing may be left out by the compiler.
+[[noreturn]] void busy_for_ever() {
+  for (volatile unsigned round = 0;;) round = round + 1;
+}
+
 [[noreturn]] void fork_without_end() {
   for (;;) ::fork();
 }
@@ -74,8 +79,7 @@ class Misbehaves final : public nearfar::bad::Good {
       static_cast<void>(deeper(&here));
     }
     if (what_ == "exit") std::exit(0);
-    while (what_ == "hang") {
-    }
+    if (what_ == "hang") busy_for_ever();
     if (what_ == "slow") ::sleep(1);
     if (what_ == "forks") fork_without_end();
     if (what_ == "daemon") {

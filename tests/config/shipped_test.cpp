@@ -21,7 +21,8 @@ int load_all(const fs::path& folder, const std::vector<std::string>& overrides) 
     if (entry.path().extension() != ".toml") continue;
     SCOPED_TRACE(entry.path().string());
     std::vector<std::string> all = overrides;
-    if (entry.path().stem().string().ends_with("-imagenet")) all.emplace_back("model.checkpoint=weights.pth");
+    const std::string name = entry.path().stem().string();
+    if (name.ends_with("-imagenet") || name == "matrix-openood") all.emplace_back("model.checkpoint=weights.pth");
     EXPECT_NO_THROW(load_experiment({entry.path()}, all));
     ++files;
   }
@@ -44,6 +45,23 @@ TEST(ShippedConfigs, QuickstartIsThreeLossesTwoSeedsThreePostprocessors) {
   EXPECT_EQ(e.losses[2].name, "reweightood");
   EXPECT_EQ(e.losses[2].recipe.shift, 2);
   EXPECT_EQ(e.postprocessors.size(), 3U);
+}
+
+TEST(ShippedConfigs, TheMatrixTrainsThreeBenchmarksFromScratchAndTunesOne) {
+  const Experiment e =
+      load_experiment({configs() / "experiments" / "matrix-openood.toml"}, {"model.checkpoint=resnet50.pth"});
+  ASSERT_EQ(e.points.size(), 4U);
+  ASSERT_TRUE(e.initial);
+  EXPECT_EQ(e.initial->checkpoint, "resnet50.pth");
+  for (const Point& point : e.points) {
+    EXPECT_EQ(point.experiment.losses.size(), 3U);
+    EXPECT_TRUE(point.experiment.foreign.empty());
+  }
+  EXPECT_EQ(e.points[0].experiment.benchmarks.at(0).name, "cifar10");
+  EXPECT_EQ(e.points[0].experiment.networks.at(0), "resnet18_32x32");
+  EXPECT_EQ(e.points[3].experiment.networks.at(0), "resnet50");
+  EXPECT_EQ(e.points[3].experiment.losses.at(0).recipe.start, "checkpoint");
+  EXPECT_EQ(e.points[3].experiment.recipe, "openood-imagenet");
 }
 
 TEST(ShippedConfigs, SmokeIsSmall) {

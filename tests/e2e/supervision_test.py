@@ -95,7 +95,7 @@ class Misbehaviour(Case):
         self.try_out("throws", {"what": "number"}, "failed", "not a std::exception")
 
     def test_scores_that_are_none(self):
-        self.try_out("wrong-shape", {"result": "nan"}, "failed", "row 1 of .* is nan")
+        self.try_out("wrong-shape", {"result": '"nan"'}, "failed", "row 1 of .* is nan")
         self.try_out("wrong-shape", {"result": "matrix"}, "failed", r"expected \[\d+\] Float")
 
     def test_abort_and_segmentation_fault(self):

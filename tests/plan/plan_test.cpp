@@ -183,5 +183,68 @@ TEST_F(PlanTest, AHundredThousandCellsAreListedAsCounts) {
   EXPECT_NE(text.find("900 "), std::string::npos) << text;  // of 1200 those that apply
 }
 
+std::vector<std::string> labels(const std::vector<TrainCell>& cells) {
+  std::vector<std::string> all;
+  for (const TrainCell& one : cells) all.push_back(one.cell.label);
+  return all;
+}
+
+TEST_F(PlanTest, PointsShareWhatIsTheSame) {
+  const Plan alone = plan(), swept = plan({"train.epochs=2,3", "postprocessor.knn.k=5,10"});
+  EXPECT_EQ(alone.points.size(), 1u);
+  ASSERT_EQ(swept.points.size(), 4u);
+  EXPECT_EQ(labels(swept.trains), (std::vector<std::string>{"ce/resnet8/s0 epochs=2", "supcon/resnet8/s0 epochs=2",
+                                                            "ce/resnet8/s0 epochs=3", "supcon/resnet8/s0 epochs=3"}));
+  EXPECT_EQ(swept.postprocessors.size(), 3u);                 // msp, knn twice
+  EXPECT_EQ(swept.points[0].models, swept.points[2].models);  // k = 5 and k = 10 of the same trainings
+  // The same cells as without a sweep, where nothing else is set.
+  const std::set<std::string> all = keys(swept);
+  for (const TrainCell& train : alone.trains) EXPECT_TRUE(all.contains(train.cell.key));
+  const Plan one = plan({"train.epochs=3", "postprocessor.knn.k=10"});
+  for (const std::string& key : keys(one)) EXPECT_TRUE(all.contains(key));
+  std::set<std::string> evals;
+  for (const EvalCell& eval : swept.evals) evals.insert(eval.cell.label);
+  EXPECT_TRUE(evals.contains("ce/resnet8/s0 epochs=3 knn k=10"));
+  EXPECT_TRUE(evals.contains("ce/resnet8/s0 epochs=3 msp"));
+  EXPECT_EQ(evals.size(), swept.evals.size());  // no label stands for two cells
+}
+
+TEST_F(PlanTest, APointAsksForItsOwnPostprocessorsAlone) {
+  const std::string text = std::string(kSmoke) +
+                           "[sweep]\nmode = 'list'\n[[sweep.points]]\nlosses = 'ce'\npostprocessors = 'msp'\n"
+                           "[[sweep.points]]\nlosses = ['ce', 'supcon']\npostprocessors = 'knn'\n";
+  const Plan made = plan_of(experiment(text));
+  EXPECT_EQ(made.models.size(), 2u);  // ce once
+  std::set<std::string> evals;
+  for (const EvalCell& eval : made.evals) evals.insert(eval.cell.label);
+  EXPECT_EQ(evals, (std::set<std::string>{"ce/resnet8/s0 msp", "ce/resnet8/s0 knn", "supcon/resnet8/s0 knn"}));
+}
+
+TEST_F(PlanTest, PointsMayBeOnDifferentBenchmarks) {
+  const std::string text = std::string(kSmoke) + "[sweep.axes]\nbenchmark = ['smoke', '" + other() + "']\n";
+  const Plan made = plan_of(experiment(text));
+  EXPECT_EQ(made.benchmarks.size(), 2u);
+  EXPECT_EQ(made.models.size(), 4u);
+  EXPECT_EQ(made.models[0].label, "smoke: ce/resnet8/s0");
+  EXPECT_EQ(made.models[3].label, "other: supcon/resnet8/s0");
+  const Plan again = plan_of(load_composed_experiment(made.experiment.composed, made.profile));
+  EXPECT_EQ(keys(again), keys(made));
+}
+
+TEST_F(PlanTest, AnAxisThatALossOverridesIsNoted) {
+  const Plan made = plan({"loss.supcon.train.lr=0.3", "train.lr=0.1,0.2"});
+  EXPECT_EQ(labels(made.trains),
+            (std::vector<std::string>{"ce/resnet8/s0 lr=0.1", "supcon/resnet8/s0", "ce/resnet8/s0 lr=0.2"}));
+  ASSERT_EQ(made.notes.size(), 1u);
+  EXPECT_EQ(made.notes[0],
+            "train.lr changes nothing for supcon, whose [loss.supcon.train] sets lr = 0.3; its axis would be "
+            "loss.supcon.train.lr");
+  const std::string text = plan_text(made);
+  EXPECT_NE(text.find("sweep: grid, 2 points\n  train.lr  0.1, 0.2\n  3 models serve 4 uses"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("(--cells lists them)"), std::string::npos);
+  EXPECT_NE(plan_text(made, true).find("ce/resnet8/s0 lr=0.2 knn"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace nearfar
