@@ -5,7 +5,7 @@
 namespace nearfar {
 namespace {
 
-// The tables of schema.cpp and migrate_v2.cpp together. A WORD is ordered by its bytes, as SQLite does, whatever the
+// The tables of schema.cpp and migrate_states.cpp together. A WORD is ordered by its bytes, as SQLite does, whatever the
 // database's locale. A value of type ANY is JSON: a string, or a number, with point or exponent if it is no integer.
 constexpr const char* kCreate3 = R"sql(
 CREATE SCHEMA IF NOT EXISTS nearfar;
@@ -106,8 +106,18 @@ CREATE VIEW v_valid_cell AS
   WHERE cell.state = 'ok' AND run.state = 'ok';
 )sql";
 
+// A cell may be `hung`.
+constexpr const char* kFrom3To4 = R"sql(
+ALTER TABLE cell DROP CONSTRAINT cell_state_check;
+ALTER TABLE cell ADD CONSTRAINT cell_state_check
+  CHECK(state IN ('planned', 'running', 'ok', 'failed', 'crashed', 'timeout', 'nan', 'oom', 'hung', 'cancelled',
+                  'invalid', 'not-applicable'));
+UPDATE schema_version SET version = 4;
+)sql";
+
 constexpr std::array kMigrations = {
     PostgresMigration{0, 3, kCreate3},  // servers came with version 3
+    PostgresMigration{3, 4, kFrom3To4},
 };
 
 }  // namespace

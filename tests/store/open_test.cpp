@@ -84,9 +84,9 @@ TEST_F(StoreOpen, RefusesAnUnmarkedDatabaseWithTables) {
 
 TEST_F(StoreOpen, RefusesANewerSchema) {
   ASSERT_EQ(open(), "");
-  execute("PRAGMA user_version = 4");
+  execute("PRAGMA user_version = 5");
   const std::string message = open();
-  EXPECT_NE(message.find("schema version 4"), std::string::npos) << message;
+  EXPECT_NE(message.find("schema version 5"), std::string::npos) << message;
   EXPECT_NE(message.find("newer nearfar"), std::string::npos) << message;
 }
 
