@@ -95,8 +95,8 @@ int retry_verb(const RetryArguments& arguments) {
       }
     }
     if (keys.empty()) {
-      throw Error(ErrorKind::nothing, fmt::format("{}: no cell is {}{}; `nearfar status` lists them", shown_database(database),
-                                                  join(arguments.states, " or "),
+      throw Error(ErrorKind::nothing, fmt::format("{}: no cell is {}{}; `nearfar status` lists them",
+                                                  shown_database(database), join(arguments.states, " or "),
                                                   arguments.expression.empty() ? "" : " and selected by -k"));
     }
   }

@@ -137,8 +137,8 @@ class View {
     const std::string selected =
         expression_.is_all() ? "" : fmt::format(" that -k '{}' selects", arguments_.expression);
     const std::string of = experiment_ ? fmt::format(" of experiment '{}'", *experiment_) : "";
-    throw Error(ErrorKind::nothing, fmt::format("{}: no cells{}{}; experiments: {}", session_.name(), of,
-                                                selected, join(session_.results().experiments(), ", ")));
+    throw Error(ErrorKind::nothing, fmt::format("{}: no cells{}{}; experiments: {}", session_.name(), of, selected,
+                                                join(session_.results().experiments(), ", ")));
   }
 
   /// Every cell, or of a large database those that are neither done nor waiting.

@@ -26,7 +26,7 @@ struct RunArguments {
   bool last_failed = false;  ///< only cells that have failed
   RunLimits limits;
   bool dry_run = false, json = false, quiet = false;
-  bool trust = false;  ///< TorchScript, which is code, may run
+  bool trust = false;          ///< TorchScript, which is code, may run
   bool cells = false;          ///< `plan` lists every cell
   std::int64_t max_cells = 0;  ///< of a sweep; 0 = the default
   bool put = false;            ///< plan: the cells into the database, for workers

@@ -127,7 +127,8 @@ int worker_verb(const WorkerArguments& arguments) {
   log_info(fmt::format("experiment {}: {} of {} cells to run", record.name, plan.cells_to_run(), plan.cell_count()));
   EngineLauncher launcher;
   const SteadyClock clock;
-  WorkerOptions options{.devices = std::move(devices), .max_failures = arguments.fail_fast ? 1 : 0, .quiet = arguments.quiet};
+  WorkerOptions options{
+      .devices = std::move(devices), .max_failures = arguments.fail_fast ? 1 : 0, .quiet = arguments.quiet};
   options.wait_for_others = arguments.wait;
   options.most_cells = arguments.most_cells;
   if (arguments.seconds > 0) options.stop_after_seconds = std::max(0.001, arguments.seconds - watch.seconds());

@@ -146,10 +146,10 @@ struct Experiment {
   std::string sweep;  ///< its mode; empty without one
   /// By [[sweep.exclude]]: where it is written, and how many points it left out.
   std::vector<std::pair<std::string, std::int64_t>> excluded;
-  std::string canonical;          ///< see canonical_text()
-  std::string hash;               ///< SHA-256 of `canonical`
-  std::string composed;           ///< the composed tables as TOML, without paths of this machine
-  std::string profile;            ///< those paths as TOML (profile.h)
+  std::string canonical;  ///< see canonical_text()
+  std::string hash;       ///< SHA-256 of `canonical`
+  std::string composed;   ///< the composed tables as TOML, without paths of this machine
+  std::string profile;    ///< those paths as TOML (profile.h)
 };
 
 struct Point {
@@ -157,8 +157,9 @@ struct Point {
   Experiment experiment;
 };
 
-/// Reads and composes `files` (later wins; none: the overrides, `name` among them, say everything), applies `overrides`
-/// from left to right, checks every key, type and range.
+/// Reads and composes `files` (later wins; sweep.resolved, of a stored experiment, is taken as it is; none: the
+/// overrides, `name` among them, say everything), applies `overrides` from left to right, checks every key, type and
+/// range.
 ///   key.sub=value   sets; the value is read as TOML, and as text where it is not TOML (`device=cpu`)
 ///   losses=ce,knn   for keys that hold lists, the comma separates elements
 ///   train.lr=0.1,1  for others it adds an axis to the sweep, and so does train.epochs=range(50, 150, 50); one value

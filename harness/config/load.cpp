@@ -17,6 +17,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -220,8 +221,16 @@ Value resolved_document(Value document, const Value& point) {
   for (const std::string& key : unset) {
     const std::vector<std::string> path = split(key, '.');
     Value* at = &document;
-    for (std::size_t part = 0; part + 1 < path.size(); ++part) at = &at->table()->at(path[part]);
-    at->table()->erase(path.back());
+    for (const std::string& part : path) {
+      Value::Table* table = at->table();
+      if (table == nullptr || !table->contains(part))
+        fail_at(point.where, fmt::format("'unset' of a point names '{}', which is not there", key));
+      if (&part == &path.back()) {
+        table->erase(part);
+      } else {
+        at = &table->at(part);
+      }
+    }
   }
   if (const Value* set = section.find_table("set")) merge_into(document, *set);
   return document;
@@ -235,6 +244,22 @@ std::vector<Factor> resolved_settings(const Value& point) {
   return settings;
 }
 
+/// An experiment whose points are written in full, as stored experiments have them; else nullopt.
+std::optional<Experiment> load_resolved(Value document, const std::string& source, std::int64_t max_cells) {
+  const auto found = document.table()->find("sweep");
+  if (found == document.table()->end() || !found->second.table()) return std::nullopt;
+  const auto resolved = found->second.table()->extract("resolved"), mode = found->second.table()->extract("mode");
+  const Value::List* points = resolved.empty() ? nullptr : resolved.mapped().list();
+  if (points == nullptr || points->empty()) return std::nullopt;
+  std::vector<std::vector<Factor>> settings;
+  for (const Value& point : *points) settings.push_back(resolved_settings(point));
+  Experiment experiment = with_points(
+      std::move(settings), [&](std::size_t i) { return resolved_document(document, (*points)[i]); }, "", source,
+      max_cells);
+  experiment.sweep = mode.empty() ? "" : value_text(mode.mapped());
+  return experiment;
+}
+
 }  // namespace
 
 Experiment load_experiment(const std::vector<fs::path>& files, const std::vector<std::string>& overrides,
@@ -245,9 +270,14 @@ Experiment load_experiment(const std::vector<fs::path>& files, const std::vector
   Value document = composer.composed({});
   const std::string name = files.empty() ? "" : files.back().stem().string(),
                     source = files.empty() ? "the command line" : files.back().string();
-  std::optional<Sweep> sweep = Sweep::take(document);
-  Experiment experiment = sweep ? load_sweep(composer, *sweep, document, name, source, max_cells)
-                                : typed_experiment(document, name, source);
+  Experiment experiment;
+  if (std::optional<Experiment> stored = load_resolved(document, source, max_cells)) {
+    experiment = std::move(*stored);
+  } else {
+    std::optional<Sweep> sweep = Sweep::take(document);
+    experiment = sweep ? load_sweep(composer, *sweep, document, name, source, max_cells)
+                       : typed_experiment(document, name, source);
+  }
   finish(experiment);
   document.table()->insert_or_assign("name", text_value(experiment.name));
   document.table()->erase("extends");
@@ -261,24 +291,8 @@ Experiment load_composed_experiment(std::string_view composed, std::string_view 
   Value document = parse_toml(composed, "the stored experiment");
   put_paths(document, parse_toml(profile, "the stored paths"));
   const std::string source = "the stored experiment";
-  Value resolved, mode;
-  if (const auto found = document.table()->find("sweep"); found != document.table()->end() && found->second.table()) {
-    for (const auto& [key, into] : {std::pair{"resolved", &resolved}, {"mode", &mode}}) {
-      auto node = found->second.table()->extract(key);
-      if (!node.empty()) *into = std::move(node.mapped());
-    }
-  }
-  Experiment experiment;
-  if (const Value::List* points = resolved.list()) {
-    std::vector<std::vector<Factor>> settings;
-    for (const Value& point : *points) settings.push_back(resolved_settings(point));
-    experiment = with_points(
-        std::move(settings), [&](std::size_t i) { return resolved_document(document, (*points)[i]); }, "", source,
-        std::numeric_limits<std::int64_t>::max());
-    experiment.sweep = value_text(mode);
-  } else {
-    experiment = typed_experiment(document, "", source);
-  }
+  std::optional<Experiment> resolved = load_resolved(document, source, std::numeric_limits<std::int64_t>::max());
+  Experiment experiment = resolved ? std::move(*resolved) : typed_experiment(document, "", source);
   finish(experiment);
   experiment.composed = composed;
   experiment.profile = profile;

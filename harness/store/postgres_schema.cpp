@@ -5,8 +5,9 @@
 namespace nearfar {
 namespace {
 
-// The tables of schema.cpp and migrate_states.cpp together. A WORD is ordered by its bytes, as SQLite does, whatever the
-// database's locale. A value of type ANY is JSON: a string, or a number, with point or exponent if it is no integer.
+// The tables of schema.cpp and migrate_states.cpp together. A WORD is ordered by its bytes, as SQLite does, whatever
+// the database's locale. A value of type ANY is JSON: a string, or a number, with point or exponent if it is no
+// integer.
 constexpr const char* kCreate3 = R"sql(
 CREATE SCHEMA IF NOT EXISTS nearfar;
 CREATE DOMAIN word AS TEXT COLLATE "C";

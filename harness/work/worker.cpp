@@ -255,7 +255,8 @@ bool Worker::start_next() {
   session_.while_claiming([&] {
     keys.clear(), leases.clear(), taken.clear(), left.clear();  // it may be called again
     found = false;
-    const auto group = session_.queue().next_ready(put_.experiment_id, [&](std::string_view key) { return held_back(key); });
+    const auto group =
+        session_.queue().next_ready(put_.experiment_id, [&](std::string_view key) { return held_back(key); });
     if (!group) return;
     found = true;
     model = model_at(places_.at(group->keys.front()));

@@ -372,6 +372,15 @@ class Commands(Case):
                 others = {c["label"] for c in again.values() if c["state"] == "ok" and c["kind"] in ("eval", "accuracy")}
                 self.assertLessEqual(others, {cell["label"]}, "nothing but it and what it needs")
 
+    def test_show_gives_the_command_for_a_cell_of_a_sweep(self):
+        self.nearfar("run", SMOKE, "losses=ce", "postprocessors=knn", "train.epochs=1", "train.lr=0.1,0.3", "tune=none", "--out", self.folder / "sweep")
+        cell = self.status("sweep")["ce/resnet8/s0 lr=0.3 knn"]
+        command = json.loads(self.nearfar("show", cell["key"], "--json", "--out", self.folder / "sweep")[0])["reproduce"]
+        self.nearfar(*shlex.split(command)[1:])
+        again = {c["key"]: c for c in self.status(Path("out") / f"again-{cell['id']}").values()}
+        self.assertEqual(again[cell["key"]]["state"], "ok")
+        self.assertEqual([c["label"] for c in again.values() if c["state"] == "ok" and c["kind"] == "train"], ["ce/resnet8/s0 lr=0.3"])
+
 
 if __name__ == "__main__":
     unittest.main()

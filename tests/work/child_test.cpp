@@ -155,7 +155,8 @@ TEST_F(ChildProcess, AKilledKeeperTakesItsEngineAlong) {
 
 TEST_F(ChildProcess, SignalsReachTheWholeGroup) {
   engine(
-      "trap 'wait; echo stopped >&3; exit 2' TERM; sh -c 'trap \"echo told >&3; exit\" TERM; echo {} >&3; while true; do "
+      "trap 'wait; echo stopped >&3; exit 2' TERM; sh -c 'trap \"echo told >&3; exit\" TERM; echo {} >&3; while true; "
+      "do "
       "sleep 0.05; done' & while true; do sleep 0.05; done");
   Child child({.verb = "verb", .job = "", .log = folder_.path() / "log", .threads = 1});
   first_line(child);

@@ -168,7 +168,8 @@ TEST_F(WorkerTest, AfterThreeCrashesOfAPluginItsOtherCellsAreSkipped) {
   // Of seed 0 twice, of seed 1 once: then no more.
   EXPECT_EQ(summary.failed, 2) << said_;
   EXPECT_EQ(summary.skipped, 3) << said_;
-  EXPECT_NE(said_.find("postprocessor 'msp' 1.0.0 is quarantined in this run after 3 crashes or hangs"), std::string::npos)
+  EXPECT_NE(said_.find("postprocessor 'msp' 1.0.0 is quarantined in this run after 3 crashes or hangs"),
+            std::string::npos)
       << said_;
   int crashed = 0, planned = 0;
   for (const auto& [label, cell] : cells()) {
