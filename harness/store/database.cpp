@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "store/backup.h"
+#include "store/faults.h"
+#include "store/file_system.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -84,6 +86,7 @@ Database::Database(const std::filesystem::path& file, Mode mode)
 }
 
 void Database::connect_to_write() {
+  refuse_network_file_system(file_);
   connection_.database = connect(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   checked_version();  // before anything is written: switching to WAL changes the file
   use_write_ahead_log();
@@ -118,7 +121,7 @@ void Database::use_write_ahead_log() {
   if (mode == "wal") return;
   throw Error(ErrorKind::store,
               fmt::format("{}: the file system cannot share a database between processes (journal mode {}, needed: "
-                          "wal): a network or FUSE folder, most likely; put the database on a local disk with --db",
+                          "wal); put the database on a local disk with --db",
                           file_.string(), mode.value_or("unknown")));
 }
 
@@ -152,13 +155,18 @@ int Database::checked_version() const {
   return static_cast<int>(version);
 }
 
-Database::Part::Part(Database& database, const char* begin) : database_(database), outermost_(database.depth_ == 0) {
+Database::Part::Part(Database& database, const char* begin)
+    : database_(database),
+      outermost_(database.depth_ == 0),
+      writes_(outermost_ && std::string_view(begin) == "BEGIN IMMEDIATE") {
   database_.connection_.database->exec(outermost_ ? begin : "SAVEPOINT part");
   ++database_.depth_;
 }
 
 void Database::Part::commit() {
+  if (writes_) faults().before_write();
   database_.connection_.database->exec(outermost_ ? "COMMIT" : "RELEASE part");
+  if (writes_) faults().after_write();
   done_ = true;
 }
 

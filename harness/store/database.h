@@ -109,7 +109,7 @@ class Database {
 
    private:
     Database& database_;
-    bool outermost_, done_ = false;
+    bool outermost_, writes_, done_ = false;
   };
 
   template <class Work>
