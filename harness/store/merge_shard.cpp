@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/merge_rows.h"
 #include "store/parts.h"
 #include "store/process.h"
 #include "store/rows.h"
@@ -10,7 +11,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
 #include <unordered_set>
@@ -23,106 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLatestUnixMs = 7'258'118'400'000;  // 2200: what is later would be newer than anything for ever
 constexpr std::size_t kUidDigits = 32, kUidTimeDigits = 12;
 
-enum class ColumnRule { name, text, path, hex, number };
-
-struct CopiedColumn {
-  const char* name;
-  ColumnRule rule;
-};
-
-struct CopiedTable {
-  const char* name;
-  std::vector<CopiedColumn> columns;  ///< besides run_uid
-};
-
-const std::vector<CopiedTable>& tables_of_a_run() {
-  using enum ColumnRule;
-  static const std::vector<CopiedTable> tables = {
-      {"metric",
-       {{"protocol", name}, {"set_group", name}, {"dataset", name}, {"metric", name}, {"value_fraction", number}}},
-      {"measure", {{"set_name", path}, {"name", name}, {"unit", name}, {"value", number}}},
-      {"score_set", {{"set_name", path}, {"path", path}, {"sha256", hex}, {"score_count", number}}},
-      {"curve", {{"name", name}, {"step", number}, {"value", number}}},
-      {"tune_point",
-       {{"place", number}, {"params", name}, {"auroc_fraction", number}, {"refused", text}, {"chosen", number}}},
-      {"network_pass",
-       {{"set_name", path},
-        {"forward_images", number},
-        {"gradient_images", number},
-        {"changed_images", number},
-        {"float64_images", number}}},
-      {"artifact", {{"name", name}, {"path", path}, {"sha256", hex}, {"size_bytes", number}}},
-  };
-  return tables;
-}
-
-const std::vector<CopiedColumn>& columns_of_a_run() {  // besides uid, cell_key, attempt, location_id, plugin_id
-  using enum ColumnRule;
-  static const std::vector<CopiedColumn> columns = {{"state", name},
-                                                    {"owner", name},
-                                                    {"device", name},
-                                                    {"thread_count", number},
-                                                    {"engine_version", name},
-                                                    {"numerics", name},
-                                                    {"log_file", path},
-                                                    {"started_unix_ms", number},
-                                                    {"finished_unix_ms", number},
-                                                    {"message", text},
-                                                    {"flags", name},
-                                                    {"classifier", name},
-                                                    {"train_seconds", number},
-                                                    {"epoch_count", number},
-                                                    {"final_train_loss", number},
-                                                    {"val_accuracy_fraction", number},
-                                                    {"fit_seconds", number},
-                                                    {"score_seconds", number}};
-  return columns;
-}
-
-const std::vector<CopiedColumn>& columns_of_a_cell() {  // key and train_key come first
-  using enum ColumnRule;
-  static const std::vector<CopiedColumn> columns = {{"kind", name},
-                                                    {"model_key", hex},
-                                                    {"label", name},
-                                                    {"benchmark", name},
-                                                    {"data_hash", name},
-                                                    {"architecture", name},
-                                                    {"head", name},
-                                                    {"training", name},
-                                                    {"training_params", name},
-                                                    {"recipe", name},
-                                                    {"seed", number},
-                                                    {"image_set", path},
-                                                    {"postprocessor", name},
-                                                    {"postprocessor_params", name},
-                                                    {"identity_json", text}};
-  return columns;
-}
-
-std::string names(const std::vector<CopiedColumn>& columns) {
-  std::string text;
-  for (const CopiedColumn& column : columns) text += fmt::format("{}{}", text.empty() ? "" : ", ", column.name);
-  return text;
-}
-std::string marks(std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += i == 0 ? "?" : ", ?";
-  return text;
-}
-
-TextRule text_rule(ColumnRule rule) {
-  switch (rule) {
-    case ColumnRule::text:
-      return TextRule::text;
-    case ColumnRule::path:
-      return TextRule::path;
-    case ColumnRule::hex:
-      return TextRule::hex;
-    default:
-      return TextRule::name;
-  }
-}
-
 class ShardMerge {
  public:
   ShardMerge(Database& target, const Shard& shard, const MergeOptions& options,
@@ -132,7 +32,7 @@ class ShardMerge {
   }
 
   MergedShard run() {
-    benchmarks();
+    changed_ = merge_benchmarks(db_, shard_, options_.allow_mixed);
     plugins();
     locations();
     const std::map<std::int64_t, std::int64_t> experiment_ids = experiments();
@@ -158,64 +58,6 @@ class ShardMerge {
   std::string checked_name(Row& row, std::string_view what) const { return checked(row.text(), TextRule::name, what); }
 
   // ---- benchmarks, plugins, locations, experiments
-
-  void benchmarks() {
-    SQLite::Statement rows = shard_.query("SELECT name, data_hash, definition_json FROM benchmark ORDER BY 1, 2");
-    while (rows.executeStep()) {
-      Row row(rows);
-      const std::string name = checked_name(row, "a benchmark's name"), hash = checked_name(row, "a data hash");
-      const std::string definition = checked(row.text(), TextRule::text, "a benchmark's definition");
-      if (db_.number("SELECT 1 FROM benchmark WHERE name = ? AND data_hash = ?", name, hash)) continue;
-      if (!options_.allow_mixed) refuse_other_data(name, hash, definition);
-      db_.run("INSERT INTO benchmark VALUES(?, ?, ?)", name, hash, definition);
-      benchmark_sets(name, hash);
-      changed_ = true;
-    }
-  }
-
-  void benchmark_sets(const std::string& name, const std::string& hash) const {
-    SQLite::Statement rows = shard_.query(
-        "SELECT place, name, set_group, role, image_count FROM benchmark_set WHERE benchmark = ? AND data_hash = ?");
-    rows.bind(1, name);
-    rows.bind(2, hash);
-    while (rows.executeStep()) {
-      Row row(rows);
-      const std::int64_t place = row.number();
-      const std::string set = checked_name(row, "a set's name"), group = checked_name(row, "a set's group"),
-                        role = checked_name(row, "a set's role");
-      db_.run("INSERT INTO benchmark_set VALUES(?, ?, ?, ?, ?, ?, ?)", name, hash, place, set, group, role,
-              row.number());
-    }
-  }
-
-  /// Sets that both know must have the same contents. Which sets a plan reads depends on its postprocessors, so the
-  /// hash of the whole may differ; where a definition does not tell its sets, it alone decides.
-  void refuse_other_data(const std::string& name, const std::string& hash, const std::string& definition) const {
-    SQLite::Statement others =
-        db_.query("SELECT data_hash, definition_json FROM benchmark WHERE name = ? ORDER BY data_hash", name);
-    while (others.executeStep()) {
-      Row row(others);
-      const std::string other_hash = row.text(), other = row.text();
-      SQLite::Statement difference = db_.query(
-          "WITH texts AS (SELECT iif(json_valid(?1), ?1, '{}') AS one, iif(json_valid(?2), ?2, '{}') AS two),"
-          " one AS (SELECT value ->> '$.name' AS name, value ->> '$.hash' AS hash FROM texts, json_each(one, "
-          "'$.sets')),"
-          " two AS (SELECT value ->> '$.name' AS name, value ->> '$.hash' AS hash FROM texts, json_each(two, '$.sets'))"
-          " SELECT 'set ' || one.name || ' has other images' FROM one JOIN two USING(name) WHERE one.hash <> two.hash"
-          " UNION ALL SELECT 'its classes or image shape differ' FROM texts WHERE one -> '$.classes' <> two ->"
-          " '$.classes' OR one -> '$.shape' <> two -> '$.shape'"
-          " UNION ALL SELECT 'its data hash differs' WHERE NOT EXISTS (SELECT 1 FROM one JOIN two USING(name)) LIMIT 1",
-          definition, other);
-      if (!difference.executeStep()) continue;
-      throw Error(
-          ErrorKind::store,
-          fmt::format("{}: benchmark '{}' (data {}) is not the one that is merged already (data {}): {}; make the "
-                      "results on the same data, or keep both as boards of their own with --allow-mixed; nothing "
-                      "was merged",
-                      shard_.file().string(), name, hash.substr(0, 12), other_hash.substr(0, 12),
-                      difference.getColumn(0).getString()));
-    }
-  }
 
   void plugins() {
     SQLite::Statement rows =
@@ -381,7 +223,7 @@ class ShardMerge {
     train_key.empty() ? add_cell_->bind(2) : add_cell_->bind(2, train_key);
     add_cell_->bind(3, canonical_flags(flags));
     constexpr int kBefore = 6;  // key, train_key, flags, state, message, shown
-    copy_columns(rows, kBefore, *add_cell_, 4, columns_of_a_cell(), "cell");
+    copy_columns(shard_, rows, kBefore, *add_cell_, 4, columns_of_a_cell(), "cell");
     add_cell_->exec();
     put_factors(key);
     ++result_.new_cells;
@@ -426,7 +268,7 @@ class ShardMerge {
         continue;
       }
       known_run_->reset();
-      state_from_name(state);  // unknown: an error
+      check_state(state);
       put_run(cell.key, uid, location, plugin);
       any_new = true;
     }
@@ -441,18 +283,26 @@ class ShardMerge {
       return id == 0 ? std::nullopt : std::optional<std::int64_t>(ids.at(id));
     };
     Database::again(*add_run_, uid, key, attempt, mapped(location_ids_, location), mapped(plugin_ids_, plugin));
-    copy_columns(*read_runs_, 3, *add_run_, 6, columns_of_a_run(), "run");
+    copy_columns(shard_, *read_runs_, 3, *add_run_, 6, columns_of_a_run(), "run");
     add_run_->exec();
     for (std::size_t i = 0; i < tables_of_a_run().size(); ++i) {
       const CopiedTable& table = tables_of_a_run()[i];
       for (Database::again(read_tables_[i], uid); read_tables_[i].executeStep();) {
         add_tables_[i].reset();
         add_tables_[i].bind(1, uid);
-        copy_columns(read_tables_[i], 0, add_tables_[i], 2, table.columns, table.name);
+        copy_columns(shard_, read_tables_[i], 0, add_tables_[i], 2, table.columns, table.name);
         add_tables_[i].exec();
       }
     }
     ++result_.new_runs;
+  }
+
+  void check_state(const std::string& state) const {
+    try {
+      state_from_name(state);
+    } catch (const Error& unknown) {
+      shard_.refuse(unknown.what());
+    }
   }
 
   std::string checked_uid(std::string uid) const {
@@ -461,28 +311,6 @@ class ShardMerge {
     std::from_chars(uid.data(), uid.data() + std::min(uid.size(), kUidTimeDigits), time, 16);
     if (uid.size() != kUidDigits || time > kLatestUnixMs) shard_.refuse(fmt::format("'{}' is no uid of a run", uid));
     return uid;
-  }
-
-  /// Columns of `from` beginning with `first` to the marks of `to` beginning with `mark`.
-  void copy_columns(SQLite::Statement& from, int first, SQLite::Statement& to, int mark,
-                    const std::vector<CopiedColumn>& columns, std::string_view table) const {
-    for (const CopiedColumn& column : columns) {
-      const SQLite::Column value = from.getColumn(first++);
-      const bool is_number = value.isInteger() || value.isFloat();
-      if (value.isBlob() || (column.rule == ColumnRule::number) != (is_number || value.isNull()))
-        shard_.refuse(fmt::format("{}.{} has a value of another type", table, column.name));
-      if (value.isNull()) {
-        to.bind(mark++);
-      } else if (value.isInteger()) {
-        to.bind(mark++, value.getInt64());
-      } else if (value.isFloat()) {
-        to.bind(mark++, value.getDouble());
-      } else {
-        const std::string text = value.getString();
-        shard_.check(text, text_rule(column.rule), fmt::format("{}.{}", table, column.name));
-        to.bind(mark++, text);
-      }
-    }
   }
 
   void tell(Disagreement found) {

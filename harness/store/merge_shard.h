@@ -14,6 +14,9 @@ namespace nearfar {
 MergedShard merge_shard(Database& target, const Shard& shard, const MergeOptions& options,
                         std::vector<Disagreement>& disagreements);
 
+/// Part of it: true if there was a benchmark that the target lacked.
+bool merge_benchmarks(Database& target, const Shard& shard, bool allow_mixed);
+
 /// Chooses the valid run of a cell that got new runs, by the rules of merge.h; numbers its attempts; sets its state.
 struct ShardCell {
   std::string key = {}, label = {}, state = {}, message = {};  ///< as the shard has it

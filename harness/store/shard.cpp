@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "store/backup.h"
+#include "store/database.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -91,7 +92,15 @@ Shard::Shard(const fs::path& file) : file_(file), folder_(fs::absolute(file).par
     throw Error(ErrorKind::store,
                 fmt::format("{}: is not there, or is no file; expected a results.sqlite to merge", file.string()));
   }
-  connection_ = connect_for_reading(file);
+  try {
+    open();
+  } catch (const SQLite::Exception& failure) {
+    throw_store_error(file, failure);
+  }
+}
+
+void Shard::open() {
+  connection_ = connect_for_reading(file_);
   harden(*connection_.database);
   const int application = connection_.database->execAndGet("PRAGMA application_id").getInt();
   const int version = connection_.database->execAndGet("PRAGMA user_version").getInt();
@@ -99,13 +108,13 @@ Shard::Shard(const fs::path& file) : file_(file), folder_(fs::absolute(file).par
     throw Error(ErrorKind::store,
                 fmt::format("{}: is no results database of nearfar (application_id {:#010x}, expected "
                             "{:#010x}); nothing was merged",
-                            file.string(), static_cast<unsigned>(application), kApplicationId));
+                            file_.string(), static_cast<unsigned>(application), kApplicationId));
   }
   if (version < 1 || version > kSchemaVersion) {
     throw Error(ErrorKind::store,
                 fmt::format("{}: has schema version {}, this nearfar knows versions 1 to {}; merge with the newest "
                             "nearfar; nothing was merged",
-                            file.string(), version, kSchemaVersion));
+                            file_.string(), version, kSchemaVersion));
   }
   if (version < kSchemaVersion) make_newest(version);
   check_schema();

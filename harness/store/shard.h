@@ -35,6 +35,7 @@ class Shard {
   [[noreturn]] void refuse(const std::string& why) const;
 
  private:
+  void open();
   void make_newest(int version);
   void check_schema() const;
   void check_contents() const;
