@@ -151,7 +151,7 @@ class Planning final : public PlanStore {
           "SELECT path, size_bytes FROM artifact WHERE run_uid = ?1"
           " UNION ALL SELECT path, NULL FROM score_set WHERE run_uid = ?1");
       std::vector<std::optional<StoredCell>> result;
-      std::map<std::pair<std::string, std::string>, std::filesystem::path> folders;  // by host and root
+      std::map<std::pair<std::string, std::string>, std::string> folders;  // by host and root; with '/' at the end
       result.reserve(keys.size());
       for (const std::string& key : keys) {
         Database::again(cell, key);
@@ -173,11 +173,14 @@ class Planning final : public PlanStore {
         std::pair<std::string, std::string> place{run.text(), run.text()};
         auto found = folders.find(place);
         if (found == folders.end()) {
-          std::filesystem::path whole = location_folder(db_, place.first, place.second);
+          std::string whole = (location_folder(db_, place.first, place.second) / "").string();
           found = folders.emplace(std::move(place), std::move(whole)).first;
         }
-        const std::filesystem::path& folder = found->second;
-        stored.files = collect(files, [&](Row& file) { return StoredFile{folder / file.text(), file.maybe_number()}; });
+        const std::string& folder = found->second;
+        stored.files = collect(files, [&](Row& file) {
+          // Joined as text: parsing paths would cost more than everything else here.
+          return StoredFile{std::string(folder).append(file.view()), file.maybe_number()};
+        });
       }
       return result;
     });
