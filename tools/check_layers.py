@@ -27,8 +27,9 @@ ALLOWED = {
     "wire": ["base", "config"],
     "plan": ["base", "config", "data", "wire"],  # knows no database
     "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
+    "launch": ["base"],  # text alone
     "engine": ["base", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
-    "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work"],
+    "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work", "launch"],
 }
 TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "engine"}  # may include ATen and c10
 FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>

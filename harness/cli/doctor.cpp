@@ -4,6 +4,7 @@
 #include "cli/verbs.h"
 #include "data/image_set.h"
 #include "plan/catalog.h"
+#include "store/address.h"
 #include "store/file_system.h"
 #include "store/session.h"
 #include "work/engine_client.h"
@@ -101,22 +102,30 @@ Finding database_finding(const DatabaseArguments& arguments) {
     const Session session = Session::open_read_only(database_of(arguments));
     std::int64_t cells = 0;
     for (const CellCount& count : session.results().counts()) cells += count.count;
-    return {
-        .name = "database", .message = fmt::format("{}: {} cells", session.file().string(), cells), .required = false};
+    return {.name = "database", .message = fmt::format("{}: {} cells", session.name(), cells), .required = false};
   } catch (const Error& error) {
     return {.name = "database", .ok = error.kind() == ErrorKind::nothing, .message = error.what(), .required = false};
   }
 }
 
-/// Where the database would lie.
+/// Where the database would lie; with a server, where the files would.
 Finding file_system_finding(const DatabaseArguments& arguments) {
   try {
-    const FileSystem system = file_system_of(!arguments.database.empty() ? arguments.database
-                                             : arguments.out.empty()     ? fs::current_path()
-                                                                         : arguments.out);
+    const bool on_server = is_server(arguments.database);
+    const bool has_file = !arguments.database.empty() && !on_server;
+    const FileSystem system = file_system_of(has_file                ? arguments.database
+                                             : arguments.out.empty() ? fs::current_path()
+                                                                     : arguments.out);
     const double free_gib = static_cast<double>(system.free_bytes) / (1 << 30);
     const std::string folder = system.folder.string();
     if (several_hosts_use(system)) {
+      if (on_server) {
+        return {.name = "file system",
+                .ok = free_gib > 1,
+                .message = fmt::format("{}: a network file system, {:.0f} GiB free; all machines that share the server "
+                                       "need it at this path",
+                                       folder, free_gib)};
+      }
       return {.name = "file system",
               .ok = false,
               .message = fmt::format("{}: a network file system ({}, type {:#x}): no place for a database; put it on a "

@@ -14,7 +14,7 @@ int export_verb(const DatabaseArguments& database, const std::string& cell, cons
   const auto details = session.results().find(cell);
   if (!details)
     throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.name(), cell));
   if (details->outcome.scores.empty()) {
     throw Error(ErrorKind::nothing,
                 fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do", details->status.label,

@@ -4,10 +4,12 @@
 #include "base/locations.h"
 #include "base/log.h"
 #include "cli/verbs.h"
+#include "launch/worker_command.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -46,8 +48,10 @@ Action declare_verbs(CLI::App& app, std::span<const Verb> verbs) {
 
 void add_json(CLI::App& verb, bool& json) { verb.add_flag("--json", json, "one JSON document on stdout"); }
 
+constexpr const char* kDatabaseHelp = "database file, or postgresql://USER@HOST/NAME";
+
 void add_database(CLI::App& verb, DatabaseArguments& arguments) {
-  verb.add_option("--db", arguments.database, "database file");
+  verb.add_option("--db", arguments.database, kDatabaseHelp)->envname("NEARFAR_DB");
   verb.add_option("--out", arguments.out, "output folder of an experiment (its results.sqlite)");
 }
 
@@ -87,7 +91,8 @@ std::shared_ptr<RunOptionsText> add_run(CLI::App& verb) {
                   "experiment files (or the name of a shipped one) and overrides: CONFIG.toml… key=value…")
       ->required();
   verb.add_option("--out", text->arguments.out, "output folder (default out/NAME)");
-  verb.add_option("--db", text->arguments.database, "database file (default OUT/results.sqlite)");
+  verb.add_option("--db", text->arguments.database, std::string(kDatabaseHelp) + " (default OUT/results.sqlite)")
+      ->envname("NEARFAR_DB");
   verb.add_option("--device", text->device, "cpu or cuda");
   verb.add_flag("--trust", text->arguments.trust, "let model.torchscript run: it is code");
   verb.add_option("--limit", text->limit, "at most so many images a set: the results are partial and never rank");
@@ -112,7 +117,80 @@ Action declare_run(CLI::App& verb) {
 Action declare_plan(CLI::App& verb) {
   const auto text = add_run(verb);
   verb.add_flag("--cells", text->arguments.cells, "list every cell, however many there are");
+  verb.add_flag("--put", text->arguments.put, "put the cells into the database, for workers (made if need be)");
   return [text] { return text->split(), plan_verb(text->arguments); };
+}
+
+Action declare_worker(CLI::App& verb) {
+  struct Text {
+    WorkerArguments arguments;
+    std::string until = "idle";
+  };
+  const auto text = std::make_shared<Text>();
+  WorkerArguments& arguments = text->arguments;
+  add_database(verb, arguments.database);
+  verb.add_option("--experiment", arguments.experiment, "its name (default: the only one of the database)");
+  verb.add_option(
+      "--until", text->until,
+      "idle: nothing is ready and nobody runs cells of the experiment (the default); time=1h30m: at most so "
+      "long, then it hands back");
+  verb.add_flag("--no-wait{false}", arguments.wait, "end when nothing is ready, whatever others still run");
+  verb.add_option("--max-cells", arguments.most_cells, "begin at most so many")->check(CLI::PositiveNumber);
+  verb.add_option("-j,--jobs", arguments.jobs, "child processes at a time (default: the experiment's)")
+      ->check(CLI::Range(1, 4096));
+  verb.add_option("--device", arguments.device, "cpu, cuda, cuda:N, cuda:all (default: the experiment's)");
+  verb.add_option("--profile", arguments.profile, "TOML file with this machine's paths, where they are others");
+  verb.add_flag("--print-profile", arguments.print_profile, "only print the stored paths, as a profile to edit");
+  verb.add_flag("--rank-from-env", arguments.rank_from_env,
+                "start in turn, by the number that MPI, Slurm or Kubernetes gives");
+  verb.add_flag("--trust", arguments.trust, "let model.torchscript run: it is code");
+  verb.add_flag("--fail-fast", arguments.fail_fast, "stop after the first failed cell");
+  verb.add_flag("--quiet", arguments.quiet, "no progress");
+  add_json(verb, arguments.database.json);
+  add_plugin_dirs(verb, arguments.plugin_dirs);
+  return [text] {
+    if (text->until.starts_with("time=")) {
+      text->arguments.seconds = duration_seconds(std::string_view(text->until).substr(5));
+    } else if (text->until != "idle") {
+      throw Error(ErrorKind::config, fmt::format("--until is '{}'; expected idle or time=1h", text->until));
+    }
+    return worker_verb(text->arguments);
+  };
+}
+
+Action declare_submit(CLI::App& verb) {
+  struct Text {
+    SubmitArguments arguments;
+    std::string volume;
+  };
+  const auto run = add_run(verb);
+  const auto text = std::make_shared<Text>();
+  SubmitArguments& arguments = text->arguments;
+  verb.add_option("--launcher", arguments.launcher, "local, slurm, mpi or k8s")
+      ->required()
+      ->check(CLI::IsMember({"local", "slurm", "mpi", "k8s"}));
+  verb.add_option("--workers", arguments.workers, "how many (default 2)")->check(CLI::Range(1, 100'000));
+  verb.add_flag("--print", arguments.print, "only print the job's text; put and submit nothing");
+  verb.add_option("--option", arguments.options, "for sbatch (a #SBATCH line) or mpirun: --option=--partition=gpu")
+      ->allow_extra_args(false);
+  verb.add_option("--profile", arguments.profile, "of the workers: paths of their machines");
+  verb.add_option("--worker-db", arguments.worker_database,
+                  "the database as their machines name it (default: as here)");
+  verb.add_option("--program", arguments.program, "nearfar on their machines (default: this one)");
+  verb.add_option("--image", arguments.image, "k8s: container image");
+  verb.add_option("--volume", text->volume, "k8s: CLAIM:/FOLDER, where the database and the output folder lie");
+  verb.add_option("--namespace", arguments.pod_namespace, "k8s: namespace");
+  return [run, text] {
+    SubmitArguments& all = text->arguments;
+    all.jobs = std::max<std::int64_t>(0, std::exchange(run->jobs, -1));
+    run->split();
+    all.run = run->arguments;
+    if (const std::size_t colon = text->volume.find(':'); !text->volume.empty()) {
+      all.claim = text->volume.substr(0, colon);
+      all.mount = colon == std::string::npos ? "" : text->volume.substr(colon + 1);
+    }
+    return submit_verb(all);
+  };
 }
 
 struct ConfigText {
@@ -387,8 +465,10 @@ Action declare_doctor(CLI::App& verb) {
 
 constexpr Verb kVerbs[] = {
     {"run", "plan, then run every cell that has no valid result", declare_run},
-    {"plan", "the cells, and why each would run; writes nothing", declare_plan},
+    {"plan", "the cells, and why each would run; writes nothing unless --put", declare_plan},
     {"config", "an experiment as its files and overrides make it: show, check, or explain a key", declare_config},
+    {"worker", "do cells that a database holds, beside other workers", declare_worker},
+    {"submit", "put an experiment's cells and start workers: here, by Slurm, MPI or Kubernetes", declare_submit},
     {"status", "state of every cell", declare_status},
     {"show", "everything about one cell", declare_show},
     {"report", "leaderboard of a database", declare_report},

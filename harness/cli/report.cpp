@@ -5,6 +5,7 @@
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
 #include "report/results.h"
+#include "store/address.h"
 #include "store/session.h"
 
 #include <fmt/format.h>
@@ -37,8 +38,8 @@ int report_verb(const ReportArguments& arguments) {
   const fs::path database = database_of(arguments.database);
   const Leaderboard leaderboard = load(database, arguments.experiment);
   if (leaderboard.boards.empty())
-    throw Error(ErrorKind::nothing,
-                fmt::format("{}: has no finished results yet; `nearfar status` shows the cells", database.string()));
+    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
+                                                shown_database(database)));
   using Form = std::function<std::string()>;
   const std::pair<const std::string&, Form> forms[] = {
       {arguments.csv, [&] { return leaderboard_csv(leaderboard); }},

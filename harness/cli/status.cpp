@@ -342,7 +342,7 @@ void print_status(const ResultStore& results, const std::optional<std::string>& 
 }
 
 void print_status_json(const Session& session, const std::optional<std::string>& experiment, bool watch) {
-  json document{{"database", session.file().string()}, {"cells", json::array()}};
+  json document{{"database", session.name()}, {"cells", json::array()}};
   for (const CellStatus& cell : cells_now(session.results(), experiment))
     document["cells"].push_back(status_json(cell));
   fmt::print("{}\n", document.dump(watch ? -1 : 2));
@@ -357,9 +357,8 @@ int status_verb(const StatusArguments& arguments) {
   while (true) {
     const std::vector<CellCount> counts = counts_now(results, experiment);
     if (counts.empty()) {
-      throw Error(ErrorKind::nothing,
-                  fmt::format("{}: no cells of experiment '{}'; there are: {}", session.file().string(),
-                              arguments.experiment, join(results.experiments(), ", ")));
+      throw Error(ErrorKind::nothing, fmt::format("{}: no cells of experiment '{}'; there are: {}", session.name(),
+                                                  arguments.experiment, join(results.experiments(), ", ")));
     }
     if (arguments.database.json) {
       print_status_json(session, experiment, arguments.watch);
@@ -377,7 +376,7 @@ int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
   const auto details = session.results().find(cell);
   if (!details) {
     throw Error(ErrorKind::nothing,
-                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.file().string(), cell));
+                fmt::format("{}: there is no cell '{}'; `nearfar status` lists them", session.name(), cell));
   }
   fmt::print("{}", arguments.json ? details_json(*details).dump(2) + "\n" : details_text(*details));
   return 0;

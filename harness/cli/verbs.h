@@ -19,6 +19,7 @@ struct RunArguments {
   bool cells = false;          ///< `plan` lists every cell
   std::int64_t max_cells = 0;  ///< of a sweep; 0 = the default
   bool trust = false;          ///< TorchScript, which is code, may run
+  bool put = false;            ///< plan: the cells into the database, for workers
 };
 int run_verb(const RunArguments& arguments);
 int plan_verb(const RunArguments& arguments);
@@ -38,6 +39,38 @@ struct DatabaseArguments {
   std::filesystem::path out, database;
   bool json = false;
 };
+
+struct WorkerArguments {
+  DatabaseArguments database;
+  std::string experiment;         ///< "" = the only one
+  std::string device;             ///< "" = the experiment's
+  std::filesystem::path profile;  ///< paths of this machine; empty = those that are stored
+  Paths plugin_dirs;              ///< searched before those of the profile
+  std::int64_t jobs = 0;          ///< engines at a time; 0 = the experiment's
+  std::int64_t most_cells = 0;    ///< that are begun; 0 = all
+  double seconds = 0;             ///< then it hands back and ends; 0 = no limit
+  bool wait = true;               ///< while others run cells of the experiment
+  bool rank_from_env = false;     ///< a start a little later for each number
+  bool print_profile = false;     ///< only show the stored paths
+  bool fail_fast = false, quiet = false, trust = false;
+};
+/// Does cells of an experiment that the database holds. 0: every cell of it is valid, or as many as asked for are; 1:
+/// some have failed, here or elsewhere; 2: stopped, by a signal or the time, after handing back.
+int worker_verb(const WorkerArguments& arguments);
+
+struct SubmitArguments {
+  RunArguments run;
+  std::string launcher;                ///< local, slurm, mpi, k8s
+  std::int64_t workers = 2, jobs = 0;  ///< jobs: engines of each worker; 0 = 1, or a share of this machine's cores
+  bool print = false;                  ///< only print the text; nothing is put and nothing written
+  std::vector<std::string> options;    ///< for sbatch or mpirun
+  std::filesystem::path profile, program;
+  std::string worker_database;                     ///< as the workers' machines name the database; "" = as here
+  std::string image, claim, mount, pod_namespace;  ///< of Kubernetes
+};
+/// 0: submitted, or nothing is to be done. Of `local` and `mpi`, which wait: as run_verb().
+int submit_verb(const SubmitArguments& arguments);
+
 struct StatusArguments {
   DatabaseArguments database;
   std::string experiment;  ///< "" = all

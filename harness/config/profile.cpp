@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <functional>
+#include <set>
 
 namespace nearfar {
 namespace {
@@ -190,6 +192,85 @@ void put_paths(Value& document, const Value& paths) {
     }
     if (at->table()) at->table()->insert_or_assign(parts.back(), path);
   }
+}
+
+namespace {
+
+std::string path_text(const Value& value, const std::filesystem::path& folder, const std::string& title) {
+  const auto* text = std::get_if<std::string>(&value.data);
+  if (text == nullptr || text->empty())
+    fail_at(value.where, fmt::format("'{}' is a path, found {}", title, text ? "no text" : type_name(value)));
+  return (folder / *text).lexically_normal().string();
+}
+
+/// A path, or for checkpoints a list of them.
+Value absolute_value(const Value& value, const std::filesystem::path& folder, const std::string& title) {
+  const Value::List* list = value.list();
+  Value result;
+  result.where = value.where;
+  if (list == nullptr) {
+    result.data = path_text(value, folder, title);
+  } else {
+    auto& paths = result.data.emplace<Value::List>();
+    for (const Value& one : *list) paths.push_back(text_value(path_text(one, folder, title)));
+  }
+  return result;
+}
+
+/// What a profile may name though the stored one has no such entry: keys that every experiment has.
+constexpr std::array<std::string_view, 3> kGeneral{"data.packed", "data.root", "out"};
+
+void overlay_paths(Value::Table& paths, const Value& given, const std::filesystem::path& folder) {
+  std::set<std::string> all(kGeneral.begin(), kGeneral.end());
+  for (const auto& [name, value] : paths) all.insert(name);
+  const std::vector<std::string> known(all.begin(), all.end());
+  for (const auto& [name, value] : *given.table()) {
+    if (value.table())
+      fail_at(value.where, fmt::format("'{0}' in [paths] is a table; write the whole name in quotes, like "
+                                       "\"{0}.root\" = \"DIR\"",
+                                       name));
+    if (!all.contains(name)) {
+      fail_at(value.where, fmt::format("the stored experiment has no path '{}'{}; it has: {}", name,
+                                       suggestion(name, known), join(known, ", ")));
+    }
+    paths.insert_or_assign(name, absolute_value(value, folder, name));
+  }
+}
+
+}  // namespace
+
+std::string profile_with(std::string_view stored, const std::filesystem::path& file) {
+  Value profile = parse_toml(stored, "the stored paths");
+  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+  const Value given = read_toml(file);
+  for (const auto& [section, value] : *given.table()) {
+    if ((section != "paths" && section != "plugins") || !value.table())
+      fail_at(value.where, fmt::format("'{}' is no section of a profile; it has [paths] and [plugins]", section));
+    Value::Table& mine = *profile.table()->try_emplace(section).first->second.table();
+    if (section == "paths") {
+      overlay_paths(mine, value, folder);
+      continue;
+    }
+    for (const auto& [key, directories] : *value.table()) {
+      if (key != "directories" || !directories.list())
+        fail_at(directories.where, "[plugins] has one entry, a list: directories = [\"DIR\"]");
+      mine.insert_or_assign(key, absolute_value(directories, folder, key));
+    }
+  }
+  return toml_text(profile);
+}
+
+std::vector<std::filesystem::path> profile_plugin_folders(std::string_view stored) {
+  const Value profile = parse_toml(stored, "the stored paths");
+  std::vector<std::filesystem::path> folders;
+  const auto plugins = profile.table()->find("plugins");
+  if (plugins == profile.table()->end() || !plugins->second.table()) return folders;
+  const auto list = plugins->second.table()->find("directories");
+  if (list == plugins->second.table()->end() || !list->second.list()) return folders;
+  for (const Value& folder : *list->second.list()) {
+    if (const auto* text = std::get_if<std::string>(&folder.data)) folders.emplace_back(*text);
+  }
+  return folders;
 }
 
 }  // namespace nearfar

@@ -4,7 +4,10 @@
 /// Safe from any thread.
 #include "config/document.h"
 
+#include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace nearfar {
 
@@ -20,5 +23,13 @@ Value take_paths(Value& document);
 
 /// Puts them back.
 void put_paths(Value& document, const Value& paths);
+
+/// A stored profile (Plan::profile: [paths], and `directories` in [plugins]) for another machine: `file` has the same
+/// form and replaces the entries that it names; the others stay. Its relative paths are relative to its folder.
+/// Error(config) with file:line:column for what is no entry of a profile, and for a benchmark or model that the stored
+/// experiment does not have; Error(data) for a file that cannot be read.
+std::string profile_with(std::string_view stored, const std::filesystem::path& file);
+/// Plugin folders of a stored profile.
+std::vector<std::filesystem::path> profile_plugin_folders(std::string_view stored);
 
 }  // namespace nearfar

@@ -2,7 +2,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "store/database.h"
+#include "store/address.h"
+#include "store/sqlite_database.h"
 #include "store/upkeep.h"
 
 #include <SQLiteCpp/Backup.h>
@@ -82,12 +83,14 @@ std::filesystem::path back_up(const std::filesystem::path& file, std::string_vie
 }
 
 void back_up_database(const std::filesystem::path& file, const std::filesystem::path& target) {
+  refuse_server(file, "nearfar db backup",
+                "copy it with its own tool: pg_dump --schema=nearfar --format=custom --file=FILE ADDRESS");
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(target, error))) {
     throw Error(ErrorKind::config,
                 fmt::format("{}: exists; a backup is never written over: name another file", target.string()));
   }
-  { const Database checked(file, Database::Mode::read_only); }  // says what is wrong with it
+  { const SqliteDatabase checked(file, Database::Mode::read_only); }  // says what is wrong with it
   try {
     const Connection from = connect_for_reading(file);  // as it is: an older schema stays one
     save_copy(*from.database, target);

@@ -1,12 +1,16 @@
 /// Is a database whole, and are the files there that its results refer to?
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/address.h"
 #include "store/garbage.h"
 #include "store/parts.h"
 #include "store/process.h"
 #include "store/rows.h"
 #include "store/schema.h"
+#include "store/sqlite_database.h"
+#include "store/upkeep.h"
 
+#include <SQLiteCpp/Statement.h>
 #include <fmt/core.h>
 
 #include <map>
@@ -59,10 +63,9 @@ void check_states(const Database& db, DatabaseCheck& check) {
        "has numbers of a run that did not end well"},
   };
   for (const Rule& rule : kRules) {
-    SQLite::Statement rows = db.query(rule.sql);
-    for (int shown = 0; shown < kMostRowsShown && rows.executeStep(); ++shown) {
-      check.problems.push_back(
-          fmt::format("cell {} {}; {}", rows.getColumn(0).getString().substr(0, 12), rule.what, kDamaged));
+    const auto rows = db.query(rule.sql);
+    for (int shown = 0; shown < kMostRowsShown && rows->step(); ++shown) {
+      check.problems.push_back(fmt::format("cell {} {}; {}", rows->text(0).substr(0, 12), rule.what, kDamaged));
     }
   }
   for (const auto& [key, owner] :
@@ -131,11 +134,12 @@ void check_files(const Database& db, bool deep, DatabaseCheck& check) {
 }  // namespace
 
 DatabaseCheck check_database(const fs::path& file, bool deep) {
+  refuse_server(file, "nearfar db check", "have it checked with its own tool: pg_amcheck");
   DatabaseCheck check;
-  Database database(file, Database::Mode::read_only);
-  database.guarded([&] { check_file(file, check); });
+  SqliteDatabase database(file, Database::Mode::read_only);
+  translate(file, [&] { check_file(file, check); });
   if (!check.problems.empty()) return check;  // what a damaged database says of files is worth nothing
-  database.snapshot([&] {
+  database.once(Database::Begin::snapshot, [&] {
     check.cell_count = database.number("SELECT count(*) FROM cell").value_or(0);
     check.result_count = database.number("SELECT count(*) FROM v_valid_run").value_or(0);
     check_states(database, check);

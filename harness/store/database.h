@@ -1,107 +1,169 @@
 #pragma once
-/// Private to store/: one SQLite connection with our pragmas, our schema checked and made the newest, and SQLite's
-/// errors turned into Error(store).
-#include "store/connect.h"
-
-#include <SQLiteCpp/SQLiteCpp.h>
+/// Private to store/: a connection to a database with our schema, checked and made the newest. One interface, two
+/// implementations: sqlite_database.h and postgres_database.h. SQL is written once, in the words that SQLite has
+/// ("?" and "?1" for parameters); dialect.h turns it into PostgreSQL's. What the two differ in besides is said here.
+/// One thread at a time. Failures are Error(store).
+#include "base/error.h"
+#include "store/statement.h"
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
 namespace nearfar {
 
-/// Error(store) for what SQLite reported about `file`, with what to do about it.
-[[noreturn]] void throw_store_error(const std::filesystem::path& file, const SQLite::Exception& error);
-
-/// Now, in milliseconds since 1970, UTC.
+/// By this machine's clock: milliseconds since 1970, UTC.
 std::int64_t unix_ms();
 /// "2025-01-31T12:00:00Z".
 std::string utc_text(std::int64_t unix_ms);
 
+/// The same may work in a moment: the connection was lost, or other processes were in the way. Nothing was changed.
+class PassingError : public Error {
+ public:
+  explicit PassingError(const std::string& message) : Error(ErrorKind::store, message) {}
+};
+
 class Database {
  public:
   enum class Mode { write, read_only };
-  Database(const std::filesystem::path& file, Mode mode);
+  /// How a transaction stands to those of other connections. In SQLite the first two have the only write lock.
+  enum class Begin {
+    exclusive,  ///< nobody else writes from its beginning to its end
+    shared,     ///< others may write other cells meanwhile: each locks the rows that it changes
+    look,       ///< reads, and may reserve() what it found
+    snapshot,   ///< sees one state of the database from its first to its last read
+  };
+
+  virtual ~Database() = default;
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  const std::filesystem::path& file() const { return file_; }
-  /// Absolute: what relative locations are relative to.
-  const std::filesystem::path& folder() const { return folder_; }
+  /// For messages: the file, or the server's address without a password.
+  virtual std::string name() const = 0;
+  /// Absolute: what relative locations are relative to. nullopt: a server has no folder, all locations are absolute.
+  virtual std::optional<std::filesystem::path> folder() const = 0;
+  /// Milliseconds since 1970, UTC, by the clock that leases go by: the server's, or that of the only host.
+  virtual std::int64_t now() const = 0;
+  /// True: until this transaction ends nobody else's reserve() of this `what` is true. Never waits.
+  virtual bool reserve(std::string_view what) const = 0;
+  /// Many rows are new: tells the planner of queries, where that does not see for itself.
+  virtual void has_grown() const = 0;
 
-  /// A statement with its parameters bound in order. Text may be any string type; an empty optional is NULL.
+  /// A statement with its parameters bound in order, prepared once a connection where that pays.
   template <class... Args>
-  SQLite::Statement query(const char* sql, const Args&... args) const {
-    SQLite::Statement statement(*connection_.database, sql);
-    bind_all(statement, args...);
+  std::unique_ptr<Statement> query(const char* sql, const Args&... args) const {
+    std::unique_ptr<Statement> statement = prepare(sql);
+    bind_all(*statement, args...);
     return statement;
-  }
-  /// The same statement once more with other parameters: for loops.
-  template <class... Args>
-  static void again(SQLite::Statement& statement, const Args&... args) {
-    statement.reset();
-    bind_all(statement, args...);
   }
   /// Runs a statement to its end (RETURNING keeps the write open until then); the number of rows changed.
   template <class... Args>
   int run(const char* sql, const Args&... args) const {
-    SQLite::Statement statement = query(sql, args...);
-    return finish(statement);
-  }
-  template <class... Args>
-  static int run_again(SQLite::Statement& statement, const Args&... args) {
-    again(statement, args...);
-    return finish(statement);
+    const auto statement = query(sql, args...);
+    while (statement->step()) {
+    }
+    return statement->changed();
   }
   /// First column of the first row of a query, run to its end.
   template <class... Args>
   std::optional<std::int64_t> number(const char* sql, const Args&... args) const {
-    SQLite::Statement statement = query(sql, args...);
+    const auto statement = query(sql, args...);
     std::optional<std::int64_t> result;
-    for (bool first = true; statement.executeStep(); first = false) {
-      if (first && !statement.isColumnNull(0)) result = statement.getColumn(0).getInt64();
+    for (bool first = true; statement->step(); first = false) {
+      if (first && !statement->is_null(0)) result = statement->number(0);
     }
     return result;
   }
   template <class... Args>
   std::optional<std::string> text(const char* sql, const Args&... args) const {
-    SQLite::Statement statement = query(sql, args...);
-    if (!statement.executeStep() || statement.isColumnNull(0)) return std::nullopt;
-    return statement.getColumn(0).getString();
+    const auto statement = query(sql, args...);
+    if (!statement->step() || statement->is_null(0)) return std::nullopt;
+    return std::string(statement->text(0));
+  }
+  /// The same statement for each of `rows`, with the tuple of parameters that `values` makes of it. To a server they
+  /// travel together.
+  template <class Rows, class Values>
+  void for_each(const char* sql, const Rows& rows, Values values) const {
+    look_up(sql, rows, values, [](std::size_t, Statement& statement) {
+      while (statement.step()) {
+      }
+    });
+  }
+  /// The same, with read(index, statement) for what each finds.
+  template <class Rows, class Values, class Read>
+  void look_up(const char* sql, const Rows& rows, Values values, Read read) const {
+    if (rows.empty()) return;
+    many(
+        sql, rows.size(),
+        [&](std::size_t i, Statement& statement) {
+          std::apply([&](const auto&... parameter) { bind_all(statement, parameter...); }, values(rows[i]));
+        },
+        read);
   }
 
-  /// Calls `work` with SQLite's exceptions translated.
+  /// `work` as one transaction; inside another one it is a part of that which an exception undoes alone. Where the
+  /// failure passes, all of it is undone and `work` called again: it must not mind.
   template <class Work>
-  auto guarded(Work&& work) const {
-    try {
-      return std::forward<Work>(work)();
-    } catch (const SQLite::Exception& error) {
-      throw_store_error(file_, error);
+  auto transaction(Begin begin, Work&& work) {
+    return again_if_it_passes([&] { return once(begin, work); });
+  }
+  /// The same, but `work` is called once: what passes is an Error as any other.
+  template <class Work>
+  auto once(Begin begin, Work&& work) {
+    Part part(*this, begin);
+    if constexpr (std::is_void_v<decltype(work())>) {
+      work();
+      part.commit();
+    } else {
+      auto result = work();
+      part.commit();
+      return result;
     }
   }
-  /// `work` as one transaction that takes the write lock at once; inside another transaction it is a part of that which
-  /// an exception undoes alone.
+  /// `work` of one statement: within a transaction it needs no part of its own, which would cost two more.
   template <class Work>
-  auto transaction(Work&& work) {
-    return within("BEGIN IMMEDIATE", std::forward<Work>(work));
+  auto statement(Begin begin, Work&& work) {
+    return depth_ > 0 ? work() : transaction(begin, work);
   }
-  /// `work` sees one state of the database from its first to its last read.
+  /// `work` of single reads that need no common state.
   template <class Work>
-  auto snapshot(Work&& work) {
-    return within("BEGIN", std::forward<Work>(work));
+  auto reading(Work&& work) const {
+    return again_if_it_passes(work);
   }
-  /// Counts up when something that was done is undone: what was concluded from it holds no longer.
-  std::int64_t undone_count() const { return undone_count_; }
+
+  /// Within the transaction that made, or may have made, a cell ready: when it is committed, next_ready() of every
+  /// session looks again from the start.
+  void note_ready_change();
+  /// Counts up when something that was done is undone, and when something becomes ready in a transaction that is still
+  /// open: what this session concluded from before holds no longer.
+  std::int64_t change_count() const { return change_count_; }
+
+ protected:
+  Database() = default;
+  using Each = std::function<void(std::size_t index, Statement& statement)>;
+  virtual std::unique_ptr<Statement> prepare(const char* sql) const = 0;
+  virtual void many(const char* sql, std::size_t count, const Each& bind, const Each& read) const = 0;
+  virtual void begin(Begin begin) = 0;
+  virtual void commit() = 0;
+  virtual void roll_back() noexcept = 0;
+  virtual void begin_part() = 0;
+  virtual void commit_part() = 0;
+  virtual void roll_back_part() noexcept = 0;
+  /// After the `tries`th failure that passes: waits, and true if it is worth another try.
+  virtual bool wait_to_repeat(int tries) const = 0;
+  int depth() const { return depth_; }
 
  private:
   class Part {
    public:
-    Part(Database& database, const char* begin);
+    Part(Database& database, Begin begin);
     ~Part();
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
@@ -113,57 +175,19 @@ class Database {
   };
 
   template <class Work>
-  auto within(const char* begin, Work&& work) {
-    return guarded([&] {
-      Part part(*this, begin);
-      if constexpr (std::is_void_v<decltype(work())>) {
-        std::forward<Work>(work)();
-        part.commit();
-      } else {
-        auto result = std::forward<Work>(work)();
-        part.commit();
-        return result;
+  auto again_if_it_passes(Work&& work) const {
+    for (int tries = 1;; ++tries) {
+      try {
+        return work();
+      } catch (const PassingError&) {
+        if (depth_ > 0 || !wait_to_repeat(tries)) throw;  // within a transaction all of that has to be repeated
       }
-    });
-  }
-
-  template <class... Args>
-  static void bind_all(SQLite::Statement& statement, const Args&... args) {
-    int index = 0;
-    (bind(statement, ++index, args), ...);
-  }
-  static int finish(SQLite::Statement& statement) {
-    while (statement.executeStep()) {
-    }
-    return statement.getChanges();
-  }
-  static void bind(SQLite::Statement& statement, int index, std::string_view text) {
-    statement.bind(index, std::string(text));
-  }
-  static void bind(SQLite::Statement& statement, int index, std::int64_t number) { statement.bind(index, number); }
-  static void bind(SQLite::Statement& statement, int index, int number) { statement.bind(index, number); }
-  static void bind(SQLite::Statement& statement, int index, bool number) { statement.bind(index, number ? 1 : 0); }
-  static void bind(SQLite::Statement& statement, int index, double number) { statement.bind(index, number); }
-  template <class T>
-  static void bind(SQLite::Statement& statement, int index, const std::optional<T>& value) {
-    if (value) {
-      bind(statement, index, *value);
-    } else {
-      statement.bind(index);
     }
   }
 
-  void connect_to_write();
-  void connect_to_read();
-  void use_write_ahead_log();
-  /// The schema's version, 0 for an empty database; Error(store) if it is not ours, newer or damaged.
-  int checked_version() const;
-  bool is_empty() const;
-
-  std::filesystem::path file_, folder_;
-  Connection connection_;
   int depth_ = 0;
-  std::int64_t undone_count_ = 0;
+  bool ready_change_ = false;
+  std::int64_t change_count_ = 0;
 };
 
 }  // namespace nearfar

@@ -38,9 +38,9 @@ using Traits = std::map<std::string, std::string>;
 Traits traits_of(const Database& db, std::string_view key) {
   Traits traits;
   for (const Factor& factor : factors_with_model(db, key)) traits[factor.name] = value_text(factor.value);
-  SQLite::Statement cell = db.query("SELECT benchmark, data_hash FROM cell WHERE key = ?", key);
-  if (cell.executeStep()) {
-    Row row(cell);
+  const auto cell = db.query("SELECT benchmark, data_hash FROM cell WHERE key = ?", key);
+  if (cell->step()) {
+    Row row(*cell);
     traits["benchmark"] = row.text();
     traits["data"] = row.text().substr(0, 12);
   }
@@ -141,7 +141,7 @@ RunStatus read_run(Row& row, const Database& db) {
   run.location = location_folder(db, host, root).string();
   run.message = row.text();
   const std::int64_t started = row.number(), finished = row.number();
-  const Times times = times_of(started, finished);
+  const Times times = times_of(started, finished, db.now());
   run.started_utc = times.started_utc;
   run.finished_utc = times.finished_utc;
   run.seconds = times.seconds;
@@ -162,7 +162,9 @@ std::optional<CellDetails> find_cell(Database& db, std::string_view key_or_prefi
               read_record)
           .at(0);
   details.record.factors =
-      collect(db.query("SELECT name, value, is_boolean, is_default FROM cell_factor WHERE cell_key = ?", key),
+      collect(db.query("SELECT name, value, is_boolean, is_default FROM cell_factor WHERE cell_key = ?"
+                       " ORDER BY name",
+                       key),
               [](Row& row) { return row.factor(); });
   details.factors = factors_with_model(db, key);
   details.status = collect(db.query(fmt::format("{} WHERE cell.key = ?", kSelectStatus).c_str(), key), [&](Row& row) {

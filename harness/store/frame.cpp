@@ -65,45 +65,45 @@ class FrameLoader {
       "'ok'"
       " LEFT JOIN plugin ON plugin.id = run.plugin_id";
 
-  SQLite::Statement of_experiment(const std::string& sql) const { return db_.query(sql.c_str(), experiment_); }
+  std::unique_ptr<Statement> of_experiment(const std::string& sql) const { return db_.query(sql.c_str(), experiment_); }
 
   void load_models() {
     const std::string of_model = kSelectOfModel;
-    SQLite::Statement trains = db_.query(("SELECT cell.key, " + of_model + " WHERE cell.kind = 'train'").c_str());
-    while (trains.executeStep()) {
-      Row row(trains);
+    const auto trains = db_.query(("SELECT cell.key, " + of_model + " WHERE cell.kind = 'train'").c_str());
+    while (trains->step()) {
+      Row row(*trains);
       std::string key = row.text();
       trains_.emplace(std::move(key), read_of_model(row));
     }
-    const std::string accuracy =
-        "SELECT model_key, benchmark, data_hash, " + of_model + " WHERE cell.kind = 'accuracy' ORDER BY run.uid";
-    SQLite::Statement accuracies = db_.query(accuracy.c_str());
-    while (accuracies.executeStep()) {
-      Row row(accuracies);
+    const std::string accuracy = "SELECT model_key, benchmark, data_hash, " + of_model +
+                                 " WHERE cell.kind = 'accuracy' ORDER BY coalesce(run.uid, '')";
+    const auto accuracies = db_.query(accuracy.c_str());
+    while (accuracies->step()) {
+      Row row(*accuracies);
       Pair model{row.text(), row.text()};
       std::string data_hash = row.text();
       accuracies_[std::move(model)].push_back({std::move(data_hash), read_of_model(row)});
     }
-    SQLite::Statement features = db_.query(
+    const auto features = db_.query(
         "SELECT model_key, data_hash, group_concat(flags || ';' || run_flags, ';') FROM v_valid_cell"
         " WHERE kind = 'features' AND flags || run_flags <> '' GROUP BY model_key, data_hash");
-    while (features.executeStep()) {
-      Row row(features);
+    while (features->step()) {
+      Row row(*features);
       Pair model{row.text(), row.text()};
       feature_flags_.emplace(std::move(model), row.text());
     }
-    SQLite::Statement metrics = db_.query(
+    const auto metrics = db_.query(
         "SELECT run_uid, protocol, set_group, dataset, metric, value_fraction FROM metric WHERE set_group = 'id'"
         " AND run_uid IN (SELECT run_uid FROM v_valid_cell WHERE kind IN ('train', 'accuracy')) ORDER BY run_uid");
-    while (metrics.executeStep()) {
-      Row row(metrics);
+    while (metrics->step()) {
+      Row row(*metrics);
       std::vector<ResultValue>& values = model_values_[row.text()];
       values.push_back(read_value(row, 0));
     }
   }
 
   void load_subjects() {
-    SQLite::Statement evals = of_experiment(fmt::format(
+    const auto evals = of_experiment(fmt::format(
         "SELECT key, run_uid, model_key, benchmark, data_hash, training, training_params, architecture, head,"
         " recipe, postprocessor, postprocessor_params, seed, classifier, flags || ';' || run_flags,"
         " numerics, engine_version, coalesce(plugin.version, ''), coalesce(plugin.source_hash, ''),"
@@ -112,8 +112,8 @@ class FrameLoader {
         " ORDER BY benchmark, data_hash, training, training_params, architecture, head, recipe, postprocessor,"
         " postprocessor_params, seed, key",
         kOfExperiment));
-    while (evals.executeStep()) {
-      Row row(evals);
+    while (evals->step()) {
+      Row row(*evals);
       ResultSubject subject;
       for (std::string* field :
            {&subject.cell_key, &subject.run_uid, &subject.model_key, &subject.benchmark, &subject.data_hash,
@@ -171,13 +171,13 @@ class FrameLoader {
 
   void load_factors() {
     std::unordered_map<std::string, std::vector<Factor>> factors;  // by cell, sorted by name
-    SQLite::Statement rows = of_experiment(
+    const auto rows = of_experiment(
         fmt::format("SELECT cell_key, name, value, is_boolean, is_default FROM cell_factor WHERE cell_key IN"
                     " (SELECT key FROM cell WHERE state = 'ok' AND kind = 'eval' AND {}"
-                    " UNION SELECT key FROM cell WHERE kind = 'train')",
+                    " UNION SELECT key FROM cell WHERE kind = 'train') ORDER BY cell_key, name",
                     kOfExperiment));
-    while (rows.executeStep()) {
-      Row row(rows);
+    while (rows->step()) {
+      Row row(*rows);
       std::vector<Factor>& of_cell = factors[row.text()];
       of_cell.push_back(row.factor());
     }
@@ -194,15 +194,15 @@ class FrameLoader {
     std::vector<ResultValue> scanned;
     scanned.reserve(frame_.subjects.size() * kUsualValues);
     std::vector<std::pair<std::size_t, std::size_t>> ranges(frame_.subjects.size());  // begin, end in `scanned`
-    SQLite::Statement rows = of_experiment(
+    const auto rows = of_experiment(
         fmt::format("SELECT run_uid, protocol, set_group, dataset, metric, value_fraction FROM metric WHERE run_uid IN"
                     " (SELECT run_uid FROM v_valid_cell WHERE kind = 'eval' AND {})"
                     " ORDER BY run_uid, protocol, set_group, dataset, metric",
                     kOfExperiment));
     std::string uid;
     std::size_t subject = 0;
-    while (rows.executeStep()) {
-      Row row(rows);
+    while (rows->step()) {
+      Row row(*rows);
       if (const std::string_view next = row.view(); next != uid) {
         uid = next;
         subject = index_.at(uid);

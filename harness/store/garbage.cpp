@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "store/address.h"
 #include "store/parts.h"
 #include "store/process.h"
 #include "store/rows.h"
+#include "store/sqlite_database.h"
 
 #include <fmt/core.h>
 
@@ -56,9 +58,9 @@ fs::path canonical_path(const fs::path& path) {
 /// Output folders on this host.
 std::set<std::string> roots_here(const Database& db) {
   std::set<std::string> roots;
-  SQLite::Statement rows = db.query("SELECT host, root FROM location WHERE host IN ('', ?)", host_name());
-  while (rows.executeStep()) {
-    Row row(rows);
+  const auto rows = db.query("SELECT host, root FROM location WHERE host IN ('', ?)", host_name());
+  while (rows->step()) {
+    Row row(*rows);
     const std::string host = row.text(), root = row.text();
     roots.insert(canonical_path(location_folder(db, host, root)).string());
   }
@@ -71,13 +73,13 @@ constexpr const char* kAskedFor =
     " (SELECT max(turn) FROM experiment AS same WHERE same.name = experiment.name))";
 
 void add_valid_files(const Database& db, Uses& uses) {
-  SQLite::Statement rows = db.query(
+  const auto rows = db.query(
       "SELECT host, root, path FROM v_valid_run JOIN location ON location.id = location_id JOIN (SELECT run_uid, path"
       " FROM artifact UNION ALL SELECT run_uid, path FROM score_set) ON run_uid = uid WHERE host IN ('', ?)",
       host_name());
   std::map<std::pair<std::string, std::string>, std::string> canonical_roots;
-  while (rows.executeStep()) {
-    Row row(rows);
+  while (rows->step()) {
+    Row row(*rows);
     const std::pair<std::string, std::string> place{row.text(), row.text()};
     const auto [root, is_new] = canonical_roots.try_emplace(place);
     if (is_new) root->second = canonical_path(location_folder(db, place.first, place.second)).string();
@@ -87,27 +89,27 @@ void add_valid_files(const Database& db, Uses& uses) {
 
 /// Logs of the last attempts of cells that are done or asked for.
 void add_logs(const Database& db, Uses& uses) {
-  SQLite::Statement rows = db.query(
+  const auto rows = db.query(
       fmt::format("SELECT host, root, log_file FROM cell JOIN run ON cell_key = key AND run.attempt = cell.attempt JOIN"
                   " location ON location.id = location_id WHERE host IN ('', ?) AND log_file <> '' AND (cell.state ="
                   " 'ok' OR key IN {})",
                   kAskedFor)
           .c_str(),
       host_name());
-  while (rows.executeStep()) {
-    Row row(rows);
+  while (rows->step()) {
+    Row row(*rows);
     const std::string host = row.text(), root = row.text();
     uses.folders_by_root[canonical_path(location_folder(db, host, root)).string()].insert(folder_of(row.text()));
   }
 }
 
 void add_cells(const Database& db, Uses& uses) {
-  SQLite::Statement rows = db.query(
+  const auto rows = db.query(
       fmt::format("SELECT key, model_key, label, state, owner, lease_unix_ms, key IN {} FROM cell", kAskedFor).c_str());
   const std::int64_t now = unix_ms();
   std::map<std::string, OwnerState> owners;
-  while (rows.executeStep()) {
-    Row row(rows);
+  while (rows->step()) {
+    Row row(*rows);
     const std::string key = short_key(row.text()), model = short_key(row.text());
     uses.labels.emplace(key, row.text());
     uses.labels.emplace(model, uses.labels.at(key));
@@ -185,7 +187,7 @@ bool is_temporary(const std::string& name) {
 
 class Search {
  public:
-  Search(const Database& database, Garbage& garbage) : db_(database), garbage_(garbage) {
+  Search(const SqliteDatabase& database, Garbage& garbage) : db_(database), garbage_(garbage) {
     add_valid_files(db_, uses_);
     add_logs(db_, uses_);
     add_cells(db_, uses_);
@@ -281,7 +283,7 @@ class Search {
     }
   }
 
-  const Database& db_;
+  const SqliteDatabase& db_;
   Garbage& garbage_;
   Uses uses_;
   fs::path root_;                                // that is looked into
@@ -308,24 +310,27 @@ void remove_empty_parents(fs::path folder, const fs::path& root) {
 
 }  // namespace
 
-Garbage find_garbage(const Database& database) {
+Garbage find_garbage(const SqliteDatabase& database) {
   Garbage garbage;
   Search(database, garbage).run();
   return garbage;
 }
 
 Garbage collect_garbage(const fs::path& file, bool dry_run) {
+  refuse_server(file, "nearfar db gc",
+                "several machines write beneath its output folders, so nothing there is removed: files of results are "
+                "in its tables artifact and score_set");
   if (dry_run) {
-    Database database(file, Database::Mode::read_only);
-    return database.snapshot([&] { return find_garbage(database); });
+    SqliteDatabase database(file, Database::Mode::read_only);
+    return database.once(Database::Begin::snapshot, [&] { return find_garbage(database); });
   }
   std::error_code missing;
-  if (!fs::exists(file, missing)) Database(file, Database::Mode::read_only);  // says so; writing would make one
-  Database database(file, Database::Mode::write);
+  if (!fs::exists(file, missing)) SqliteDatabase(file, Database::Mode::read_only);  // says so; writing would make one
+  SqliteDatabase database(file, Database::Mode::write);
   std::set<fs::path> trashes;
   const fs::path trash_name = temporary_name("gc");
   // Under the write lock nobody claims a cell between the look and the removal.
-  Garbage garbage = database.transaction([&] {
+  Garbage garbage = database.once(Database::Begin::exclusive, [&] {
     Garbage found = find_garbage(database);
     std::size_t number = 0;
     for (const Leftover& leftover : found.leftovers) {

@@ -1,6 +1,7 @@
 #include "store/merge.h"
 
 #include "base/error.h"
+#include "store/address.h"
 #include "store/merge_shard.h"
 #include "store/parts.h"
 
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Attempts are numbered anew below: nobody may be working by the old numbers.
-void refuse_while_somebody_works(Database& target) {
+void refuse_while_somebody_works(SqliteDatabase& target) {
   make_queue(target)->recover_stale();
   const auto running = target.text("SELECT owner FROM cell WHERE state = 'running' LIMIT 1");
   if (!running) return;
@@ -31,6 +32,9 @@ void refuse_while_somebody_works(Database& target) {
 }  // namespace
 
 MergeSummary merge_databases(const fs::path& target, std::span<const fs::path> shards, const MergeOptions& options) {
+  constexpr const char* kInstead = "machines that share it need no merge: it has the results of all of them";
+  refuse_server(target, "nearfar merge", kInstead);
+  for (const fs::path& shard : shards) refuse_server(shard, "nearfar merge", kInstead);
   for (const fs::path& shard : shards) {
     std::error_code error;
     if (fs::equivalent(shard, target, error)) {
@@ -40,8 +44,8 @@ MergeSummary merge_databases(const fs::path& target, std::span<const fs::path> s
   }
   std::vector<std::unique_ptr<Shard>> opened;  // all of them are looked at before anything is made
   for (const fs::path& shard : shards) opened.push_back(std::make_unique<Shard>(shard));
-  Database database(target, Database::Mode::write);
-  return database.transaction([&] {
+  SqliteDatabase database(target, Database::Mode::write);
+  return database.once(Database::Begin::exclusive, [&] {
     MergeSummary summary;
     refuse_while_somebody_works(database);
     for (const auto& shard : opened) {
@@ -52,7 +56,7 @@ MergeSummary merge_databases(const fs::path& target, std::span<const fs::path> s
         const int code = error.getErrorCode() & 0xff;
         if (code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH || code == SQLITE_CORRUPT)
           shard->refuse(error.what());
-        throw;
+        throw_store_error(target, error);
       }
     }
     // A cell that got runs from two shards is told as the last of them left it.

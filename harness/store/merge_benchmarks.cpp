@@ -1,26 +1,26 @@
 /// Benchmarks of a shard, and whether they are those that the merged results were made on.
 #include "base/error.h"
 #include "store/merge_shard.h"
-#include "store/rows.h"
+#include "store/sqlite_rows.h"
 
 #include <fmt/core.h>
 
 namespace nearfar {
 namespace {
 
-std::string checked_name(const Shard& shard, Row& row, std::string_view what) {
+std::string checked_name(const Shard& shard, SqliteRow& row, std::string_view what) {
   std::string text = row.text();
   shard.check(text, TextRule::name, what);
   return text;
 }
 
-void benchmark_sets(const Database& db, const Shard& shard, const std::string& name, const std::string& hash) {
+void benchmark_sets(const SqliteStatements& db, const Shard& shard, const std::string& name, const std::string& hash) {
   SQLite::Statement rows = shard.query(
       "SELECT place, name, set_group, role, image_count FROM benchmark_set WHERE benchmark = ? AND data_hash = ?");
   rows.bind(1, name);
   rows.bind(2, hash);
   while (rows.executeStep()) {
-    Row row(rows);
+    SqliteRow row(rows);
     const std::int64_t place = row.number();
     const std::string set = checked_name(shard, row, "a set's name"), group = checked_name(shard, row, "a set's group"),
                       role = checked_name(shard, row, "a set's role");
@@ -30,12 +30,12 @@ void benchmark_sets(const Database& db, const Shard& shard, const std::string& n
 
 /// Sets that both know must have the same contents. Which sets a plan reads depends on its postprocessors, so the
 /// hash of the whole may differ; where a definition does not tell its sets, it alone decides.
-void refuse_other_data(const Database& db, const Shard& shard, const std::string& name, const std::string& hash,
+void refuse_other_data(const SqliteStatements& db, const Shard& shard, const std::string& name, const std::string& hash,
                        const std::string& definition) {
   SQLite::Statement others =
       db.query("SELECT data_hash, definition_json FROM benchmark WHERE name = ? ORDER BY data_hash", name);
   while (others.executeStep()) {
-    Row row(others);
+    SqliteRow row(others);
     const std::string other_hash = row.text(), other = row.text();
     SQLite::Statement difference = db.query(
         "WITH texts AS (SELECT iif(json_valid(?1), ?1, '{}') AS one, iif(json_valid(?2), ?2, '{}') AS two),"
@@ -60,11 +60,12 @@ void refuse_other_data(const Database& db, const Shard& shard, const std::string
 
 }  // namespace
 
-bool merge_benchmarks(Database& db, const Shard& shard, bool allow_mixed) {
+bool merge_benchmarks(SqliteDatabase& target, const Shard& shard, bool allow_mixed) {
+  const SqliteStatements db(target);
   bool changed = false;
   SQLite::Statement rows = shard.query("SELECT name, data_hash, definition_json FROM benchmark ORDER BY 1, 2");
   while (rows.executeStep()) {
-    Row row(rows);
+    SqliteRow row(rows);
     const std::string name = checked_name(shard, row, "a benchmark's name"),
                       hash = checked_name(shard, row, "a data hash");
     const std::string definition = row.text();

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "store/merge_shard.h"
 #include "store/parts.h"
-#include "store/rows.h"
+#include "store/sqlite_rows.h"
 
 #include <algorithm>
 #include <tuple>
@@ -15,17 +15,17 @@ struct KnownRun {
   std::int64_t attempt = 0, location = 0;
 };
 
-std::vector<KnownRun> runs_of(const Database& db, const std::string& key) {
-  return collect(
+std::vector<KnownRun> runs_of(const SqliteStatements& db, const std::string& key) {
+  return collect_rows(
       db.query("SELECT uid, state, attempt, coalesce(location_id, 0) FROM run WHERE cell_key = ? ORDER BY attempt",
                key),
-      [](Row& row) {
+      [](SqliteRow& row) {
         return KnownRun{row.text(), row.text(), row.number(), row.number()};
       });
 }
 
 /// In the order in which they shall be numbered: the last one is the current attempt.
-void number_anew(const Database& db, const std::string& key, const std::vector<KnownRun>& runs) {
+void number_anew(const SqliteStatements& db, const std::string& key, const std::vector<KnownRun>& runs) {
   const bool ordered = std::ranges::is_sorted(runs, std::ranges::less_equal{}, &KnownRun::attempt);
   if (!ordered) {  // by way of numbers that no attempt has: each is there once
     db.run("UPDATE run SET attempt = -attempt WHERE cell_key = ?", key);
@@ -36,13 +36,14 @@ void number_anew(const Database& db, const std::string& key, const std::vector<K
          key);
 }
 
-void set_state(const Database& db, const std::string& key, std::string_view state, std::string_view message) {
+void set_state(const SqliteStatements& db, const std::string& key, std::string_view state, std::string_view message) {
   db.run("UPDATE cell SET state = ?2, message = ?3, owner = '', lease_unix_ms = 0 WHERE key = ?1", key, state, message);
 }
 
 }  // namespace
 
-void settle_cell(Database& db, const ShardCell& cell) {
+void settle_cell(SqliteDatabase& target, const ShardCell& cell) {
+  const SqliteStatements db(target);
   std::vector<KnownRun> runs = runs_of(db, cell.key);
   const std::string before = db.text("SELECT state FROM cell WHERE key = ?", cell.key).value();
   if (runs.empty()) {
@@ -77,7 +78,8 @@ void settle_cell(Database& db, const ShardCell& cell) {
   }
 }
 
-std::optional<Disagreement> compare_runs(Database& db, const ShardCell& cell, double tolerance) {
+std::optional<Disagreement> compare_runs(SqliteDatabase& target, const ShardCell& cell, double tolerance) {
+  const SqliteStatements db(target);
   std::vector<KnownRun> runs = runs_of(db, cell.key);
   std::erase_if(runs, [](const KnownRun& run) { return run.state != "ok"; });
   if (runs.size() < 2) return std::nullopt;
@@ -91,7 +93,7 @@ std::optional<Disagreement> compare_runs(Database& db, const ShardCell& cell, do
       cell.key);
   Disagreement found{.key = cell.key, .label = cell.label, .runs = static_cast<std::int64_t>(runs.size())};
   if (widest.executeStep()) {
-    Row row(widest);
+    SqliteRow row(widest);
     found.what = row.text();
     found.smallest = row.real();
     found.largest = row.real();

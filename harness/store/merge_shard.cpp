@@ -6,7 +6,7 @@
 #include "store/merge_rows.h"
 #include "store/parts.h"
 #include "store/process.h"
-#include "store/rows.h"
+#include "store/sqlite_rows.h"
 
 #include <fmt/core.h>
 
@@ -25,14 +25,14 @@ constexpr std::size_t kUidDigits = 32, kUidTimeDigits = 12;
 
 class ShardMerge {
  public:
-  ShardMerge(Database& target, const Shard& shard, const MergeOptions& options,
+  ShardMerge(SqliteDatabase& target, const Shard& shard, const MergeOptions& options,
              std::vector<Disagreement>& disagreements)
-      : db_(target), shard_(shard), options_(options), disagreements_(disagreements) {
+      : target_(target), db_(target), shard_(shard), options_(options), disagreements_(disagreements) {
     result_.file = shard.file();
   }
 
   MergedShard run() {
-    changed_ = merge_benchmarks(db_, shard_, options_.allow_mixed);
+    changed_ = merge_benchmarks(target_, shard_, options_.allow_mixed);
     plugins();
     locations();
     const std::map<std::int64_t, std::int64_t> experiment_ids = experiments();
@@ -40,7 +40,7 @@ class ShardMerge {
     cells();
     for (const auto& [theirs, ours] : experiment_ids) places(theirs, ours);
     events();
-    if (changed_) note_ready_change(db_);
+    if (changed_) target_.note_ready_change();
     result_.unfinished = number_in_shard("SELECT count(*) FROM run WHERE state = 'running'");
     return std::move(result_);
   }
@@ -55,16 +55,18 @@ class ShardMerge {
     shard_.check(text, rule, what);
     return text;
   }
-  std::string checked_name(Row& row, std::string_view what) const { return checked(row.text(), TextRule::name, what); }
+  std::string checked_name(SqliteRow& row, std::string_view what) const {
+    return checked(row.text(), TextRule::name, what);
+  }
 
   // ---- benchmarks, plugins, locations, experiments
 
   void plugins() {
     SQLite::Statement rows =
         shard_.query("SELECT id, kind, name, version, source_hash, binary_hash, build_tag FROM plugin ORDER BY id");
-    const std::unique_ptr<PlanStore> store = make_planning(db_);
+    const std::unique_ptr<PlanStore> store = make_planning(target_);
     while (rows.executeStep()) {
-      Row row(rows);
+      SqliteRow row(rows);
       const std::int64_t id = row.number();
       PluginRecord plugin;
       for (std::string* field :
@@ -78,16 +80,16 @@ class ShardMerge {
   void locations() {
     SQLite::Statement rows = shard_.query("SELECT id, host, root FROM location ORDER BY id");
     while (rows.executeStep()) {
-      Row row(rows);
+      SqliteRow row(rows);
       const std::int64_t id = row.number();
       const std::string host = checked_name(row, "a location's host"), root = row.text();
       shard_.check(root, host.empty() ? TextRule::path : TextRule::address, "a location's folder");
       if (host.empty()) {
         const fs::path folder = root == "." ? shard_.folder() : shard_.folder() / root;
         look_for_files(id, folder);
-        location_ids_[id] = put_location(db_, folder);
+        location_ids_[id] = put_location(target_, folder);
       } else if (host == host_name()) {
-        location_ids_[id] = put_location(db_, root);
+        location_ids_[id] = put_location(target_, root);
       } else {
         db_.run("INSERT INTO location(host, root) VALUES(?, ?) ON CONFLICT DO NOTHING", host, root);
         location_ids_[id] = db_.number("SELECT id FROM location WHERE host = ? AND root = ?", host, root).value();
@@ -117,7 +119,7 @@ class ShardMerge {
         "JOIN"
         " config ON hash = config_hash ORDER BY turn, id");
     while (rows.executeStep()) {
-      Row row(rows);
+      SqliteRow row(rows);
       const std::int64_t id = row.number();
       const std::string name = checked_name(row, "an experiment's name"), hash = row.text(), canonical = row.text(),
                         composed = checked(row.text(), TextRule::text, "a config"),
@@ -181,7 +183,7 @@ class ShardMerge {
                                  names(columns_of_a_cell())));
     while (rows.executeStep()) {
       ++result_.cells;
-      Row row(rows);
+      SqliteRow row(rows);
       const std::string key = row.text(), train_key = row.text(), flags = checked_name(row, "a cell's flags");
       ShardCell cell{.key = key, .label = {}, .state = row.text(), .message = row.text(), .good_uids = {}};
       cell.label = row.text();
@@ -190,9 +192,9 @@ class ShardMerge {
       const bool has_new = put_runs(cell);
       changed_ |= is_new || has_new;
       if (!is_new && !has_new && cell.state != "not-applicable") continue;
-      settle_cell(db_, cell);
+      settle_cell(target_, cell);
       if (!has_new) continue;
-      if (auto found = compare_runs(db_, cell, options_.tolerance)) tell(*std::move(found));
+      if (auto found = compare_runs(target_, cell, options_.tolerance)) tell(*std::move(found));
     }
   }
 
@@ -209,7 +211,7 @@ class ShardMerge {
   bool put_cell(SQLite::Statement& rows, const std::string& key, const std::string& train_key,
                 const std::string& flags) {
     check_identity(rows, key, train_key);
-    Database::again(*known_cell_, key);
+    SqliteStatements::again(*known_cell_, key);
     if (known_cell_->executeStep()) {
       const std::string before = known_cell_->getColumn(0).getString();
       known_cell_->reset();
@@ -231,19 +233,19 @@ class ShardMerge {
   }
 
   void put_factors(const std::string& key) {
-    Database::again(*read_factors_, key);
+    SqliteStatements::again(*read_factors_, key);
     while (read_factors_->executeStep()) {
       const SQLite::Column value = read_factors_->getColumn(1);
       if (value.isBlob() || value.isNull())
         shard_.refuse(fmt::format("a factor of cell {} is no value", key.substr(0, 12)));
       if (value.isText()) shard_.check(value.getString(), TextRule::text, "a factor");
-      Row row(*read_factors_);
+      SqliteRow row(*read_factors_);
       const Factor factor = row.factor();
       shard_.check(factor.name, TextRule::name, "a factor's name");
       std::visit(
           [&](const auto& content) {
-            Database::run_again(*add_factor_, key, factor.name, content, std::holds_alternative<bool>(factor.value),
-                                factor.is_default);
+            SqliteStatements::run_again(*add_factor_, key, factor.name, content,
+                                        std::holds_alternative<bool>(factor.value), factor.is_default);
           },
           factor.value);
     }
@@ -252,14 +254,14 @@ class ShardMerge {
   /// True if there was a new one.
   bool put_runs(ShardCell& cell) {
     bool any_new = false;
-    for (Database::again(*read_runs_, cell.key); read_runs_->executeStep();) {
+    for (SqliteStatements::again(*read_runs_, cell.key); read_runs_->executeStep();) {
       ++result_.runs;
-      Row row(*read_runs_);
+      SqliteRow row(*read_runs_);
       const std::string uid = checked_uid(row.text());
       const std::int64_t location = row.number(), plugin = row.number();
       const std::string state = row.text();
       if (state == "ok" && cell.state == "ok") cell.good_uids.push_back(uid);
-      Database::again(*known_run_, uid);
+      SqliteStatements::again(*known_run_, uid);
       if (known_run_->executeStep()) {
         const bool same =
             known_run_->getColumn(0).getString() == cell.key && known_run_->getColumn(1).getString() == state;
@@ -276,18 +278,18 @@ class ShardMerge {
   }
 
   void put_run(const std::string& key, const std::string& uid, std::int64_t location, std::int64_t plugin) {
-    Database::again(*last_attempt_, key);
+    SqliteStatements::again(*last_attempt_, key);
     const std::int64_t attempt = last_attempt_->executeStep() ? last_attempt_->getColumn(0).getInt64() + 1 : 1;
     last_attempt_->reset();
     const auto mapped = [](const std::map<std::int64_t, std::int64_t>& ids, std::int64_t id) {
       return id == 0 ? std::nullopt : std::optional<std::int64_t>(ids.at(id));
     };
-    Database::again(*add_run_, uid, key, attempt, mapped(location_ids_, location), mapped(plugin_ids_, plugin));
+    SqliteStatements::again(*add_run_, uid, key, attempt, mapped(location_ids_, location), mapped(plugin_ids_, plugin));
     copy_columns(shard_, *read_runs_, 3, *add_run_, 6, columns_of_a_run(), "run");
     add_run_->exec();
     for (std::size_t i = 0; i < tables_of_a_run().size(); ++i) {
       const CopiedTable& table = tables_of_a_run()[i];
-      for (Database::again(read_tables_[i], uid); read_tables_[i].executeStep();) {
+      for (SqliteStatements::again(read_tables_[i], uid); read_tables_[i].executeStep();) {
         add_tables_[i].reset();
         add_tables_[i].bind(1, uid);
         copy_columns(shard_, read_tables_[i], 0, add_tables_[i], 2, table.columns, table.name);
@@ -314,7 +316,7 @@ class ShardMerge {
   }
 
   void tell(Disagreement found) {
-    add_event(db_, "warn", found.key,
+    add_event(target_, "warn", found.key,
               fmt::format("runs disagree: {} is {:.4f} … {:.4f} % over {} runs; {} is kept", found.what,
                           100 * found.smallest, 100 * found.largest, found.runs, found.kept_uid));
     disagreements_.push_back(std::move(found));
@@ -323,8 +325,8 @@ class ShardMerge {
   /// The cells of an experiment: ours stay where they are, new ones come after them in their order.
   void places(std::int64_t theirs, std::int64_t ours) {
     const auto keys =
-        collect(db_.query("SELECT cell_key FROM experiment_cell WHERE experiment_id = ? ORDER BY place", ours),
-                [](Row& row) { return row.text(); });
+        collect_rows(db_.query("SELECT cell_key FROM experiment_cell WHERE experiment_id = ? ORDER BY place", ours),
+                     [](SqliteRow& row) { return row.text(); });
     const std::unordered_set<std::string> known(keys.begin(), keys.end());
     std::int64_t place =
         db_.number("SELECT max(place) FROM experiment_cell WHERE experiment_id = ?", ours).value_or(-1);
@@ -335,7 +337,7 @@ class ShardMerge {
     while (rows.executeStep()) {
       const std::string key = rows.getColumn(0).getString();
       if (known.contains(key)) continue;
-      Database::run_again(add, ours, ++place, key);
+      SqliteStatements::run_again(add, ours, ++place, key);
       changed_ = true;
     }
   }
@@ -348,24 +350,26 @@ class ShardMerge {
     constexpr const char* kSelect = "SELECT time_unix_ms, level, cell_key, message FROM event ORDER BY id";
     std::unordered_set<std::string> known;
     for (SQLite::Statement rows = db_.query(kSelect); rows.executeStep();) {
-      Row row(rows);
+      SqliteRow row(rows);
       const std::int64_t time = row.number();
       const std::string level = row.text(), key = row.text();
-      known.insert(identity(time, level, key, row.view()));
+      known.insert(identity(time, level, key, row.text()));
     }
     SQLite::Statement add = db_.query("INSERT INTO event(time_unix_ms, level, cell_key, message) VALUES(?, ?, ?, ?)");
     SQLite::Statement rows = shard_.query(kSelect);
     while (rows.executeStep()) {
-      Row row(rows);
+      SqliteRow row(rows);
       const std::int64_t time = row.number();
       const std::string level = checked_name(row, "an event's level"), key = checked_name(row, "an event's cell"),
                         message = checked(row.text(), TextRule::text, "an event");
       if (time < 0 || time > kLatestUnixMs) shard_.refuse("an event is not of this time");
-      if (known.insert(identity(time, level, key, message)).second) Database::run_again(add, time, level, key, message);
+      if (known.insert(identity(time, level, key, message)).second)
+        SqliteStatements::run_again(add, time, level, key, message);
     }
   }
 
-  Database& db_;
+  SqliteDatabase& target_;
+  SqliteStatements db_;  // of it
   const Shard& shard_;
   const MergeOptions& options_;
   std::vector<Disagreement>& disagreements_;
@@ -379,7 +383,7 @@ class ShardMerge {
 
 }  // namespace
 
-MergedShard merge_shard(Database& target, const Shard& shard, const MergeOptions& options,
+MergedShard merge_shard(SqliteDatabase& target, const Shard& shard, const MergeOptions& options,
                         std::vector<Disagreement>& disagreements) {
   return ShardMerge(target, shard, options, disagreements).run();
 }

@@ -9,59 +9,53 @@ namespace nearfar {
 
 namespace {
 
-void add_metrics(const Database& db, std::string_view uid, const std::vector<MetricRow>& rows) {
-  SQLite::Statement insert = db.query("INSERT INTO metric VALUES(?, ?, ?, ?, ?, ?)");
+void check_metrics(const Database& db, std::string_view uid, const std::vector<MetricRow>& rows) {
   for (const MetricRow& row : rows) {
     if (!(row.value >= 0 && row.value <= 1)) {
       throw Error(ErrorKind::store,
                   fmt::format("{}: run {}: {} of {}/{} is {}, expected a fraction in [0, 1]; the run was not stored",
-                              db.file().string(), uid, row.metric, row.group, row.dataset, row.value));
+                              db.name(), uid, row.metric, row.group, row.dataset, row.value));
     }
-    Database::run_again(insert, uid, row.protocol, row.group, row.dataset, row.metric, row.value);
   }
-}
-
-void add_files(const Database& db, std::string_view uid, const Outcome& outcome) {
-  SQLite::Statement score = db.query("INSERT INTO score_set VALUES(?, ?, ?, ?, ?)");
-  for (const ScoreSetRow& row : outcome.scores)
-    Database::run_again(score, uid, row.set, row.path, row.sha256, row.count);
-  SQLite::Statement artifact = db.query("INSERT INTO artifact VALUES(?, ?, ?, ?, ?)");
-  for (const ArtifactRow& row : outcome.artifacts)
-    Database::run_again(artifact, uid, row.name, row.path, row.sha256, row.bytes);
 }
 
 }  // namespace
 
 void add_outcome(const Database& db, std::string_view uid, const Outcome& outcome) {
+  check_metrics(db, uid, outcome.metrics);
   db.run(
       "UPDATE run SET classifier = ?, flags = ?, train_seconds = ?, fit_seconds = ?, score_seconds = ?,"
       " epoch_count = ?, final_train_loss = ?, val_accuracy_fraction = ? WHERE uid = ?",
       outcome.classifier, canonical_flags(outcome.flags), outcome.train_seconds, outcome.fit_seconds,
       outcome.score_seconds, outcome.epochs, outcome.train_loss, outcome.val_accuracy, uid);
-  add_metrics(db, uid, outcome.metrics);
-  SQLite::Statement measure = db.query("INSERT INTO measure VALUES(?, ?, ?, ?, ?)");
-  for (const MeasureRow& row : outcome.measures)
-    Database::run_again(measure, uid, row.set, row.name, row.unit, row.value);
-  SQLite::Statement curve = db.query("INSERT INTO curve VALUES(?, ?, ?, ?)");
-  for (const CurvePoint& point : outcome.curve) Database::run_again(curve, uid, point.name, point.step, point.value);
-  SQLite::Statement tune = db.query("INSERT INTO tune_point VALUES(?, ?, ?, ?, ?, ?)");
-  int place = 0;
-  for (const TunePoint& point : outcome.tune)
-    Database::run_again(tune, uid, place++, point.params, point.auroc, point.refused, point.chosen);
-  SQLite::Statement pass = db.query("INSERT INTO network_pass VALUES(?, ?, ?, ?, ?, ?)");
-  for (const PassRow& row : outcome.passes)
-    Database::run_again(pass, uid, row.set, row.forward, row.gradients, row.changed, row.float64);
-  add_files(db, uid, outcome);
+  db.for_each("INSERT INTO metric VALUES(?, ?, ?, ?, ?, ?)", outcome.metrics, [&](const MetricRow& row) {
+    return std::tie(uid, row.protocol, row.group, row.dataset, row.metric, row.value);
+  });
+  db.for_each("INSERT INTO measure VALUES(?, ?, ?, ?, ?)", outcome.measures,
+              [&](const MeasureRow& row) { return std::tie(uid, row.set, row.name, row.unit, row.value); });
+  db.for_each("INSERT INTO curve VALUES(?, ?, ?, ?)", outcome.curve,
+              [&](const CurvePoint& point) { return std::tie(uid, point.name, point.step, point.value); });
+  int place = -1;
+  db.for_each("INSERT INTO tune_point VALUES(?, ?, ?, ?, ?, ?)", outcome.tune, [&](const TunePoint& point) {
+    return std::tie(uid, ++place, point.params, point.auroc, point.refused, point.chosen);
+  });
+  db.for_each("INSERT INTO network_pass VALUES(?, ?, ?, ?, ?, ?)", outcome.passes, [&](const PassRow& row) {
+    return std::tie(uid, row.set, row.forward, row.gradients, row.changed, row.float64);
+  });
+  db.for_each("INSERT INTO score_set VALUES(?, ?, ?, ?, ?)", outcome.scores,
+              [&](const ScoreSetRow& row) { return std::tie(uid, row.set, row.path, row.sha256, row.count); });
+  db.for_each("INSERT INTO artifact VALUES(?, ?, ?, ?, ?)", outcome.artifacts,
+              [&](const ArtifactRow& row) { return std::tie(uid, row.name, row.path, row.sha256, row.bytes); });
 }
 
 Outcome read_outcome(const Database& db, std::string_view uid) {
   Outcome outcome;
-  SQLite::Statement run = db.query(
+  const auto run = db.query(
       "SELECT classifier, flags, train_seconds, fit_seconds, score_seconds, epoch_count, final_train_loss,"
       " val_accuracy_fraction FROM run WHERE uid = ?",
       uid);
-  if (!run.executeStep()) return outcome;
-  Row row(run);
+  if (!run->step()) return outcome;
+  Row row(*run);
   outcome.classifier = row.text();
   outcome.flags = row.text();
   outcome.train_seconds = row.maybe_real();
@@ -72,16 +66,20 @@ Outcome read_outcome(const Database& db, std::string_view uid) {
   outcome.val_accuracy = row.maybe_real();
   // Braces evaluate from left to right: the columns come in the order of the fields.
   outcome.metrics = collect(
-      db.query("SELECT protocol, set_group, dataset, metric, value_fraction FROM metric WHERE run_uid = ?", uid),
+      db.query("SELECT protocol, set_group, dataset, metric, value_fraction FROM metric WHERE run_uid = ? ORDER BY"
+               " protocol, set_group, dataset, metric",
+               uid),
       [](Row& r) {
         return MetricRow{r.text(), r.text(), r.text(), r.text(), r.real()};
       });
-  outcome.measures =
-      collect(db.query("SELECT set_name, name, unit, value FROM measure WHERE run_uid = ?", uid), [](Row& r) {
+  outcome.measures = collect(
+      db.query("SELECT set_name, name, unit, value FROM measure WHERE run_uid = ? ORDER BY set_name, name", uid),
+      [](Row& r) {
         return MeasureRow{r.text(), r.text(), r.text(), r.real()};
       });
-  outcome.scores =
-      collect(db.query("SELECT set_name, path, sha256, score_count FROM score_set WHERE run_uid = ?", uid), [](Row& r) {
+  outcome.scores = collect(
+      db.query("SELECT set_name, path, sha256, score_count FROM score_set WHERE run_uid = ? ORDER BY set_name", uid),
+      [](Row& r) {
         return ScoreSetRow{r.text(), r.text(), r.text(), r.number()};
       });
   outcome.curve =
@@ -94,13 +92,13 @@ Outcome read_outcome(const Database& db, std::string_view uid) {
         return TunePoint{r.text(), r.maybe_real(), r.text(), r.number() != 0};
       });
   outcome.passes = collect(db.query("SELECT set_name, forward_images, gradient_images, changed_images, float64_images"
-                                    " FROM network_pass WHERE run_uid = ?",
+                                    " FROM network_pass WHERE run_uid = ? ORDER BY set_name",
                                     uid),
                            [](Row& r) {
                              return PassRow{r.text(), r.number(), r.number(), r.number(), r.number()};
                            });
-  outcome.artifacts =
-      collect(db.query("SELECT name, path, sha256, size_bytes FROM artifact WHERE run_uid = ?", uid), [](Row& r) {
+  outcome.artifacts = collect(
+      db.query("SELECT name, path, sha256, size_bytes FROM artifact WHERE run_uid = ? ORDER BY name", uid), [](Row& r) {
         return ArtifactRow{r.text(), r.text(), r.text(), r.number()};
       });
   return outcome;

@@ -26,13 +26,15 @@ void add_outcome(const Database& database, std::string_view run_uid, const Outco
 Outcome read_outcome(const Database& database, std::string_view run_uid);
 
 void add_event(const Database& database, std::string_view level, std::string_view cell_key, std::string_view message);
-/// Within the transaction that made, or may have made, a cell ready: next_ready() of every session looks again from the
-/// start.
-void note_ready_change(const Database& database);
-
 /// Id of the location for files beneath `root`, new if need be; its folder; both as planning.h says.
 std::int64_t put_location(const Database& database, const std::filesystem::path& root);
 std::filesystem::path location_folder(const Database& database, std::string_view host, std::string_view root);
+/// Where the files of a run are looked for.
+struct Place {
+  std::filesystem::path folder = {};
+  std::string elsewhere = {};  ///< as StoredCell::elsewhere
+};
+Place place_of(const Database& database, std::string_view host, std::string_view root);
 /// `path` beneath it; "" for "". A run without a location: `path` as it is.
 std::string located(const Database& database, std::string_view host, std::string_view root, const std::string& path);
 
@@ -41,7 +43,7 @@ struct Times {
   std::string started_utc, finished_utc;
   double seconds = 0;
 };
-Times times_of(std::int64_t started_unix_ms, std::int64_t finished_unix_ms);
+Times times_of(std::int64_t started_unix_ms, std::int64_t finished_unix_ms, std::int64_t now_unix_ms);
 
 /// "b;a;;b" → "a;b".
 std::string canonical_flags(std::string_view flags);

@@ -22,6 +22,9 @@ struct StoredCell {
   int attempt = 0;
   std::string message = {}, owner = {};
   std::vector<StoredFile> files = {};  ///< of the valid run; empty unless ok
+  /// "host:/folder" if the files lie beneath a folder that another machine named to the server and that is not here: no
+  /// shared file system, or not at the same place. Always "" with SQLite, where a database is moved with its files.
+  std::string elsewhere = {};
 };
 
 class PlanStore {
@@ -33,7 +36,8 @@ class PlanStore {
   virtual void put_benchmark(const BenchmarkRecord& benchmark) = 0;
   virtual std::int64_t put_plugin(const PluginRecord& plugin) = 0;
   /// The folder beneath which runs of this machine leave their files. Kept relative to the database's folder where it
-  /// is that folder or beneath it, so that both may be moved together; else absolute, with the host's name.
+  /// is that folder or beneath it, so that both may be moved together; else, and on a server always, absolute, with
+  /// the host's name.
   virtual std::int64_t put_location(const std::filesystem::path& root) = 0;
   /// In this order. A cell that exists is left as it is; either way the experiment has it afterwards, at its place.
   /// What the experiment had before and is not among `cells` is its no more (the cell itself stays).
@@ -42,6 +46,9 @@ class PlanStore {
   /// One answer a key, in the order asked for; nullopt: unknown. By the primary key alone: 100,000 in well under a
   /// second.
   virtual std::vector<std::optional<StoredCell>> stored(std::span<const std::string> keys) const = 0;
+
+  /// Keys of the experiment's cells that are planned or running, in planned order.
+  virtual std::vector<std::string> open_keys(std::int64_t experiment_id) const = 0;
 
   /// failed, crashed, timeout, nan, cancelled, invalid → planned. An ok cell (its files are gone or wrong) too, with
   /// `reason` in the event log. Running and not-applicable cells are left alone. True if the cell is planned now.

@@ -1,7 +1,8 @@
 #pragma once
 /// The working side of the database: who does what. Claims are leases with a fencing attempt number; the owner of an
-/// expired lease, or one that is seen to be dead, loses it to whoever claims next. Implemented by store/session.h. One
-/// thread at a time. Failures are Error(store).
+/// expired lease, or one that is seen to be dead, loses it to whoever claims next. Leases go by the clock of the
+/// server, or of the one host that has the file. Implemented by store/session.h. One thread at a time. Failures are
+/// Error(store).
 #include "base/error.h"
 #include "store/types.h"
 
@@ -40,11 +41,13 @@ class QueueStore {
 
   /// The first group of the experiment in planned order, without the cells that `skip` holds back (empty: none; it may
   /// be asked about a cell several times and does not call the store); nullopt: nothing is ready. A group is offered
-  /// until its cells are claimed; within in_transaction() together with their claims, two workers never see the same
-  /// one. Cost does not grow with the cells that are done: the place is remembered, until any session makes a cell
-  /// ready.
+  /// until its cells are claimed; within while_claiming() or in_transaction() together with their claims, two workers
+  /// never see the same one. Cost does not grow with the cells that are done: the place is remembered, until any
+  /// session makes a cell ready.
   virtual std::optional<ReadyGroup> next_ready(std::int64_t experiment_id,
                                                const std::function<bool(std::string_view key)>& skip) = 0;
+  /// Cells of the experiment that somebody runs, as far as the database knows. Reads only these: may be asked often.
+  virtual std::int64_t running_count(std::int64_t experiment_id) const = 0;
   /// Takes the cell and starts an attempt. nullopt if it is done, does not apply, or somebody else has it: one who is
   /// seen to live, or whose lease holds. Error(store): there is no such cell.
   virtual std::optional<Lease> claim(std::string_view key, const RunContext& context) = 0;

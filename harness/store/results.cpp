@@ -20,10 +20,10 @@ std::string canonical_flags(std::string_view flags) {
   return join(parts, ";");
 }
 
-Times times_of(std::int64_t started, std::int64_t finished) {
+Times times_of(std::int64_t started, std::int64_t finished, std::int64_t now) {
   if (started == 0) return {};
   return {utc_text(started), finished == 0 ? "" : utc_text(finished),
-          static_cast<double>((finished == 0 ? unix_ms() : finished) - started) / 1000};
+          static_cast<double>((finished == 0 ? now : finished) - started) / 1000};
 }
 
 const char* const kSelectStatus =
@@ -49,7 +49,7 @@ CellStatus read_status(Row& row, const Database& database) {
   const std::string host = row.text(), root = row.text();
   status.log_file = located(database, host, root, row.text());
   const std::int64_t started = row.number(), finished = row.number();  // NULL reads as 0
-  const Times times = times_of(started, finished);
+  const Times times = times_of(started, finished, database.now());
   status.started_utc = times.started_utc;
   status.finished_utc = times.finished_utc;
   status.seconds = times.seconds;
@@ -63,7 +63,7 @@ class Results final : public ResultStore {
   explicit Results(Database& database) : db_(database) {}
 
   std::optional<CellState> state(std::string_view key) const override {
-    return db_.guarded([&]() -> std::optional<CellState> {
+    return db_.reading([&]() -> std::optional<CellState> {
       const std::optional<std::string> name = db_.text("SELECT state FROM cell WHERE key = ?", key);
       return name ? std::optional(state_from_name(*name)) : std::nullopt;
     });
@@ -75,7 +75,7 @@ class Results final : public ResultStore {
         "SELECT kind, state, count(*) FROM cell INDEXED BY cell_state WHERE ?1 IS NULL OR EXISTS (SELECT 1 FROM"
         " experiment_cell WHERE cell_key = key AND experiment_id IN (SELECT id FROM experiment WHERE name = ?1))"
         " GROUP BY state, kind";
-    return db_.guarded([&] {
+    return db_.reading([&] {
       std::vector<CellCount> counts = collect(db_.query(kSql, experiment), [](Row& row) {
         return CellCount{row.kind(), row.state(), row.number()};
       });
@@ -85,7 +85,7 @@ class Results final : public ResultStore {
   }
 
   std::int64_t waiting_count(std::optional<std::string> experiment) const override {
-    return db_.guarded([&] {
+    return db_.reading([&] {
       return db_
           .number(
               "WITH newest AS (SELECT id FROM experiment WHERE (?1 IS NULL OR name = ?1) AND turn ="
@@ -109,16 +109,16 @@ class Results final : public ResultStore {
         kSelectStatus,
         states.empty() ? "" : fmt::format("cell_key IN (SELECT key FROM cell WHERE state IN ({})) AND", among),
         experiment ? "" : "LEFT", states.empty() ? "" : fmt::format("WHERE cell.state IN ({})", among));
-    return db_.guarded(
+    return db_.reading(
         [&] { return collect(db_.query(sql.c_str(), experiment), [&](Row& row) { return read_status(row, db_); }); });
   }
 
   std::optional<CellDetails> find(std::string_view key_or_prefix) const override {
-    return db_.snapshot([&] { return find_cell(db_, key_or_prefix); });
+    return db_.transaction(Database::Begin::snapshot, [&] { return find_cell(db_, key_or_prefix); });
   }
 
   std::vector<EventRow> events(std::size_t newest) const override {
-    return db_.guarded([&] {
+    return db_.reading([&] {
       auto rows = collect(db_.query("SELECT time_unix_ms, level, cell_key, message FROM event ORDER BY id DESC LIMIT ?",
                                     static_cast<std::int64_t>(newest)),
                           [](Row& row) {
@@ -130,26 +130,27 @@ class Results final : public ResultStore {
   }
 
   std::vector<std::string> experiments() const override {
-    return db_.guarded([&] {
+    return db_.reading([&] {
       return collect(db_.query("SELECT DISTINCT name FROM experiment ORDER BY name"),
                      [](Row& row) { return row.text(); });
     });
   }
 
   std::optional<ExperimentRecord> experiment(std::string_view name) const override {
-    return db_.guarded([&]() -> std::optional<ExperimentRecord> {
-      SQLite::Statement newest = db_.query(
-          "SELECT name, canonical_text, hash, composed_toml, profile_toml FROM experiment JOIN config ON hash ="
+    return db_.reading([&]() -> std::optional<ExperimentRecord> {
+      const auto newest = db_.query(
+          "SELECT name, canonical_text, hash, composed_toml, profile_toml, experiment.id FROM experiment JOIN config "
+          "ON hash ="
           " config_hash WHERE name = ? ORDER BY turn DESC LIMIT 1",
           name);
-      if (!newest.executeStep()) return std::nullopt;
-      Row row(newest);
-      return ExperimentRecord{row.text(), row.text(), row.text(), row.text(), row.text()};
+      if (!newest->step()) return std::nullopt;
+      Row row(*newest);
+      return ExperimentRecord{row.text(), row.text(), row.text(), row.text(), row.text(), row.number()};
     });
   }
 
   std::vector<BenchmarkRecord> benchmarks() const override {
-    return db_.snapshot([&] {
+    return db_.transaction(Database::Begin::snapshot, [&] {
       auto result = collect(
           db_.query("SELECT name, data_hash, definition_json FROM benchmark ORDER BY name, data_hash"), [](Row& row) {
             return BenchmarkRecord{row.text(), row.text(), row.text(), {}};
@@ -167,7 +168,7 @@ class Results final : public ResultStore {
   }
 
   std::vector<PluginRecord> plugins() const override {
-    return db_.guarded([&] {
+    return db_.reading([&] {
       return collect(db_.query("SELECT kind, name, version, source_hash, binary_hash, build_tag FROM plugin"
                                " ORDER BY kind, name, version, source_hash, binary_hash, build_tag"),
                      [](Row& row) {
@@ -177,7 +178,7 @@ class Results final : public ResultStore {
   }
 
   ResultsFrame frame(std::optional<std::string> experiment) const override {
-    return db_.snapshot([&] { return load_frame(db_, experiment); });
+    return db_.transaction(Database::Begin::snapshot, [&] { return load_frame(db_, experiment); });
   }
 
  private:

@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "store/backup.h"
-#include "store/database.h"
 #include "store/migrate.h"
 #include "store/schema.h"
+#include "store/sqlite_database.h"
 
 #include <fmt/core.h>
 #include <sqlite3.h>

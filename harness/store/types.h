@@ -17,6 +17,8 @@ namespace nearfar {
 /// `ok` and `not_applicable` are final; every other state may be planned and claimed again.
 enum class CellState { planned, running, ok, failed, crashed, timeout, nan, oom, cancelled, invalid, not_applicable };
 
+/// failed … invalid: ended without a result; nobody claims it until it is planned again.
+constexpr bool is_failure(CellState state) { return state >= CellState::failed && state <= CellState::invalid; }
 std::string_view state_name(CellState state);
 /// Error(store) for an unknown name.
 CellState state_from_name(std::string_view name);
@@ -82,6 +84,7 @@ struct ExperimentRecord {
   std::string hash = {};       ///< of it
   std::string composed = {};   ///< the composed TOML, without paths of a machine
   std::string profile = {};    ///< the paths, as TOML: data.root, model files, plugin folders, benchmark files
+  std::int64_t id = 0;         ///< what put_experiment() returned; it does not read it
 };
 
 /// Who runs a cell and with what.

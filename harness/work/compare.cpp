@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,8 +15,17 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// Empty if every file of the finished cell is there with the size it had.
+/// Empty if every file of the finished cell is there with the size it had. Error(store) if this machine does not see
+/// the folder that another one has them in: it must not throw away what that one did.
 std::string missing_file(const StoredCell& stored) {
+  if (!stored.elsewhere.empty() && !stored.files.empty()) {
+    throw Error(
+        ErrorKind::store,
+        fmt::format("{} holds files of finished cells and is not seen on this machine; all machines that share a "
+                    "server need the output folder at the same path: mount it here, or give this machine a "
+                    "database of its own with --db",
+                    stored.elsewhere));
+  }
   for (const StoredFile& file : stored.files) {
     struct stat status {};
     if (::stat(file.path.c_str(), &status) != 0) return fmt::format("{} is gone", file.path);
@@ -67,6 +77,18 @@ std::optional<fs::path> features_root_of(const StoredCell& stored, const fs::pat
   return std::nullopt;
 }
 
+/// Of a model of which nothing has been made yet.
+ModelPlaces places_of_a_new(const Plan& plan, const ModelPlan& model) {
+  const fs::path out = fs::absolute(plan.out).lexically_normal();
+  return {.checkpoint = model.origin == ModelOrigin::trained ? out / cell_folder(model.key) / "best.safetensors"
+                                                             : fs::absolute(model.file),
+          .features_root = out};
+}
+
+fs::path manifest_of(const ModelPlan& model, const FeaturesCell& features) {
+  return feature_folder(model.key) / features.set / "manifest.json";
+}
+
 class Comparison {
  public:
   Comparison(Plan& plan, const PlanStore* store) : plan_(plan), places_(plan.models.size()) {
@@ -92,13 +114,7 @@ class Comparison {
   }
 
   std::vector<ModelPlaces> run() {
-    const fs::path out = fs::absolute(plan_.out).lexically_normal();
-    for (std::size_t i = 0; i < plan_.models.size(); ++i) {
-      places_[i] = {.checkpoint = plan_.models[i].origin == ModelOrigin::trained
-                                      ? out / cell_folder(plan_.models[i].key) / "best.safetensors"
-                                      : fs::absolute(plan_.models[i].file),
-                    .features_root = out};
-    }
+    for (std::size_t i = 0; i < plan_.models.size(); ++i) places_[i] = places_of_a_new(plan_, plan_.models[i]);
     for (std::size_t i = 0; i < plan_.trains.size(); ++i) train(i);
     for (std::size_t i = 0; i < plan_.accuracies.size(); ++i) {
       AccuracyCell& accuracy = plan_.accuracies[i];
@@ -145,7 +161,7 @@ class Comparison {
   void features(std::size_t i) {
     FeaturesCell& features = plan_.features[i];
     decide(features.cell, features_[i]);
-    const fs::path relative = feature_folder(plan_.models[features.model].key) / features.set / "manifest.json";
+    const fs::path relative = manifest_of(plan_.models[features.model], features);
     if (!features.cell.will_run) {
       if (const auto root = features_root_of(*features_[i], relative)) places_[features.model].features_root = *root;
       return;
@@ -167,5 +183,24 @@ class Comparison {
 }  // namespace
 
 std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store) { return Comparison(plan, store).run(); }
+
+ModelPlaces places_now(const Plan& plan, const PlanStore& store, std::size_t model) {
+  const ModelPlan& of = plan.models[model];
+  ModelPlaces places = places_of_a_new(plan, of);
+  const auto cells = std::ranges::equal_range(plan.features, model, {}, &FeaturesCell::model);
+  std::vector<std::string> keys{of.key};  // of its train cell, if it has one
+  for (const FeaturesCell& features : cells) keys.push_back(features.cell.key);
+  const std::vector<std::optional<StoredCell>> stored = store.stored(keys);
+  if (of.origin == ModelOrigin::trained && stored[0]) {
+    if (fs::path file = checkpoint_of(*stored[0]); !file.empty()) places.checkpoint = std::move(file);
+  }
+  std::size_t i = 0;
+  for (const FeaturesCell& features : cells) {
+    const std::optional<StoredCell>& one = stored[++i];
+    if (!one) continue;
+    if (auto root = features_root_of(*one, manifest_of(of, features))) places.features_root = std::move(*root);
+  }
+  return places;
+}
 
 }  // namespace nearfar

@@ -20,4 +20,8 @@ struct ModelPlaces {
 /// be null: nothing has been run yet.
 std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store);
 
+/// Where the files of one model lie by now: other workers may have made them since the comparison, in folders of their
+/// own.
+ModelPlaces places_now(const Plan& plan, const PlanStore& store, std::size_t model);
+
 }  // namespace nearfar

@@ -75,6 +75,15 @@ std::int64_t put_plugin(PlanStore& store, const PluginDescription& plugin) {
                            .build_tag = tag});
 }
 
+/// A cell that is to run and is no new one is planned again, whatever it was.
+void plan_again(const Cell& cell, PlanStore& store) {
+  if (cell.will_run && cell.reason != "new" && cell.state != "planned" && cell.state != "running") {
+    store.plan_again(cell.key, cell.reason);
+  }
+}
+
+}  // namespace
+
 std::vector<std::int64_t> put_plugins(const Plan& plan, PlanStore& store) {
   std::vector<std::int64_t> ids(plan.catalog.plugins.size(), 0);
   for (const TrainCell& train : plan.trains) {
@@ -85,15 +94,6 @@ std::vector<std::int64_t> put_plugins(const Plan& plan, PlanStore& store) {
   }
   return ids;
 }
-
-/// A cell that is to run and is no new one is planned again, whatever it was.
-void plan_again(const Cell& cell, PlanStore& store) {
-  if (cell.will_run && cell.reason != "new" && cell.state != "planned" && cell.state != "running") {
-    store.plan_again(cell.key, cell.reason);
-  }
-}
-
-}  // namespace
 
 BenchmarkRecord benchmark_record(const BenchmarkPlan& plan) {
   const Benchmark& benchmark = plan.benchmark;

@@ -21,6 +21,9 @@ struct PutPlan {
 /// Compares, and puts. Cells that are to run again are planned again; nothing is deleted.
 PutPlan put_plan(Plan& plan, Session& session);
 
+/// Registers the plugins that the plan uses; ids by index into Catalog::plugins, 0 = not used.
+std::vector<std::int64_t> put_plugins(const Plan& plan, PlanStore& store);
+
 /// As the database keeps them.
 BenchmarkRecord benchmark_record(const BenchmarkPlan& plan);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace nearfar {
 namespace {
@@ -15,7 +16,9 @@ namespace fs = std::filesystem;
 
 constexpr double kHeartbeatSeconds = 20;
 constexpr int kMostLaunchFailures = 20;
-constexpr double kLaunchPause = 1;  // a machine without a process to spare often has one a second later
+constexpr double kLaunchPause = 1;    // a machine without a process to spare often has one a second later
+constexpr double kQuestionPause = 1;  // a question takes the write lock, and there may be hundreds of workers
+constexpr double kRecoveryPause = 5;
 
 }  // namespace
 
@@ -83,13 +86,17 @@ void Worker::say(std::string_view line) {
 
 bool Worker::stopping() const { return summary_.interrupted || (options_.fail_fast && summary_.failed > 0); }
 
+bool Worker::begun_enough(std::size_t besides) const {
+  return options_.most_cells > 0 && begun_ + static_cast<std::int64_t>(besides) >= options_.most_cells;
+}
+
 WorkSummary Worker::run() {
-  const double start = world_.clock.seconds();
-  last_heartbeat_ = start;
+  start_ = world_.clock.seconds();
+  last_heartbeat_ = start_;
   while (true) {
     obey_signals();
     const bool exhausted = !start_ready();
-    if (running_.empty() && (stopping() || exhausted)) break;
+    if (running_.empty() && (stopping() || (exhausted && !others_may_make_ready()))) break;
     wait_for_messages();
     for (const auto& running : running_) read(*running);
     std::erase_if(running_, [](const auto& running) { return running->closed; });
@@ -98,16 +105,20 @@ WorkSummary Worker::run() {
   }
   progress_.finish();
   count_leftovers();
-  summary_.seconds = world_.clock.seconds() - start;
+  summary_.seconds = world_.clock.seconds() - start_;
   return summary_;
 }
 
 /// The first request stops cleanly, the second at once.
 void Worker::obey_signals() {
   const int count = world_.signals == nullptr ? 0 : world_.signals->count();
-  if (count == stops_seen_) return;
+  const bool late = !summary_.interrupted && options_.stop_after_seconds > 0 &&
+                    world_.clock.seconds() - start_ >= options_.stop_after_seconds;
+  if (count == stops_seen_ && !late) return;
   stops_seen_ = count;
-  if (!summary_.interrupted) say("interrupted: waiting for checkpoints; once more ends them at once");
+  if (!summary_.interrupted)
+    say(late ? "the time is over: waiting for checkpoints"
+             : "interrupted: waiting for checkpoints; once more ends them at once");
   summary_.interrupted = true;
   for (const auto& running : running_) apply(*running, running->task.stop(world_.clock.seconds(), count > 1));
 }
@@ -115,10 +126,55 @@ void Worker::obey_signals() {
 /// False: nothing is ready, and nothing waits for a process to spare.
 bool Worker::start_ready() {
   while (!stopping() && running_.size() < jobs_) {
-    if (world_.clock.seconds() < no_launch_before_) return true;
-    if (!start_next()) return false;
+    const double now = world_.clock.seconds();
+    if (now < no_launch_before_) return true;
+    if (begun_enough() || now < no_question_before_) return false;
+    if (!start_next()) {
+      no_question_before_ = now + kQuestionPause;
+      return false;
+    }
+    nobody_runs_ = false;
   }
   return true;
+}
+
+/// Nothing is ready, and nothing runs here.
+bool Worker::others_may_make_ready() {
+  if (!options_.wait_for_others || begun_enough()) return false;
+  const double now = world_.clock.seconds();
+  if (now < next_look_) return true;
+  next_look_ = now + kQuestionPause;
+  if (now >= next_recovery_) {
+    next_recovery_ = now + kRecoveryPause;
+    if (session_.queue().recover_stale() > 0) no_question_before_ = 0;
+  }
+  if (const std::int64_t count = session_.queue().running_count(put_.experiment_id); count > 0) {
+    if (!std::exchange(told_of_waiting_, true))
+      say(fmt::format("waiting: others run {} cells, and more may be ready after them", count));
+    nobody_runs_ = false;
+    return true;
+  }
+  if (nobody_runs_) return false;
+  nobody_runs_ = true;  // they may have finished after we asked: once more
+  no_question_before_ = next_look_ = 0;
+  return true;
+}
+
+/// What other workers have made of a model, and where they failed. Within the transaction that claims its cells.
+void Worker::look_at_others(std::size_t model) {
+  put_.places[model] = places_now(plan_, session_.planning(), model);
+  std::vector<std::string> keys;
+  const auto begin = features_key_.lower_bound({model, ""}), end = features_key_.lower_bound({model + 1, ""});
+  for (auto one = begin; one != end; ++one) keys.push_back(one->second);
+  const std::vector<std::optional<StoredCell>> stored = session_.planning().stored(keys);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!stored[i]) continue;
+    if (is_failure(stored[i]->state)) {
+      failed_.insert(keys[i]);
+    } else {
+      failed_.erase(keys[i]);  // somebody asked for it again
+    }
+  }
 }
 
 /// Has one of these features cells of the model failed in this run?
@@ -179,17 +235,32 @@ bool Worker::start_next() {
   std::size_t model = 0;
   const std::size_t slot = idlest_device();
   bool found = false;
-  session_.in_transaction([&] {
+  std::vector<std::string> taken;
+  std::string left;
+  session_.while_claiming([&] {
+    keys.clear(), leases.clear(), taken.clear(), left.clear();  // it may be called again
+    found = false;
     const auto group = session_.queue().next_ready(
         put_.experiment_id, [&](std::string_view key) { return held_.contains(key) || !places_.contains(key); });
     if (!group) return;
     found = true;
     model = model_at(places_.at(group->keys.front()));
     const bool training = group->kind == CellKind::train;
+    if (!training) {
+      look_at_others(model);
+      const fs::path& file = put_.places[model].checkpoint;
+      if (plan_.models[model].origin == ModelOrigin::trained && !fs::exists(file)) {
+        held_.insert(group->keys.begin(), group->keys.end());
+        left = fmt::format("left      {} cells of {}: {} is not on this machine", group->keys.size(),
+                           plan_.models[model].label, file.string());
+        return;
+      }
+    }
     const fs::path log = cell_folder(plan_.models[model].key) / (training ? "train.log" : "eval.log");
     const std::int64_t out = session_.planning().put_location(plan_.out);
     const std::int64_t features = session_.planning().put_location(put_.places[model].features_root);
     for (const std::string& key : without_lost_needs(group->keys)) {
+      if (begun_enough(keys.size())) break;
       const Place& place = places_.at(key);
       RunContext context = context_of(place, log, options_.devices[slot]);
       context.location = place.kind == CellKind::features ? features : out;
@@ -197,10 +268,13 @@ bool Worker::start_next() {
         leases.emplace(key, std::move(*lease));
         keys.push_back(key);
       } else {
-        held_.insert(key);  // somebody else has it
+        taken.push_back(key);  // somebody else has it
       }
     }
   });
+  held_.insert(taken.begin(), taken.end());
+  begun_ += static_cast<std::int64_t>(keys.size());
+  if (!left.empty()) say(left);
   if (!found) return false;
   if (keys.empty()) return true;
   std::vector<Owed> owed;
@@ -280,6 +354,7 @@ void Worker::read(Running& running) {
   apply(running, running.task.on_exit(exit, world_.clock.seconds()));
   if (!running.task.training()) tell_passes(running);
   running.closed = true;
+  no_question_before_ = 0;
 }
 
 void Worker::apply(Running& running, const Effects& effects) {
@@ -307,6 +382,7 @@ void Worker::heartbeat() {
   if (now - last_heartbeat_ < kHeartbeatSeconds) return;
   last_heartbeat_ = now;
   session_.queue().heartbeat(world_.owner, options_.lease_seconds);
+  if (options_.wait_for_others && session_.queue().recover_stale() > 0) no_question_before_ = 0;
 }
 
 void Worker::wait_for_messages() {

@@ -35,6 +35,7 @@ void Worker::store_done(Running& running, const Done& done) {
     session_.queue().finish(lease.mapped().run_uid, outcome);
     settled_.insert(done.key);
     ++summary_.ran;
+    no_question_before_ = 0;  // a model that is trained makes cells ready
     running.passes.insert(running.passes.end(), outcome.passes.begin(), outcome.passes.end());
     if (const auto* trained = std::get_if<wire::Trained>(&done.message)) {
       const std::string val = trained->val_accuracy ? fmt::format("  {} validation accuracy {:.2f} %",
@@ -108,19 +109,45 @@ void Worker::tell_passes(const Running& running) {
   say(fmt::format("passes    {}  {}", model.label, text));
 }
 
+/// Of these cells: models whose train cell has failed, here or elsewhere.
+std::set<std::size_t> Worker::models_that_failed(const std::vector<std::string>& keys) {
+  std::set<std::size_t> models;
+  for (const std::string& key : keys) models.insert(model_at(places_.at(key)));
+  std::vector<std::string> trains;
+  for (const std::size_t model : models) trains.push_back(plan_.models[model].key);
+  const std::vector<std::optional<StoredCell>> stored = session_.planning().stored(trains);
+  std::size_t i = 0;
+  std::erase_if(models, [&](std::size_t) {
+    const std::optional<StoredCell>& train = stored[i++];
+    return !train || !is_failure(train->state);
+  });
+  return models;
+}
+
 /// What was to run and is neither done, failed, skipped nor handed back here: other processes have done it, have it
 /// now, or it waits for theirs.
 void Worker::count_leftovers() {
-  if (summary_.interrupted || stopping()) return;
+  if (summary_.interrupted || stopping() || begun_enough()) return;
   std::vector<std::string> keys;
   for (const auto& [key, place] : places_) {
     const bool applies = place.kind != CellKind::eval || plan_.evals[place.index].applicable;
     if (applies && cell_at(place).will_run && !settled_.contains(key)) keys.push_back(key);
   }
   std::set<std::string> owners;
-  for (const std::optional<StoredCell>& stored : session_.planning().stored(keys)) {
+  const std::set<std::size_t> lost = models_that_failed(keys);
+  const std::vector<std::optional<StoredCell>> now = session_.planning().stored(keys);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::optional<StoredCell>& stored = now[i];
     if (stored && stored->state == CellState::ok) {
       ++summary_.done_elsewhere;
+      continue;
+    }
+    if (stored && is_failure(stored->state)) {
+      ++summary_.failed_elsewhere;
+      continue;
+    }
+    if (lost.contains(model_at(places_.at(keys[i])))) {
+      ++summary_.skipped;
       continue;
     }
     if (stored && stored->state == CellState::running) owners.insert(stored->owner);

@@ -58,5 +58,51 @@ TEST_F(ProfileTest, OverridesAndWhatIsExtendedAreInTheComposedText) {
   EXPECT_EQ(again.seeds, (std::vector<std::int64_t>{4, 5}));
 }
 
+class OtherMachine : public ProfileTest {
+ protected:
+  const std::string stored_ =
+      "[paths]\nout = '/here/out'\n'data.root' = '/here/data'\n'benchmarks.smoke' = '/here/smoke.toml'\n"
+      "'model.checkpoint' = ['/here/a.pth', '/here/b.pth']\n[plugins]\ndirectories = ['/here/plugins']\n";
+  std::string with(const std::string& profile) { return profile_with(stored_, write("machine.toml", profile)); }
+  std::string refused(const std::string& profile) {
+    try {
+      with(profile);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      return without_folder(error.what());
+    }
+    return "nothing was thrown";
+  }
+};
+
+TEST_F(OtherMachine, EntriesOfAProfileReplaceThoseOfTheStoredOne) {
+  const std::string text = with("[paths]\n'data.root' = '/there/data'\nout = 'mine'\n");
+  const Value profile = parse_toml(text, "profile");
+  const Value::Table& paths = *profile.table()->at("paths").table();
+  EXPECT_EQ(std::get<std::string>(paths.at("data.root").data), "/there/data");
+  EXPECT_EQ(std::get<std::string>(paths.at("out").data), (folder_.path() / "mine").string()) << "beside the profile";
+  EXPECT_EQ(std::get<std::string>(paths.at("benchmarks.smoke").data), "/here/smoke.toml") << "not named, so it stays";
+  EXPECT_EQ(profile_plugin_folders(text), std::vector<std::filesystem::path>{"/here/plugins"});
+}
+
+TEST_F(OtherMachine, ListsAreReplacedWhole) {
+  const std::string text = with("[paths]\n'model.checkpoint' = ['/a', '/b']\n[plugins]\ndirectories = ['x', '/y']\n");
+  EXPECT_NE(text.find("\"model.checkpoint\" = [\"/a\", \"/b\"]"), std::string::npos) << text;
+  EXPECT_EQ(profile_plugin_folders(text), (std::vector{folder_.path() / "x", std::filesystem::path("/y")}));
+  EXPECT_TRUE(profile_plugin_folders("").empty());
+}
+
+TEST_F(OtherMachine, WhatIsNoEntryIsRefusedWhereItIsWritten) {
+  EXPECT_EQ(refused("[paths]\n'benchmarks.smoky' = '/x'\n"),
+            "machine.toml:2:22: the stored experiment has no path 'benchmarks.smoky'; did you mean "
+            "'benchmarks.smoke'?; it has: benchmarks.smoke, data.packed, data.root, model.checkpoint, out");
+  EXPECT_NE(refused("[paths]\ndata.root = '/x'\n").find("write the whole name in quotes, like \"data.root\""),
+            std::string::npos);
+  EXPECT_NE(refused("[paths]\nout = 3\n").find("machine.toml:2:7: 'out' is a path, found an integer"),
+            std::string::npos);
+  EXPECT_NE(refused("[train]\nlr = 1\n").find("'train' is no section of a profile"), std::string::npos);
+  EXPECT_NE(refused("[plugins]\nfolders = ['x']\n").find("directories = ["), std::string::npos);
+}
+
 }  // namespace
 }  // namespace nearfar

@@ -8,7 +8,7 @@ using testing::eval_cell, testing::train_cell, testing::train_result;
 using Find = testing::StoreTest;
 
 TEST_F(Find, EverythingOfAResultCanBeShown) {
-  const std::int64_t location = planning_.put_location(folder_.path() / "out");
+  const std::int64_t location = planning_.put_location(folder_ / "out");
   Outcome trained = train_result();
   trained.val_accuracy = 0.96;
   trained.flags = "b;a";
@@ -37,10 +37,10 @@ TEST_F(Find, EverythingOfAResultCanBeShown) {
   EXPECT_EQ(model.outcome.flags, "a;b");
   EXPECT_EQ(model.outcome.curve.at(1).value, 0.1);
   EXPECT_FALSE(model.outcome.fit_seconds);
-  EXPECT_EQ(model.location, folder_.path() / "out");
-  EXPECT_EQ(model.runs.at(0).location, folder_.path() / "out");
+  EXPECT_EQ(model.location, folder_ / "out");
+  EXPECT_EQ(model.runs.at(0).location, folder_ / "out");
   EXPECT_EQ(model.runs.at(0).context.log_file, "cells/a/train.log");
-  EXPECT_EQ(model.status.log_file, folder_.path() / "out" / "cells/a/train.log");
+  EXPECT_EQ(model.status.log_file, folder_ / "out" / "cells/a/train.log");
 
   const CellDetails cell = results_.find("ce/net/s0 knn").value();
   EXPECT_EQ(cell.record.train_key, train_.key);

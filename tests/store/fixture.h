@@ -1,8 +1,9 @@
 #pragma once
-/// One train cell and one eval cell of it, planned, in a database of its own.
+/// One train cell and one eval cell of it, planned, in a database of its own: SQLite's, or a server's.
 #include "base/error.h"
 #include "base/files.h"
 #include "store/sample.h"
+#include "store/test_database.h"
 
 #include <gtest/gtest.h>
 
@@ -22,8 +23,8 @@ class StoreTest : public ::testing::Test {
   std::size_t value_count() const { return results_.frame().values.size(); }
   static bool skip_none(std::string_view) { return false; }
 
-  TempDir folder_;
-  std::filesystem::path file_ = folder_.path() / "results.sqlite";
+  TestDatabase database_;
+  std::filesystem::path folder_ = database_.folder(), file_ = database_.address();
   Session session_ = Session::open(file_);
   PlanStore& planning_ = session_.planning();
   QueueStore& queue_ = session_.queue();

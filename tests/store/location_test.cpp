@@ -7,17 +7,17 @@ namespace {
 using Location = testing::StoreTest;
 
 TEST_F(Location, IsRememberedOnce) {
-  const std::int64_t id = planning_.put_location(folder_.path() / "out");
-  EXPECT_EQ(planning_.put_location(folder_.path() / "out"), id);
-  EXPECT_EQ(planning_.put_location(folder_.path() / "out/"), id);
-  EXPECT_EQ(planning_.put_location(folder_.path() / "elsewhere" / ".." / "out"), id);
-  EXPECT_NE(planning_.put_location(folder_.path()), id);
+  const std::int64_t id = planning_.put_location(folder_ / "out");
+  EXPECT_EQ(planning_.put_location(folder_ / "out"), id);
+  EXPECT_EQ(planning_.put_location(folder_ / "out/"), id);
+  EXPECT_EQ(planning_.put_location(folder_ / "elsewhere" / ".." / "out"), id);
+  EXPECT_NE(planning_.put_location(folder_), id);
   EXPECT_NE(planning_.put_location("/"), id);
 }
 
 TEST_F(Location, FilesOfTheValidRunAreNamedAbsolutely) {
   RunContext with = testing::context();
-  with.location = planning_.put_location(folder_.path() / "out");
+  with.location = planning_.put_location(folder_ / "out");
   Outcome outcome = result_;
   outcome.artifacts = {{"quality", "cells/b/quality.json", "f00", 77}};
   outcome.scores = {{"test", "cells/b/test.npy", "ba7", 100}};
@@ -25,9 +25,9 @@ TEST_F(Location, FilesOfTheValidRunAreNamedAbsolutely) {
   const std::vector<std::string> keys{eval_.key, train_.key};
   const auto stored = planning_.stored(keys);
   ASSERT_EQ(stored[0]->files.size(), 2u);
-  EXPECT_EQ(stored[0]->files[0].path, folder_.path() / "out/cells/b/quality.json");
+  EXPECT_EQ(stored[0]->files[0].path, folder_ / "out/cells/b/quality.json");
   EXPECT_EQ(stored[0]->files[0].bytes, 77);
-  EXPECT_EQ(stored[0]->files[1].path, folder_.path() / "out/cells/b/test.npy");
+  EXPECT_EQ(stored[0]->files[1].path, folder_ / "out/cells/b/test.npy");
   EXPECT_FALSE(stored[0]->files[1].bytes);
   EXPECT_TRUE(stored[1]->files.empty());
 }

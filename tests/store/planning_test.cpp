@@ -56,6 +56,7 @@ TEST_F(Planning, NewestExperimentOfANameIsTheOneAskedForLast) {
   other.profile = "[data]\nroot = 'here'";
   EXPECT_NE(planning_.put_experiment(other), experiment_);
   EXPECT_EQ(results_.experiment("one")->hash, "c1");
+  EXPECT_NE(results_.experiment("one")->id, experiment_);
   EXPECT_EQ(results_.experiment("one")->profile, other.profile);
   ExperimentRecord again = testing::sample_experiment("one");
   again.profile = "[data]\nroot = 'there'";
@@ -189,6 +190,17 @@ TEST_F(Planning, ReadersSeeTheLastStateWhileAWriterIsBusy) {
     EXPECT_EQ(Session::open_read_only(file_).results().cells().size(), 2u);
   });
   EXPECT_EQ(reader.results().cells().size(), 3u);
+}
+
+TEST_F(Planning, OpenKeysAreThoseThatHaveNotEnded) {
+  const CellRecord knn = eval_cell(train_, "msp"), not_asked_for = train_cell("ce", 3);
+  put({train_, eval_, knn, not_asked_for});
+  EXPECT_EQ(planning_.open_keys(experiment_), (std::vector{train_.key, eval_.key, knn.key, not_asked_for.key}));
+  put({train_, eval_, knn});
+  queue_.finish(claim(train_), testing::train_result());
+  queue_.fail(claim(eval_), CellState::failed, "boom");
+  claim(knn);
+  EXPECT_EQ(planning_.open_keys(experiment_), std::vector{knn.key}) << "running is open, failed has ended";
 }
 
 TEST_F(Planning, ReadOnlySessionRefusesToWrite) {

@@ -285,6 +285,18 @@ TEST_F(Queue, HeartbeatProlongsTheLeasesOfItsOwner) {
   EXPECT_EQ(results_.state(eval_.key), CellState::running);
 }
 
+TEST_F(Queue, CountsWhatRunsInOneExperiment) {
+  const std::int64_t other = planning_.put_experiment(testing::sample_experiment("two"));
+  testing::put(session_, other, {train_cell("ce", 7)});
+  EXPECT_EQ(queue_.running_count(experiment_), 0);
+  const std::string run = claim(train_);
+  ASSERT_TRUE(queue_.claim(train_cell("ce", 7).key, context()));
+  EXPECT_EQ(queue_.running_count(experiment_), 1);
+  EXPECT_EQ(queue_.running_count(other), 1);
+  queue_.finish(run, train_result());
+  EXPECT_EQ(queue_.running_count(experiment_), 0);
+}
+
 TEST_F(Queue, LivingOwnerKeepsItsCellWhenItsLeaseHasExpired) {
   RunContext slow = context();
   slow.lease_seconds = -1;

@@ -77,7 +77,7 @@ class ShardMaker {
     eval("msp", near_auroc);
   }
   Session& session() { return session_; }
-  std::filesystem::path file() const { return session_.file(); }
+  std::filesystem::path file() const { return session_.name(); }
 
  private:
   Session session_;

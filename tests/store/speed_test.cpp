@@ -2,7 +2,6 @@
 /// sanitizers, takes several times as long as an idle one, the mistakes that they are for took a hundred times as long.
 #include "store/fixture.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -36,8 +35,8 @@ std::vector<CellRecord> many_cells() {
 }
 
 TEST(StoreSpeed, HundredThousandCells) {
-  const TempDir folder;
-  Session session = Session::open(folder.path() / "results.sqlite");
+  const testing::TestDatabase database;
+  Session session = Session::open(database.address());
   const std::vector<CellRecord> cells = many_cells();
   session.planning().put_benchmark(testing::sample_benchmark());
   const std::int64_t experiment = session.planning().put_experiment(testing::sample_experiment("one"));
@@ -75,9 +74,9 @@ TEST(StoreSpeed, HundredThousandCells) {
          20);
 
   // All but the last model's evaluations are done: finding those again and again does not look at the others again.
-  SQLite::Database(session.file().string(), SQLite::OPEN_READWRITE)
-      .exec("UPDATE cell SET state = 'ok' WHERE key IN (SELECT cell_key FROM experiment_cell WHERE place < 99901)");
-  Session worker = Session::open(session.file());
+  database.execute(
+      "UPDATE cell SET state = 'ok' WHERE key IN (SELECT cell_key FROM experiment_cell WHERE place < 99901)");
+  Session worker = Session::open(database.address());
   report("1,000 next_ready", seconds([&] {
            for (int i = 0; i < 1000; ++i) {
              EXPECT_EQ(worker.queue().next_ready(experiment, {})->keys.size(), std::size_t{kEvalsPerModel});
@@ -87,22 +86,21 @@ TEST(StoreSpeed, HundredThousandCells) {
 }
 
 TEST(StoreSpeed, FrameOfTwentyThousandEvaluations) {
-  const TempDir folder;
-  Session session = Session::open(folder.path() / "results.sqlite");
+  const testing::TestDatabase database;
+  Session session = Session::open(database.address());
   session.planning().put_benchmark(testing::sample_benchmark());
   std::vector<CellRecord> cells = many_cells();
   cells.resize(20'200);
   testing::put(session, session.planning().put_experiment(testing::sample_experiment("one")), cells);
-  SQLite::Database(session.file().string(), SQLite::OPEN_READWRITE).exec(R"sql(
-BEGIN;
+  database.execute(R"sql(
 INSERT INTO run(uid, cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file,
                 started_unix_ms)
   SELECT substr(key, 32), key, 1, 'ok', '', 'cpu', 1, '0.1.0', '1', '', 1 FROM cell WHERE kind = 'eval';
 UPDATE cell SET state = 'ok', attempt = 1 WHERE kind = 'eval';
-INSERT INTO metric SELECT uid, 'ood', 'near', sets.value, metrics.value, 0.5
-  FROM run, json_each('["a", "b", "c", "d", "e", "f", "g"]') AS sets,
-       json_each('["auroc", "fpr95", "aupr_in", "aupr_out"]') AS metrics;
-COMMIT)sql");
+INSERT INTO metric SELECT uid, 'ood', 'near', sets.column1, metrics.column1, 0.5
+  FROM run, (VALUES('a'), ('b'), ('c'), ('d'), ('e'), ('f'), ('g')) AS sets,
+       (VALUES('auroc'), ('fpr95'), ('aupr_in'), ('aupr_out')) AS metrics;
+)sql");
   ResultsFrame frame;
   const double took = seconds([&] { frame = session.results().frame(); });
   std::printf("frame %.3f s\n", took);

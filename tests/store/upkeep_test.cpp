@@ -23,14 +23,14 @@ class Upkeep : public testing::StoreTest {
   Upkeep() {
     passes_ = testing::model_cell(train_, CellKind::features, "test");
     put({train_, passes_, eval_});
-    finish_train(folder_.path());
-    finish(passes_, folder_.path(), "cache/" + short_key(train_) + "/test/manifest.json");
+    finish_train(folder_);
+    finish(passes_, folder_, "cache/" + short_key(train_) + "/test/manifest.json");
     write("cache/" + short_key(train_) + "/test/features.npy", "features");
     write("cache/" + short_key(train_) + "/head/weight.npy", "head");
-    finish(eval_, folder_.path(), "cells/" + short_key(eval_) + "/scores/test.npy");
+    finish(eval_, folder_, "cells/" + short_key(eval_) + "/scores/test.npy");
   }
   void write(const fs::path& path, const std::string& content) const {
-    write_file_atomic(path.is_absolute() ? path : folder_.path() / path, content);
+    write_file_atomic(path.is_absolute() ? path : folder_ / path, content);
   }
   std::string claim_in(const CellRecord& cell, const fs::path& out, const std::string& log = "") {
     RunContext with = testing::context();
@@ -56,7 +56,7 @@ class Upkeep : public testing::StoreTest {
   std::vector<std::string> garbage(bool dry_run = true) const {
     std::vector<std::string> paths;
     for (const Leftover& one : collect_garbage(file_, dry_run).leftovers)
-      paths.push_back(one.path.lexically_relative(folder_.path()).string());
+      paths.push_back(one.path.lexically_relative(folder_).string());
     return paths;
   }
   using Paths = std::vector<std::string>;
@@ -76,7 +76,7 @@ TEST_F(Upkeep, WholeDatabaseIsWell) {
 }
 
 TEST_F(Upkeep, FileThatIsGoneIsNamedWithItsCell) {
-  fs::remove(folder_.path() / "cells" / short_key(train_) / "best.safetensors");
+  fs::remove(folder_ / "cells" / short_key(train_) / "best.safetensors");
   ASSERT_EQ(problems().size(), 1u);
   EXPECT_NE(problems()[0].find("best.safetensors"), std::string::npos);
   EXPECT_NE(problems()[0].find(train_.label), std::string::npos);
@@ -113,7 +113,7 @@ TEST_F(Upkeep, StatesThatContradictEachOtherAreFound) {
 }
 
 TEST_F(Upkeep, DamagedDatabaseIsRefusedWithAdvice) {
-  const fs::path copy = folder_.path() / "copy.sqlite";
+  const fs::path copy = folder_ / "copy.sqlite";
   back_up_database(file_, copy);
   std::string bytes = read_file(copy);
   for (std::size_t i = 8192; i < bytes.size(); i += 3) bytes[i] = '\x5a';
@@ -128,7 +128,7 @@ TEST_F(Upkeep, DamagedDatabaseIsRefusedWithAdvice) {
 }
 
 TEST_F(Upkeep, BackupHoldsOneStateAlsoWhileOthersWrite) {
-  const fs::path copy = folder_.path() / "backup.sqlite";
+  const fs::path copy = folder_ / "backup.sqlite";
   session_.in_transaction([&] {
     queue_.event("info", "", "not committed");
     back_up_database(file_, copy);
@@ -142,13 +142,13 @@ TEST_F(Upkeep, BackupHoldsOneStateAlsoWhileOthersWrite) {
 TEST_F(Upkeep, BackupIsNeverWrittenOver) {
   write("backup.sqlite", "precious");
   try {
-    back_up_database(file_, folder_.path() / "backup.sqlite");
+    back_up_database(file_, folder_ / "backup.sqlite");
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::config);
   }
-  EXPECT_EQ(read_file(folder_.path() / "backup.sqlite"), "precious");
-  EXPECT_THROW(back_up_database(file_, folder_.path() / "no" / "folder" / "b.sqlite"), Error);
+  EXPECT_EQ(read_file(folder_ / "backup.sqlite"), "precious");
+  EXPECT_THROW(back_up_database(file_, folder_ / "no" / "folder" / "b.sqlite"), Error);
 }
 
 TEST_F(Upkeep, NothingOfAValidResultIsGarbage) {
@@ -163,10 +163,10 @@ TEST_F(Upkeep, FoldersOfKeysThatNobodyKnowsAreGarbage) {
   write("cells/notes/mine.txt", "a person's");
   EXPECT_EQ(garbage(), (Paths{"cache/00112233445566ff", "cells/00112233445566ff"}));
   EXPECT_EQ(collect_garbage(file_, true).bytes, 6u);
-  EXPECT_TRUE(fs::exists(folder_.path() / "cells/00112233445566ff")) << "a dry run";
+  EXPECT_TRUE(fs::exists(folder_ / "cells/00112233445566ff")) << "a dry run";
   EXPECT_EQ(garbage(false).size(), 2u);
-  EXPECT_FALSE(fs::exists(folder_.path() / "cells/00112233445566ff"));
-  EXPECT_TRUE(fs::exists(folder_.path() / "cells/notes/mine.txt"));
+  EXPECT_FALSE(fs::exists(folder_ / "cells/00112233445566ff"));
+  EXPECT_TRUE(fs::exists(folder_ / "cells/notes/mine.txt"));
   EXPECT_EQ(garbage(), Paths{});
   EXPECT_EQ(problems(true), Paths{});
 }
@@ -175,12 +175,12 @@ TEST_F(Upkeep, FeaturesOfASetThatNoCellNeedsAreGarbage) {
   write("cache/" + short_key(train_) + "/near/cousins/manifest.json", "{}");
   write("cache/" + short_key(train_) + "/near/cousins/features.npy", "12345");
   EXPECT_EQ(garbage(false), (Paths{"cache/" + short_key(train_) + "/near/cousins"}));
-  EXPECT_FALSE(fs::exists(folder_.path() / "cache" / short_key(train_) / "near")) << "empty now";
-  EXPECT_TRUE(fs::exists(folder_.path() / "cache" / short_key(train_) / "head/weight.npy"));
+  EXPECT_FALSE(fs::exists(folder_ / "cache" / short_key(train_) / "near")) << "empty now";
+  EXPECT_TRUE(fs::exists(folder_ / "cache" / short_key(train_) / "head/weight.npy"));
 }
 
 TEST_F(Upkeep, CheckpointOfACellThatRanAgainElsewhereIsGarbage) {
-  const fs::path other = folder_.path() / "elsewhere";
+  const fs::path other = folder_ / "elsewhere";
   ASSERT_TRUE(planning_.plan_again(train_.key, "asked for"));
   finish_train(other);
   EXPECT_EQ(garbage(false), (Paths{"cells/" + short_key(train_)}));
@@ -194,7 +194,7 @@ TEST_F(Upkeep, WhatAnUnfinishedCellGoesOnFromIsNot) {
   write("cells/" + short_key(half) + "/last.safetensors", "half trained");
   write("cache/" + short_key(half) + "/test/manifest.json", "{}");
   EXPECT_EQ(garbage(), Paths{});
-  queue_.fail(claim_in(half, folder_.path()), CellState::failed, "no");
+  queue_.fail(claim_in(half, folder_), CellState::failed, "no");
   EXPECT_EQ(garbage(), Paths{}) << "the next run tries again";
   put({train_, passes_, eval_});  // nobody asks for it any more
   EXPECT_EQ(garbage(), (Paths{"cache/" + short_key(half), "cells/" + short_key(half)}));
@@ -203,7 +203,7 @@ TEST_F(Upkeep, WhatAnUnfinishedCellGoesOnFromIsNot) {
 TEST_F(Upkeep, WhatALivingProcessWorksOnIsNot) {
   const CellRecord busy = testing::train_cell("supcon", 0);
   put({train_, passes_, eval_, busy});
-  (void)claim_in(busy, folder_.path());  // by this process
+  (void)claim_in(busy, folder_);  // by this process
   put({train_, passes_, eval_});
   write("cells/" + short_key(busy) + "/last.safetensors", "being trained");
   EXPECT_EQ(garbage(), Paths{});
@@ -219,19 +219,19 @@ TEST_F(Upkeep, TemporariesOfTheDeadAreGarbageAndOpenOrFreshOnesAreNot) {
   write(".hidden.tmp", "a person's");
   EXPECT_EQ(garbage(), Paths{}) << "fresh";
   for (const std::string& path : {in_cell, in_cache + "/features.npy", in_cache, in_root, std::string(".hidden.tmp")})
-    age(folder_.path() / path);
+    age(folder_ / path);
   {
-    const std::ofstream held(folder_.path() / in_root, std::ios::app);
+    const std::ofstream held(folder_ / in_root, std::ios::app);
     EXPECT_EQ(garbage(), (Paths{in_cache, in_cell})) << "one is open";
   }
-  age(folder_.path() / in_root);
+  age(folder_ / in_root);
   EXPECT_EQ(collect_garbage(file_, true).bytes, 6u);
   EXPECT_EQ(garbage(false).size(), 3u);
   EXPECT_EQ(garbage(), Paths{});
 }
 
 TEST_F(Upkeep, FolderOfAnotherDatabaseIsLeftAlone) {
-  const fs::path other = folder_.path() / "other";
+  const fs::path other = folder_ / "other";
   { Session::open(other / "results.sqlite"); }
   planning_.put_location(other);
   write(other / "cells/00112233445566ff/best.safetensors", "its");
@@ -244,9 +244,9 @@ TEST_F(Upkeep, FolderOfAnotherDatabaseIsLeftAlone) {
 TEST_F(Upkeep, LinksAreNotFollowed) {
   const TempDir precious;
   write(precious.path() / "best.safetensors", "a person's");
-  fs::create_directory_symlink(precious.path(), folder_.path() / "cells" / "00112233445566ff");
+  fs::create_directory_symlink(precious.path(), folder_ / "cells" / "00112233445566ff");
   write("cells/00112233445566ee/x", "old");
-  fs::create_directory_symlink(precious.path(), folder_.path() / "cells/00112233445566ee/link");
+  fs::create_directory_symlink(precious.path(), folder_ / "cells/00112233445566ee/link");
   EXPECT_EQ(garbage(false), (Paths{"cells/00112233445566ee"}));
   EXPECT_TRUE(fs::exists(precious.path() / "best.safetensors"));
 }

@@ -1,0 +1,34 @@
+#pragma once
+/// What verbs that plan have in common: run, plan, submit, worker.
+#include "base/signals.h"
+#include "cli/verbs.h"
+#include "plan/plan.h"
+#include "store/session.h"
+#include "work/device_slots.h"
+
+#include <string>
+#include <vector>
+
+namespace nearfar {
+
+/// Of this machine. Before anything is planned: a result must not be stored as made on a device that nothing was
+/// computed on. Error(config) for one that is not usable.
+std::vector<DeviceSlot> devices_of(const std::string& device);
+
+/// A bar while image files are read for the first time, which may take an hour; a signal ends it, and the next call
+/// goes on there. `signals`: of the caller, that outlive it; nullptr: it takes its own when reading takes time.
+ReadingProgress reading_bar(bool quiet, const StopSignals* signals = nullptr);
+
+/// Warns of what is odd about the data, as `data check` would.
+void tell_of_data(const Plan& plan);
+
+/// From files and overrides, with tell_of_data(). Error(config) where no file is given.
+Experiment experiment_of(const RunArguments& arguments);
+Plan plan_of(const RunArguments& arguments, Experiment experiment);
+
+/// Cells of processes that are gone are planned again, and that is said.
+void recover(Session& session);
+/// The plan into its database, which is made if need be; nothing is run. Workers do it.
+void put_for_workers(Plan& plan);
+
+}  // namespace nearfar
