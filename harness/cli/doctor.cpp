@@ -5,13 +5,13 @@
 #include "data/image_set.h"
 #include "plan/catalog.h"
 #include "store/address.h"
+#include "store/file_system.h"
 #include "store/session.h"
 #include "work/engine_client.h"
 #include "work/jobs.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -108,37 +108,37 @@ Finding database_finding(const DatabaseArguments& arguments) {
   }
 }
 
-/// SQLite's write-ahead log needs shared memory between processes, which network file systems do not give.
+/// Where the database would lie; with a server, where the files would.
 Finding file_system_finding(const DatabaseArguments& arguments) {
-  fs::path folder = arguments.out.empty() ? fs::current_path() : arguments.out;
-  while (!fs::exists(folder) && folder.has_parent_path()) folder = folder.parent_path();
-  struct statfs status {};
-  if (::statfs(folder.c_str(), &status) != 0)
-    return {.name = "file system", .ok = false, .message = folder.string() + ": cannot be examined"};
-  constexpr unsigned long kNetwork[] = {
-      0x6969,     0xFF534D42, 0xFE534D42, 0x517B,
-      0x0BD00BD0, 0x65735546, 0x19830326, 0x00C36400};  // NFS, CIFS, SMB2, SMB, Lustre, FUSE, FhGFS, Ceph
-  const double free_gib = static_cast<double>(status.f_bavail) * static_cast<double>(status.f_bsize) / (1 << 30);
-  for (const unsigned long magic : kNetwork) {
-    if (static_cast<unsigned long>(status.f_type) == magic) {
-      if (is_server(arguments.database)) {
+  try {
+    const bool on_server = is_server(arguments.database);
+    const bool has_file = !arguments.database.empty() && !on_server;
+    const FileSystem system = file_system_of(has_file                ? arguments.database
+                                             : arguments.out.empty() ? fs::current_path()
+                                                                     : arguments.out);
+    const double free_gib = static_cast<double>(system.free_bytes) / (1 << 30);
+    const std::string folder = system.folder.string();
+    if (several_hosts_use(system)) {
+      if (on_server) {
         return {.name = "file system",
                 .ok = free_gib > 1,
                 .message = fmt::format("{}: a network file system, {:.0f} GiB free; all machines that share the server "
                                        "need it at this path",
-                                       folder.string(), free_gib)};
+                                       folder, free_gib)};
       }
       return {.name = "file system",
               .ok = false,
-              .message =
-                  fmt::format("{} may be a network file system (type {:#x}): put the database on a local one with --db",
-                              folder.string(), magic),
+              .message = fmt::format("{}: a network file system ({}, type {:#x}): no place for a database; put it on a "
+                                     "local disk with --db; several hosts: one database for each, then `nearfar merge`",
+                                     folder, system.network_name, system.type),
               .required = false};
     }
+    return {.name = "file system",
+            .ok = free_gib > 1,
+            .message = fmt::format("{}: local, {:.0f} GiB free", folder, free_gib)};
+  } catch (const Error& error) {
+    return {.name = "file system", .ok = false, .message = error.what()};
   }
-  return {.name = "file system",
-          .ok = free_gib > 1,
-          .message = fmt::format("{}: local, {:.0f} GiB free", folder.string(), free_gib)};
 }
 }  // namespace
 

@@ -458,6 +458,55 @@ constexpr Verb kDataVerbs[] = {
 
 Action declare_data(CLI::App& verb) { return declare_verbs(verb, kDataVerbs); }
 
+Action declare_db_check(CLI::App& verb) {
+  const auto database = std::make_shared<DatabaseArguments>();
+  const auto deep = std::make_shared<bool>(false);
+  verb.add_flag("--deep", *deep, "read every file of a result and compare its SHA-256");
+  add_json(verb, database->json);
+  add_database(verb, *database);
+  return [database, deep] { return db_check_verb(*database, *deep); };
+}
+
+Action declare_db_backup(CLI::App& verb) {
+  const auto database = std::make_shared<DatabaseArguments>();
+  const auto target = std::make_shared<std::filesystem::path>();
+  verb.add_option("file", *target, "the copy; must not exist")->required();
+  add_json(verb, database->json);
+  add_database(verb, *database);
+  return [database, target] { return db_backup_verb(*database, *target); };
+}
+
+Action declare_db_gc(CLI::App& verb) {
+  const auto database = std::make_shared<DatabaseArguments>();
+  const auto dry_run = std::make_shared<bool>(false);
+  verb.add_flag("--dry-run", *dry_run, "only show what would go");
+  add_json(verb, database->json);
+  add_database(verb, *database);
+  return [database, dry_run] { return db_gc_verb(*database, *dry_run); };
+}
+
+constexpr Verb kDbVerbs[] = {
+    {"check", "is the database whole, is every file of its results there? exit 8 if not", declare_db_check},
+    {"backup", "a copy of one state of it, also while others write", declare_db_backup},
+    {"gc", "remove files of the output folders that nothing refers to", declare_db_gc},
+};
+
+Action declare_db(CLI::App& verb) { return declare_verbs(verb, kDbVerbs); }
+
+Action declare_merge(CLI::App& verb) {
+  const auto merge = std::make_shared<MergeArguments>();
+  verb.add_option("shards", merge->shards, "databases to add: A.sqlite B.sqlite…")->required();
+  verb.add_option("-o,--output", merge->output, "the database to add them to, made if need be")->required();
+  verb.add_flag("--allow-mixed", merge->allow_mixed,
+                "also benchmarks of one name with other images: boards of their own");
+  verb.add_option("--tolerance", merge->tolerance_percent,
+                  "percentage points by which two results of one cell may differ unflagged")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  add_json(verb, merge->json);
+  return [merge] { return merge_verb(*merge); };
+}
+
 Action declare_doctor(CLI::App& verb) {
   struct Arguments {
     DatabaseArguments database;
@@ -489,6 +538,8 @@ constexpr Verb kVerbs[] = {
      declare_export_check},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},
     {"data", "check, pack or make the images of a benchmark", declare_data},
+    {"db", "check, back up or tidy a results database", declare_db},
+    {"merge", "databases of several hosts as one; again and again, if you like", declare_merge},
     {"doctor", "versions, devices, plugins, data, database: what works here and what does not", declare_doctor},
 };
 

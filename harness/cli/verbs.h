@@ -173,6 +173,19 @@ int data_check_verb(const DataArguments& arguments);
 int data_pack_verb(const DataArguments& arguments);
 int data_synth_verb(const DataArguments& arguments);
 
+/// 8 where something is wrong.
+int db_check_verb(const DatabaseArguments& database, bool deep);
+int db_backup_verb(const DatabaseArguments& database, const std::filesystem::path& target);
+int db_gc_verb(const DatabaseArguments& database, bool dry_run);
+
+struct MergeArguments {
+  Paths shards;
+  std::filesystem::path output;
+  bool allow_mixed = false, json = false;
+  double tolerance_percent = 0.1;  ///< percentage points
+};
+int merge_verb(const MergeArguments& arguments);
+
 int doctor_verb(const Paths& plugin_dirs, const DatabaseArguments& database);
 
 }  // namespace nearfar

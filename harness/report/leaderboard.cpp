@@ -15,15 +15,18 @@ namespace nearfar {
 namespace {
 
 using NumberKey = std::tuple<std::string_view, std::string_view, std::string_view>;  // group, dataset, metric
-using SeedValues = std::map<NumberKey, double>;
 
 /// The OOD sets some row was measured on, in the benchmark's order; sets it does not name come after, by name.
 std::vector<BenchmarkSet> measured_sets(const SelectedBoard& board, const std::vector<BenchmarkRecord>& benchmarks) {
   std::set<std::pair<std::string_view, std::string_view>> measured;  // group, dataset
   for (const SelectedRow& row : board.rows) {
     for (const SelectedSeed& seed : row.seeds) {
+      std::pair<std::string_view, std::string_view> last;  // the metrics of a set come one after the other
       for (const ResultValue& value : seed.values) {
-        if (value.group != "id") measured.emplace(value.group, value.dataset);
+        if (value.group == "id" || last == std::pair<std::string_view, std::string_view>(value.group, value.dataset))
+          continue;
+        last = {value.group, value.dataset};
+        measured.insert(last);
       }
     }
   }
@@ -42,40 +45,63 @@ std::vector<BenchmarkSet> measured_sets(const SelectedBoard& board, const std::v
   return sets;
 }
 
-/// Unweighted mean over the group's sets for each seed; empty if a seed lacks a set.
-std::vector<double> group_means(const std::vector<SeedValues>& seeds, const std::vector<BenchmarkSet>& sets,
-                                std::string_view group, std::string_view metric) {
-  std::vector<double> means;
-  for (const SeedValues& seed : seeds) {
-    std::vector<double> values;
-    for (const BenchmarkSet& set : sets) {
-      if (set.group != group) continue;
-      const auto found = seed.find({group, set.name, metric});
-      if (found == seed.end()) return {};
-      values.push_back(found->second);
+/// One number of a row, by seed.
+struct Column {
+  NumberKey key;
+  std::vector<double> values;
+};
+
+/// The numbers of a row, in the order in which they come first. Seeds have theirs in one order, so that the next number
+/// is mostly that of the next column: a row may have thousands of seeds.
+std::vector<Column> make_columns(const SelectedRow& row) {
+  std::vector<Column> columns;
+  for (const SelectedSeed& seed : row.seeds) {
+    std::size_t next = 0;
+    for (const ResultValue& value : seed.values) {
+      const NumberKey key(value.group, value.dataset, value.metric);
+      if (next >= columns.size() || columns[next].key != key) {
+        next = static_cast<std::size_t>(std::ranges::find(columns, key, &Column::key) - columns.begin());
+        if (next == columns.size()) columns.push_back({key, {}});
+      }
+      columns[next++].values.push_back(value.value);
     }
-    if (values.empty()) return {};
+  }
+  return columns;
+}
+
+/// Unweighted mean over the group's sets for each seed; empty if a seed lacks a set.
+std::vector<double> group_means(const std::vector<Column>& columns, std::size_t seed_count,
+                                const std::vector<BenchmarkSet>& sets, std::string_view group,
+                                std::string_view metric) {
+  std::vector<const Column*> of_group;
+  for (const BenchmarkSet& set : sets) {
+    if (set.group != group) continue;
+    const auto found = std::ranges::find(columns, NumberKey(group, set.name, metric), &Column::key);
+    if (found == columns.end() || found->values.size() != seed_count) return {};
+    of_group.push_back(&*found);
+  }
+  if (of_group.empty()) return {};
+  std::vector<double> means;
+  for (std::size_t seed = 0; seed < seed_count; ++seed) {
+    std::vector<double> values;
+    for (const Column* column : of_group) values.push_back(column->values[seed]);
     means.push_back(mean_std(values).mean);
   }
   return means;
 }
 
 std::vector<LeaderboardNumber> make_numbers(const SelectedRow& row, const std::vector<BenchmarkSet>& sets) {
-  std::vector<SeedValues> seeds;
+  const std::vector<Column> columns = make_columns(row);
   std::map<NumberKey, std::vector<double>> by_seed;
   std::set<std::string_view> metrics;
-  for (const SelectedSeed& seed : row.seeds) {
-    SeedValues& values = seeds.emplace_back();
-    for (const ResultValue& value : seed.values) {
-      values.emplace(NumberKey(value.group, value.dataset, value.metric), value.value);
-      by_seed[{value.group, value.dataset, value.metric}].push_back(value.value);
-      if (value.group != "id") metrics.insert(value.metric);
-    }
+  for (const Column& column : columns) {
+    by_seed[column.key] = column.values;
+    if (std::get<0>(column.key) != "id") metrics.insert(std::get<2>(column.key));
   }
   for (const GroupInfo& group : kGroups) {
     if (!group.has_means) continue;
     for (const std::string_view metric : metrics) {
-      std::vector<double> means = group_means(seeds, sets, group.key, metric);
+      std::vector<double> means = group_means(columns, row.seeds.size(), sets, group.key, metric);
       if (!means.empty()) by_seed[{group.key, "mean", metric}] = std::move(means);
     }
   }

@@ -72,4 +72,10 @@ std::string shown_database(const std::filesystem::path& database) {
                      port.empty() ? "" : ":", port, escaped(part("dbname")));
 }
 
+void refuse_server(const std::filesystem::path& database, std::string_view command, std::string_view instead) {
+  if (!is_server(database)) return;
+  throw Error(ErrorKind::config, fmt::format("{}: `{}` is for databases that are files, this one is on a server; {}",
+                                             shown_database(database), command, instead));
+}
+
 }  // namespace nearfar

@@ -12,6 +12,10 @@ namespace nearfar {
 /// Error(store) or SQLite::Exception. Returns the copy's path.
 std::filesystem::path back_up(const std::filesystem::path& file, std::string_view suffix);
 
+/// What `from` sees as the file `target`, which must not exist: whole and on disk when it returns, or not there at all.
+/// Error(store) or SQLite::Exception.
+void save_copy(SQLite::Database& from, const std::filesystem::path& target);
+
 /// Everything in `from` to `to`, which is overwritten.
 void copy_database(SQLite::Database& from, SQLite::Database& to);
 

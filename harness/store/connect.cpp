@@ -1,10 +1,12 @@
 #include "store/connect.h"
 
 #include "base/error.h"
+#include "store/file_system.h"
 
 #include <fmt/core.h>
 #include <sqlite3.h>
 
+#include <optional>
 #include <utility>
 
 namespace nearfar {
@@ -39,7 +41,7 @@ Connection connect_to_copy(const fs::path& file) {
     if (!error) fs::copy_file(wal_of(file), wal_of(copy), fs::copy_options::overwrite_existing, error);
     if (error) {
       throw Error(ErrorKind::store, fmt::format("{}: cannot copy it with its -wal file to {}: {}; its folder cannot be "
-                                                "written, so it is read from a copy",
+                                                "written or is on a network, so it is read from a copy",
                                                 file.string(), result.copy->path().string(), error.message()));
     }
     if (stamps(file) != before) continue;
@@ -50,6 +52,19 @@ Connection connect_to_copy(const fs::path& file) {
               fmt::format("{}: another process writes to it and its folder cannot be written by this one; run this "
                           "again later, or as the user who writes it",
                           file.string()));
+}
+
+/// nullopt where a folder that cannot be written has no room for the shared index of a WAL file.
+std::optional<Connection> connect_as_others_do(const fs::path& file) {
+  try {
+    Connection result{nullptr, connect(file.string(), SQLite::OPEN_READONLY)};
+    result.database->execAndGet("SELECT count(*) FROM sqlite_schema");
+    return result;
+  } catch (const SQLite::Exception& error) {
+    const int code = error.getErrorCode() & 0xff;
+    if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -69,14 +84,9 @@ std::string immutable_uri(const fs::path& file) {
 }
 
 Connection connect_for_reading(const fs::path& file) {
-  try {
-    Connection result{nullptr, connect(file.string(), SQLite::OPEN_READONLY)};
-    result.database->execAndGet("SELECT count(*) FROM sqlite_schema");
-    return result;
-  } catch (const SQLite::Exception& error) {
-    // A WAL file in a folder that cannot be written has no room for its shared index: here nobody can be writing.
-    const int code = error.getErrorCode() & 0xff;
-    if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) throw;
+  // Where several hosts see it no process writes to it, nor may a shared index be made there.
+  if (!several_hosts_use(file_system_of(file))) {
+    if (std::optional<Connection> connection = connect_as_others_do(file)) return std::move(*connection);
   }
   std::error_code error;
   if (const std::uintmax_t size = fs::file_size(wal_of(file), error); !error && size > 0) return connect_to_copy(file);

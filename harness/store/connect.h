@@ -19,8 +19,8 @@ struct Connection {
   std::unique_ptr<SQLite::Database> database;
 };
 
-/// As another process writes it, or, in a folder that cannot be written, as it was last left, with what its -wal file
-/// holds. SQLite::Exception; Error(store) if it changes while it is copied.
+/// As another process writes it, or, in a folder that cannot be written or is on a network, as it was last left, with
+/// what its -wal file holds. SQLite::Exception; Error(store) if it changes while it is copied.
 Connection connect_for_reading(const std::filesystem::path& file);
 
 /// "file:///a%20b?immutable=1": what a path means to SQLite, whatever characters it has.

@@ -171,7 +171,7 @@ class Database {
 
    private:
     Database& database_;
-    bool outermost_, done_ = false;
+    bool outermost_, writes_, done_ = false;
   };
 
   template <class Work>

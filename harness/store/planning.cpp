@@ -232,9 +232,11 @@ class Planning final : public PlanStore {
           " UNION ALL SELECT path, NULL FROM score_set WHERE run_uid = ?1",
           runs, [](const auto& run) { return std::tie(run.second); },
           [&](std::size_t i, Statement& found) {
-            const std::filesystem::path& folder = places[i]->folder;
+            // Joined as text: parsing paths would cost more than everything else here.
+            const std::string& folder = places[i]->folder.native();
             result[runs[i].first]->files = collect(found, [&](Row& file) {
-              return StoredFile{folder / file.text(), file.maybe_number()};
+              return StoredFile{fmt::format("{}{}{}", folder, folder.empty() ? "" : "/", file.view()),
+                                file.maybe_number()};
             });
           });
       return result;

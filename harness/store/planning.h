@@ -12,7 +12,7 @@ namespace nearfar {
 
 /// A file that a finished cell left behind.
 struct StoredFile {
-  std::filesystem::path path = {};         ///< absolute
+  std::string path = {};                   ///< absolute
   std::optional<std::int64_t> bytes = {};  ///< none: only its being there counts
 };
 

@@ -1,6 +1,8 @@
 #include "store/sqlite_database.h"
 
 #include "store/backup.h"
+#include "store/faults.h"
+#include "store/file_system.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -37,21 +39,6 @@ std::string advice(int code) {
              "not put first";
     default:
       return "check the disk and the file's permissions";
-  }
-}
-
-[[noreturn]] void throw_store_error(const std::filesystem::path& file, const SQLite::Exception& error) {
-  throw Error(ErrorKind::store, fmt::format("{}: database error: {} (SQLite code {}); {}", file.string(), error.what(),
-                                            error.getExtendedErrorCode(), advice(error.getErrorCode() & 0xff)));
-}
-
-/// Calls `work` with SQLite's exceptions about `file` turned into ours.
-template <class Work>
-auto translate(const std::filesystem::path& file, Work&& work) {
-  try {
-    return work();
-  } catch (const SQLite::Exception& error) {
-    throw_store_error(file, error);
   }
 }
 
@@ -105,6 +92,11 @@ class SqliteStatement final : public Statement {
 
 }  // namespace
 
+void throw_store_error(const std::filesystem::path& file, const SQLite::Exception& error) {
+  throw Error(ErrorKind::store, fmt::format("{}: database error: {} (SQLite code {}); {}", file.string(), error.what(),
+                                            error.getExtendedErrorCode(), advice(error.getErrorCode() & 0xff)));
+}
+
 template <class Work>
 auto SqliteDatabase::translated(Work&& work) const {
   return translate(file_, work);
@@ -130,6 +122,7 @@ SqliteDatabase::SqliteDatabase(const std::filesystem::path& file, Mode mode)
 }
 
 void SqliteDatabase::connect_to_write() {
+  refuse_network_file_system(file_);
   connection_.database = connect(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   checked_version();  // before anything is written: switching to WAL changes the file
   use_write_ahead_log();
@@ -215,11 +208,13 @@ void SqliteDatabase::many(const char* sql, std::size_t count, const Each& bind, 
 }
 
 void SqliteDatabase::begin(Begin begin) {
-  const bool writes = begin == Begin::exclusive || begin == Begin::shared;
-  translated([&] { connection_.database->exec(writes ? "BEGIN IMMEDIATE" : "BEGIN"); });
+  writes_ = begin == Begin::exclusive || begin == Begin::shared;
+  translated([&] { connection_.database->exec(writes_ ? "BEGIN IMMEDIATE" : "BEGIN"); });
 }
 void SqliteDatabase::commit() {
+  if (writes_) faults().before_write();
   translated([&] { connection_.database->exec("COMMIT"); });
+  if (writes_) faults().after_write();
 }
 void SqliteDatabase::begin_part() {
   translated([&] { connection_.database->exec("SAVEPOINT part"); });

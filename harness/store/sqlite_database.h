@@ -3,12 +3,31 @@
 #include "store/connect.h"
 #include "store/database.h"
 
+#include <SQLiteCpp/Exception.h>
+
 namespace nearfar {
+
+/// Error(store) for what SQLite reported about `file`, with what to do about it.
+[[noreturn]] void throw_store_error(const std::filesystem::path& file, const SQLite::Exception& error);
+
+/// Calls `work` with SQLite's exceptions about `file` turned into ours.
+template <class Work>
+auto translate(const std::filesystem::path& file, Work&& work) {
+  try {
+    return work();
+  } catch (const SQLite::Exception& error) {
+    throw_store_error(file, error);
+  }
+}
 
 class SqliteDatabase final : public Database {
  public:
   /// As Session::open and open_read_only say.
   SqliteDatabase(const std::filesystem::path& file, Mode mode);
+
+  const std::filesystem::path& file() const { return file_; }
+  /// For what works on files of SQLite alone: sqlite_rows.h.
+  SQLite::Database& raw() const { return *connection_.database; }
 
   std::string name() const override;
   std::optional<std::filesystem::path> folder() const override;
@@ -39,6 +58,7 @@ class SqliteDatabase final : public Database {
 
   std::filesystem::path file_, folder_;
   Connection connection_;
+  bool writes_ = false;  // the transaction that is open
 };
 
 }  // namespace nearfar

@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,17 +26,11 @@ std::string missing_file(const StoredCell& stored) {
                     "database of its own with --db",
                     stored.elsewhere));
   }
-  std::error_code code;
   for (const StoredFile& file : stored.files) {
-    if (!file.bytes) {
-      if (!fs::exists(file.path, code)) return fmt::format("{} is gone", file.path.string());
-      continue;
-    }
-    const auto size = fs::file_size(file.path, code);
-    if (code) return fmt::format("{} is gone", file.path.string());
-    if (static_cast<std::int64_t>(size) != *file.bytes) {
-      return fmt::format("{} has {} bytes, had {}", file.path.string(), size, *file.bytes);
-    }
+    struct stat status {};
+    if (::stat(file.path.c_str(), &status) != 0) return fmt::format("{} is gone", file.path);
+    if (file.bytes && status.st_size != *file.bytes)
+      return fmt::format("{} has {} bytes, had {}", file.path, status.st_size, *file.bytes);
   }
   return "";
 }
@@ -66,7 +61,7 @@ void decide(Cell& cell, const std::optional<StoredCell>& stored) {
 /// Of the files of a finished train cell.
 fs::path checkpoint_of(const StoredCell& stored) {
   for (const StoredFile& file : stored.files) {
-    if (file.path.filename() == "best.safetensors") return file.path;
+    if (file.path.ends_with("/best.safetensors")) return file.path;
   }
   return {};
 }
@@ -74,9 +69,9 @@ fs::path checkpoint_of(const StoredCell& stored) {
 /// The folder above cache/KEY/SET/manifest.json, if new sets can be put beside it.
 std::optional<fs::path> features_root_of(const StoredCell& stored, const fs::path& relative) {
   for (const StoredFile& file : stored.files) {
-    const std::string path = file.path.string(), end = "/" + relative.string();
-    if (!path.ends_with(end)) continue;
-    fs::path root = path.substr(0, path.size() - end.size());
+    const std::string end = "/" + relative.string();
+    if (!file.path.ends_with(end)) continue;
+    fs::path root = file.path.substr(0, file.path.size() - end.size());
     if (::access(root.c_str(), W_OK) == 0) return root;
   }
   return std::nullopt;

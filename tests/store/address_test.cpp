@@ -1,8 +1,13 @@
 #include "store/address.h"
 
 #include "base/error.h"
+#include "store/merge.h"
+#include "store/upkeep.h"
 
 #include <gtest/gtest.h>
+
+#include <functional>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -30,6 +35,27 @@ std::string refusal(const std::string& address) {
     return error.what();
   }
   return "";
+}
+
+TEST(DatabaseAddress, OfAServerIsRefusedByWhatWorksOnFiles) {
+  const std::filesystem::path server = "postgresql://ann:s3cret@lab/ood";
+  const std::vector<std::function<void()>> commands = {
+      [&] { check_database(server, false); }, [&] { back_up_database(server, "copy.sqlite"); },
+      [&] { collect_garbage(server, true); }, [&] { merge_databases(server, {}); },
+      [&] { merge_databases("all.sqlite", std::vector{server}); }};
+  for (const auto& command : commands) {
+    try {
+      command();
+      ADD_FAILURE() << "it was not refused";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::config);
+      const std::string message = error.what();
+      EXPECT_NE(message.find("is on a server"), std::string::npos) << message;
+      EXPECT_EQ(message.find("s3cret"), std::string::npos) << message;
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists("all.sqlite"));
+  refuse_server("out/smoke/results.sqlite", "nearfar db check", "");  // a file: nothing to say
 }
 
 TEST(DatabaseAddress, ThatCannotBeReadIsRefusedWithoutRepeatingIt) {
