@@ -63,15 +63,17 @@ void on_segmentation_fault(int number, siginfo_t* info, void* context) {
   constexpr std::uintptr_t kNear = 1 << 16;
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr), stack = stack_pointer(context);
   const std::string* line = nullptr;
-  if (stack != 0 && address - stack + kNear < 2 * kNear) {
+  const bool is_fault = info->si_code > 0;  // else somebody sent it, and there is no address
+  if (is_fault && stack != 0 && address - stack + kNear < 2 * kNear) {
     line = &overflow_line;
-  } else if (info->si_code == SEGV_ACCERR) {  // there is memory: features are mapped from their files
+  } else if (is_fault && info->si_code == SEGV_ACCERR) {  // there is memory: features are mapped from their files
     line = &read_only_line;
   }
   if (line != nullptr) {
     [[maybe_unused]] const ssize_t written = ::write(3, line->data(), line->size());
   }
-  std::signal(number, SIG_DFL);  // the instruction is tried again, and ends the process
+  std::signal(number, SIG_DFL);
+  std::raise(number);  // held back until we return, then it ends the process, also where somebody sent the signal
 }
 
 }  // namespace
