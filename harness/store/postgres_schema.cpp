@@ -11,7 +11,7 @@ constexpr const char* kCreate3 = R"sql(
 CREATE SCHEMA IF NOT EXISTS nearfar;
 CREATE DOMAIN word AS TEXT COLLATE "C";
 CREATE TABLE schema_version(version BIGINT NOT NULL);
-INSERT INTO schema_version VALUES(3);
+INSERT INTO schema_version VALUES(4);
 CREATE TABLE benchmark(
   name WORD NOT NULL, data_hash WORD NOT NULL, definition_json WORD NOT NULL,
   PRIMARY KEY(name, data_hash));
@@ -41,7 +41,8 @@ CREATE TABLE cell(
   image_set WORD NOT NULL, postprocessor WORD NOT NULL, postprocessor_params WORD NOT NULL, identity_json WORD NOT NULL,
   flags WORD NOT NULL,
   state WORD NOT NULL DEFAULT 'planned' CHECK(state IN ('planned', 'running', 'ok', 'failed', 'crashed', 'timeout',
-                                                        'nan', 'oom', 'cancelled', 'invalid', 'not-applicable')),
+                                                        'nan', 'oom', 'hung', 'cancelled', 'invalid',
+                                                        'not-applicable')),
   attempt BIGINT NOT NULL DEFAULT 0, owner WORD NOT NULL DEFAULT '', lease_unix_ms BIGINT NOT NULL DEFAULT 0,
   message WORD NOT NULL DEFAULT '',
   FOREIGN KEY(benchmark, data_hash) REFERENCES benchmark(name, data_hash));
