@@ -136,8 +136,12 @@ std::string why_not(const at::Tensor& table) {
   return "";
 }
 
+// is_alias_of() asks storages of two kinds for the address of their memory, which a device need not give.
 void put_back(const at::Tensor& values, const at::Tensor& tensor) {
-  if (!values.is_alias_of(tensor)) tensor.detach().copy_(values);
+  if (values.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl() !=
+      tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()) {
+    tensor.detach().copy_(values);
+  }
 }
 
 }  // namespace
