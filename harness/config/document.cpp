@@ -133,6 +133,37 @@ Value parse_argument(std::string_view text, std::string_view where) {
   return value;
 }
 
+const Value* find_value(const Value& document, const std::vector<std::string>& path) {
+  const Value* at = &document;
+  for (const std::string& part : path) {
+    if (at->table() == nullptr) return nullptr;
+    const auto found = at->table()->find(part);
+    if (found == at->table()->end()) return nullptr;
+    at = &found->second;
+  }
+  return at;
+}
+
+bool equal_values(const Value& one, const Value& other) {
+  if (one.data.index() != other.data.index()) return false;
+  if (const Value::List* list = one.list()) return std::ranges::equal(*list, *other.list(), equal_values);
+  if (const Value::Table* table = one.table()) {
+    return std::ranges::equal(*table, *other.table(), [](const auto& a, const auto& b) {
+      return a.first == b.first && equal_values(a.second, b.second);
+    });
+  }
+  return std::visit(
+      [&](const auto& held) {
+        using T = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<T, Value::List> || std::is_same_v<T, Value::Table>) {
+          return false;  // seen above
+        } else {
+          return held == std::get<T>(other.data);
+        }
+      },
+      one.data);
+}
+
 void merge_into(Value& lower, Value upper) {
   Value::Table* into = lower.table();
   Value::Table* from = upper.table();

@@ -29,6 +29,9 @@ struct Value {
   const List* list() const { return std::get_if<List>(&data); }
 };
 
+/// The same types and values all through, wherever they were written.
+bool equal_values(const Value& one, const Value& other);
+
 /// "text", "an integer", … for messages.
 std::string type_name(const Value& value);
 
@@ -39,6 +42,9 @@ Value read_toml(const std::filesystem::path& file);
 Value parse_toml(std::string_view text, std::string_view name);
 /// One value as on a command line: TOML, or plain text where it is not. `where` is the argument as typed.
 Value parse_argument(std::string_view text, std::string_view where);
+
+/// The value at a path of keys; nullptr where there is none.
+const Value* find_value(const Value& document, const std::vector<std::string>& path);
 
 /// Tables merge key by key, anything else of `upper` replaces what `lower` has.
 void merge_into(Value& lower, Value upper);

@@ -15,17 +15,6 @@
 namespace nearfar {
 namespace {
 
-const Value* value_at(const Value& document, const std::vector<std::string>& path) {
-  const Value* at = &document;
-  for (const std::string& part : path) {
-    if (at->table() == nullptr) return nullptr;
-    const auto found = at->table()->find(part);
-    if (found == at->table()->end()) return nullptr;
-    at = &found->second;
-  }
-  return at;
-}
-
 void all_keys(const Value& table, const std::string& prefix, std::vector<std::string>& into) {
   for (const auto& [key, value] : *table.table()) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;
@@ -42,7 +31,7 @@ Explanation explain(const std::vector<std::filesystem::path>& files, const std::
   Explanation result{.key = join(path, "."), .origins = {}, .default_text = {}, .axis = {}};
   std::vector<std::string> known;
   const auto note = [&](const Value& document) {
-    if (const Value* value = value_at(document, path)) result.origins.push_back({value->where, value_text(*value)});
+    if (const Value* value = find_value(document, path)) result.origins.push_back({value->where, value_text(*value)});
   };
   Value document;
   for (const auto& file : files) {
@@ -54,10 +43,10 @@ Explanation explain(const std::vector<std::filesystem::path>& files, const std::
                }));
   }
   for (const std::string& text : overrides) {
-    const Value* before = value_at(document, path);
+    const Value* before = find_value(document, path);
     const std::string was = before == nullptr ? "" : before->where;
     apply_override(document, text);
-    const Value* after = value_at(document, path);
+    const Value* after = find_value(document, path);
     if (after != nullptr && after->where != was) note(document);
     if (after == nullptr && before != nullptr)
       result.origins.push_back({fmt::format("override '{}'", text), "not set"});

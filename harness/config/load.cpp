@@ -129,8 +129,7 @@ Changes changes_between(const Value& from, const Value& to, const std::string& p
       Changes inner = changes_between(before->second, value, prefix + key + ".");
       std::move(inner.unset.begin(), inner.unset.end(), std::back_inserter(changes.unset));
       if (!inner.set.table()->empty()) changes.set.table()->emplace(key, std::move(inner.set));
-    } else if (before == from.table()->end() || value_text(before->second) != value_text(value) ||
-               before->second.data.index() != value.data.index()) {
+    } else if (before == from.table()->end() || !equal_values(before->second, value)) {
       changes.set.table()->emplace(key, value);
     }
   }

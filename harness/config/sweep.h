@@ -98,6 +98,11 @@ std::string settings_text(const Settings& settings);
 /// 0.05, "supcon", "ce,supcon" of a list.
 std::string value_text(const Value& value);
 
+/// A key as overrides spell it; the network that is trained by its own: "models".
+std::string axis_path(const std::string& key, const std::string& where);
+/// A value of an axis: whole, or with twelve digits (0.15 of 0.1 + 0.05).
+Value number_value(double number, bool whole, const std::string& where);
+
 /// May this key be an axis? "" or why not.
 std::string axis_problem(std::string_view key);
 

@@ -136,6 +136,14 @@ std::string why_not(const at::Tensor& table) {
   return "";
 }
 
+// is_alias_of() asks storages of two kinds for the address of their memory, which a device need not give.
+void put_back(const at::Tensor& values, const at::Tensor& tensor) {
+  if (values.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl() !=
+      tensor.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()) {
+    tensor.detach().copy_(values);
+  }
+}
+
 }  // namespace
 
 std::string RankGroup::use(at::Device device) {
@@ -176,20 +184,23 @@ bool RankGroup::carries(at::Device device) const {
   return connection_->collectives != nullptr && connection_->device == device;
 }
 
+/// The tensor where it can set out from, dense: itself, or a copy whose values are put_back().
+at::Tensor RankGroup::to_travel(const at::Tensor& tensor) const {
+  const at::Tensor plain = tensor.detach();
+  return (carries(tensor.device()) ? plain : plain.cpu()).contiguous();
+}
+
 void RankGroup::sum(const at::Tensor& tensor) {
   guarded([&] {
-    const bool direct = carries(tensor.device());
-    std::vector<at::Tensor> one{tensor.detach()};
-    if (!direct) one[0] = one[0].cpu();
-    one[0] = one[0].contiguous();
-    if (direct) {
+    std::vector<at::Tensor> one{to_travel(tensor)};
+    if (carries(one[0].device())) {
       connection_->collectives->sum(one[0]);
     } else {
       c10d::AllreduceOptions options;
       options.timeout = kPatience;
       connection_->gloo->allreduce(one, options)->wait(kPatience);
     }
-    if (one[0].unsafeGetTensorImpl() != tensor.unsafeGetTensorImpl()) tensor.detach().copy_(one[0]);
+    put_back(one[0], tensor);
   });
 }
 
@@ -215,18 +226,15 @@ void RankGroup::finish_sums() {
 
 void RankGroup::broadcast(const at::Tensor& tensor) {
   guarded([&] {
-    const bool direct = carries(tensor.device());
-    std::vector<at::Tensor> one{tensor.detach()};
-    if (!direct) one[0] = one[0].cpu();
-    one[0] = one[0].contiguous();
-    if (direct) {
+    std::vector<at::Tensor> one{to_travel(tensor)};
+    if (carries(one[0].device())) {
       connection_->collectives->broadcast(one[0]);
     } else {
       c10d::BroadcastOptions options;
       options.timeout = kPatience;
       connection_->gloo->broadcast(one, options)->wait(kPatience);
     }
-    tensor.detach().copy_(one[0]);
+    put_back(one[0], tensor);
   });
 }
 

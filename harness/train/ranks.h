@@ -68,6 +68,7 @@ class RankGroup {
   template <class Call>
   void guarded(const Call& call) const;
   void connect_devices(at::Device device);
+  at::Tensor to_travel(const at::Tensor& tensor) const;
   at::Tensor gather_equal(const at::Tensor& own);
 
   RankPlace place_;

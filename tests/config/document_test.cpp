@@ -106,5 +106,22 @@ TEST_F(DocumentTest, AMissingFileIsADataError) {
   }
 }
 
+TEST(Values, AreEqualByTypeAndValueAllThrough) {
+  const auto value = [](const char* text) { return parse_argument(text, "here"); };
+  EXPECT_TRUE(equal_values(value("{ a = [1, 'x'], b = true }"), parse_argument("{ b = true, a = [1, 'x'] }", "there")));
+  EXPECT_FALSE(equal_values(value("['a,b']"), value("['a', 'b']")));
+  EXPECT_FALSE(equal_values(value("[1]"), value("['1']")));
+  EXPECT_FALSE(equal_values(value("1"), value("1.0")));
+  EXPECT_FALSE(equal_values(value("{ a = 1 }"), value("{ a = 1, b = 2 }")));
+}
+
+TEST(Values, AreFoundByTheirPath) {
+  const Value document = parse_toml("[train]\nlr = 2\n", "x.toml");
+  ASSERT_NE(find_value(document, {"train", "lr"}), nullptr);
+  EXPECT_EQ(find_value(document, {"train", "lr"})->where, "x.toml:2:6");
+  EXPECT_EQ(find_value(document, {"train", "lr", "deeper"}), nullptr);
+  EXPECT_EQ(find_value(document, {"loss", "lr"}), nullptr);
+}
+
 }  // namespace
 }  // namespace nearfar
