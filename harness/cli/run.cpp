@@ -10,7 +10,9 @@
 #include "store/process.h"
 #include "store/session.h"
 #include "work/child.h"
+#include "work/estimate.h"
 #include "work/put.h"
+#include "work/shares.h"
 #include "work/worker.h"
 
 #include <fmt/format.h>
@@ -20,6 +22,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -56,15 +59,19 @@ int run_plan(Planned planned, Choice* choice, const Asked& asked, const RunLimit
 
 int plan_verb(const RunArguments& arguments) {
   Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
-  // What is put may be for another machine's devices.
-  Plan plan = arguments.put ? plan_of(arguments, experiment_of(arguments)) : planned(arguments).plan;
+  Plan plan;
   if (arguments.put) {
+    plan = plan_of(arguments, experiment_of(arguments));  // may be for another machine's devices
     put_for_workers(plan);
   } else {
+    Planned planned_here = planned(arguments);
+    plan = std::move(planned_here.plan);
     std::optional<Session> session;
     if (Session::exists(plan.database)) session = Session::open_read_only(plan.database);
     compare(plan, session ? &session->planning() : nullptr, choice.asked());
     choice.require_some(plan);
+    const Shares shares = shares_of(plan.experiment, planned_here.devices.size(), std::thread::hardware_concurrency());
+    if (session) plan.estimate = estimate(plan, session->results().costs(), shares.jobs);
   }
   fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan, arguments.cells), arguments.json ? "\n" : "");
   return 0;

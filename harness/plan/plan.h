@@ -139,6 +139,15 @@ struct PointPlan {
   std::vector<std::size_t> models = {};
 };
 
+/// How long the cells that run will take, by what cells like them took.
+struct Estimate {
+  double seconds = 0;        ///< wall, of the cells of which something is known
+  std::int64_t known = 0;    ///< cells
+  std::int64_t unknown = 0;  ///< cells
+  std::int64_t runs = 0;     ///< earlier ones that it follows from
+  std::size_t jobs = 1;      ///< children at a time
+};
+
 struct Plan {
   Experiment experiment = {};  ///< without its points
   /// Experiment::profile with the files of benchmarks and plugin folders: all paths of this machine.
@@ -151,7 +160,8 @@ struct Plan {
   std::vector<LossChoice> losses = {};  ///< of all points, each once
   std::vector<PostprocessorPlan> postprocessors = {};
   std::vector<ModelPlan> models = {};
-  std::vector<std::string> notes = {};  ///< for people: what of a sweep has no effect
+  std::vector<std::string> notes = {};    ///< for people: what of a sweep has no effect
+  std::optional<Estimate> estimate = {};  ///< of work/estimate.h; none: nothing is known, or nothing is to run
   // In the order of models.
   std::vector<TrainCell> trains = {};
   std::vector<FeaturesCell> features = {};

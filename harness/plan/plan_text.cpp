@@ -1,5 +1,6 @@
 #include "plan/plan_text.h"
 
+#include "base/progress.h"
 #include "base/text.h"
 #include "host/params.h"
 
@@ -168,6 +169,16 @@ std::string sweep_text(const Plan& plan) {
   return text + "\n";
 }
 
+std::string estimate_text(const Plan& plan) {
+  if (!plan.estimate) return "";
+  const Estimate& estimate = *plan.estimate;
+  std::string text = fmt::format("about {} on {}", duration_text(estimate.seconds), plan.experiment.device);
+  if (estimate.jobs > 1) text += fmt::format(" with {} jobs", estimate.jobs);
+  text += fmt::format(", from {} earlier runs", estimate.runs);
+  if (estimate.unknown > 0) text += fmt::format("; of {} cells nothing is known yet", estimate.unknown);
+  return text + "\n";
+}
+
 std::string benchmarks_text(const Plan& plan) {
   std::vector<std::string> names;
   for (const BenchmarkPlan& benchmark : plan.benchmarks) {
@@ -186,10 +197,10 @@ std::string plan_text(const Plan& plan, bool cells) {
   for (std::size_t i = 0; lists && i < plan.models.size(); ++i) {
     if (plan.models[i].origin != ModelOrigin::features) passes += needs_text(plan.models[i], needs[i]);
   }
-  return fmt::format("experiment {} on {}\n\n{}{}\n{}{} of {} cells to run{}; output in {}\n", plan.experiment.name,
+  return fmt::format("experiment {} on {}\n\n{}{}\n{}{} of {} cells to run{}; output in {}\n{}", plan.experiment.name,
                      benchmarks_text(plan), sweep_text(plan), table(rows, std::vector<bool>(rows[0].size(), false)),
                      passes, plan.cells_to_run(), plan.cell_count(), lists ? "" : " (--cells lists them)",
-                     plan.out.string());
+                     plan.out.string(), estimate_text(plan));
 }
 
 std::string plan_json(const Plan& plan) {
@@ -225,6 +236,14 @@ std::string plan_json(const Plan& plan) {
                      {"will_run", cell.will_run},
                      {"reason", cell.reason}});
   });
+  json estimate = nullptr;
+  if (plan.estimate) {
+    estimate = {{"seconds", plan.estimate->seconds},
+                {"known_cells", plan.estimate->known},
+                {"unknown_cells", plan.estimate->unknown},
+                {"earlier_runs", plan.estimate->runs},
+                {"jobs", plan.estimate->jobs}};
+  }
   return json{{"experiment", plan.experiment.name},
               {"benchmark", plan.benchmarks.front().benchmark.name},
               {"data_hash", plan.benchmarks.front().manifest.hash},
@@ -232,6 +251,7 @@ std::string plan_json(const Plan& plan) {
               {"config_hash", plan.experiment.hash},
               {"out", plan.out.string()},
               {"cells_to_run", plan.cells_to_run()},
+              {"estimate", estimate},
               {"points", points},
               {"needs", needs},
               {"cells", cells}}

@@ -243,6 +243,39 @@ class Planning final : public PlanStore {
     });
   }
 
+  std::vector<FormerCell> former_cells(std::string_view experiment) const override {
+    return db_.transaction(Database::Begin::snapshot, [&] {
+      std::vector<FormerCell> result;
+      const std::optional<std::int64_t> newest =
+          db_.number("SELECT id FROM experiment WHERE name = ? ORDER BY turn DESC LIMIT 1", experiment);
+      if (!newest) return result;
+      result = collect(db_.query("SELECT kind, key, model_key, training, image_set, postprocessor, identity_json, seed"
+                                 " FROM experiment_cell CROSS JOIN cell ON key = cell_key WHERE experiment_id = ?"
+                                 " ORDER BY place",
+                                 *newest),
+                       [](Row& row) {
+                         FormerCell cell{.kind = row.kind()};
+                         for (std::string* field : {&cell.key, &cell.model_key, &cell.training, &cell.image_set,
+                                                    &cell.postprocessor, &cell.identity_json})
+                           *field = row.text();
+                         cell.seed = row.number();
+                         return cell;
+                       });
+      std::unordered_map<std::string_view, std::size_t> places;
+      for (std::size_t i = 0; i < result.size(); ++i) places.emplace(result[i].key, i);
+      const auto factors = db_.query(
+          "SELECT cell_key, name, value, is_boolean, is_default FROM experiment_cell JOIN cell_factor USING(cell_key)"
+          " WHERE experiment_id = ? ORDER BY cell_key, name",
+          *newest);
+      while (factors->step()) {
+        Row row(*factors);
+        FormerCell& cell = result[places.at(row.view())];
+        cell.factors.push_back(row.factor());
+      }
+      return result;
+    });
+  }
+
   std::vector<std::string> open_keys(std::int64_t experiment_id) const override {
     return db_.reading([&] {
       return collect(db_.query("SELECT key FROM experiment_cell CROSS JOIN cell ON key = cell_key"

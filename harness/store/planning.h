@@ -27,6 +27,14 @@ struct StoredCell {
   std::string elsewhere = {};
 };
 
+/// A cell of the plan that an experiment had before.
+struct FormerCell {
+  CellKind kind = CellKind::eval;
+  std::string key = {}, model_key = {}, training = {}, image_set = {}, postprocessor = {}, identity_json = {};
+  std::int64_t seed = 0;
+  std::vector<Factor> factors = {};  ///< as CellRecord::factors
+};
+
 class PlanStore {
  public:
   virtual ~PlanStore() = default;
@@ -46,6 +54,9 @@ class PlanStore {
   /// One answer a key, in the order asked for; nullopt: unknown. By the primary key alone: 100,000 in well under a
   /// second.
   virtual std::vector<std::optional<StoredCell>> stored(std::span<const std::string> keys) const = 0;
+
+  /// Of the newest experiment of this name, in planned order; none if there is none.
+  virtual std::vector<FormerCell> former_cells(std::string_view experiment) const = 0;
 
   /// Keys of the experiment's cells that are planned or running, in planned order.
   virtual std::vector<std::string> open_keys(std::int64_t experiment_id) const = 0;

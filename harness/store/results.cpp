@@ -58,6 +58,26 @@ CellStatus read_status(Row& row, const Database& database) {
 
 namespace {
 
+// Cells that one engine has in hand start together and end one after the other. They share its log, and no other engine
+// of the same process has that.
+constexpr const char* kSelectCosts = R"sql(
+WITH recent AS (
+  SELECT * FROM run ORDER BY uid DESC LIMIT 20000),
+timed AS (
+  SELECT *, lag(finished_unix_ms) OVER (PARTITION BY owner, log_file ORDER BY finished_unix_ms, uid) AS before_unix_ms
+  FROM recent WHERE finished_unix_ms IS NOT NULL)
+SELECT kind, benchmark, data_hash, cell.flags, architecture,
+       CASE kind WHEN 'train' THEN training WHEN 'features' THEN image_set ELSE postprocessor END AS what,
+       CASE kind WHEN 'train' THEN training_params WHEN 'eval' THEN postprocessor_params ELSE '' END AS params,
+       device, thread_count, count(*),
+       sum(finished_unix_ms - CASE WHEN before_unix_ms > started_unix_ms THEN before_unix_ms ELSE started_unix_ms END)
+         / 1000.0,
+       coalesce(sum(epoch_count), 0)
+FROM timed JOIN cell ON cell.key = timed.cell_key
+WHERE timed.state = 'ok' AND (kind <> 'train' OR timed.attempt = 1)
+GROUP BY kind, benchmark, data_hash, cell.flags, architecture, what, params, device, thread_count
+ORDER BY kind, benchmark, data_hash, cell.flags, architecture, what, params, device, thread_count)sql";
+
 class Results final : public ResultStore {
  public:
   explicit Results(Database& database) : db_(database) {}
@@ -174,6 +194,22 @@ class Results final : public ResultStore {
                      [](Row& row) {
                        return PluginRecord{row.text(), row.text(), row.text(), row.text(), row.text(), row.text()};
                      });
+    });
+  }
+
+  std::vector<CostRow> costs() const override {
+    return db_.reading([&] {
+      return collect(db_.query(kSelectCosts), [](Row& row) {
+        CostRow cost{.kind = row.kind()};
+        for (std::string* field : {&cost.benchmark, &cost.data_hash, &cost.flags, &cost.architecture, &cost.what,
+                                   &cost.params, &cost.device})
+          *field = row.text();
+        cost.threads = row.small();
+        cost.runs = row.number();
+        cost.seconds = row.real();
+        cost.epochs = row.number();
+        return cost;
+      });
     });
   }
 

@@ -93,6 +93,19 @@ struct ResultsFrame {
   std::vector<ResultValue> values = {};
 };
 
+/// What finished runs of one kind of cell took, added up.
+struct CostRow {
+  CellKind kind = CellKind::eval;
+  std::string benchmark = {}, data_hash = {}, flags = {}, architecture = {};
+  std::string what = {};    ///< the loss of a train cell, the set of a features cell, the postprocessor of an eval cell
+  std::string params = {};  ///< of the loss or postprocessor, canonical
+  std::string device = {};
+  int threads = 1;
+  std::int64_t runs = 0;
+  double seconds = 0;       ///< of all of them: from the start, or from when the engine had finished its cell before
+  std::int64_t epochs = 0;  ///< of train cells
+};
+
 class ResultStore {
  public:
   virtual ~ResultStore() = default;
@@ -115,6 +128,8 @@ class ResultStore {
   virtual std::optional<ExperimentRecord> experiment(std::string_view name) const = 0;
   virtual std::vector<BenchmarkRecord> benchmarks() const = 0;
   virtual std::vector<PluginRecord> plugins() const = 0;
+  /// Of the 20,000 newest runs of all experiments; trainings that were resumed do not count.
+  virtual std::vector<CostRow> costs() const = 0;
   virtual ResultsFrame frame(std::optional<std::string> experiment = std::nullopt) const = 0;
 };
 

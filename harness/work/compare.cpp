@@ -1,6 +1,7 @@
 #include "work/compare.h"
 
 #include "base/error.h"
+#include "work/changes.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -219,7 +220,9 @@ class Comparison {
 }  // namespace
 
 std::vector<ModelPlaces> compare(Plan& plan, const PlanStore* store, const Asked& asked) {
-  return Comparison(plan, store, asked).run();
+  std::vector<ModelPlaces> places = Comparison(plan, store, asked).run();
+  if (store != nullptr && has_new(plan)) tell_changes(plan, store->former_cells(plan.experiment.name));
+  return places;
 }
 
 ModelPlaces places_now(const Plan& plan, const PlanStore& store, std::size_t model) {

@@ -75,9 +75,9 @@ std::int64_t put_plugin(PlanStore& store, const PluginDescription& plugin) {
                            .build_tag = tag});
 }
 
-/// A cell that is to run and is no new one is planned again, whatever it was.
+/// A cell that is to run and has run before is planned again, whatever it was.
 void plan_again(const Cell& cell, PlanStore& store) {
-  if (cell.will_run && cell.reason != "new" && cell.state != "planned" && cell.state != "running") {
+  if (cell.will_run && cell.state != "planned" && cell.state != "running") {
     store.plan_again(cell.key, cell.reason);
   }
 }

@@ -67,6 +67,24 @@ TEST_F(Planning, NewestExperimentOfANameIsTheOneAskedForLast) {
   EXPECT_FALSE(results_.experiment("none"));
 }
 
+TEST_F(Planning, FormerCellsAreThoseOfTheNewestExperimentOfTheName) {
+  EXPECT_TRUE(planning_.former_cells("none").empty());
+  const std::vector<FormerCell> former = planning_.former_cells("one");
+  ASSERT_EQ(former.size(), 2u);
+  EXPECT_EQ(former[0].key, train_.key);
+  EXPECT_EQ(former[0].kind, CellKind::train);
+  EXPECT_EQ(former[0].training, train_.training);
+  EXPECT_EQ(former[0].identity_json, train_.identity_json);
+  EXPECT_EQ(former[0].factors, train_.factors);
+  EXPECT_EQ(former[1].model_key, train_.key);
+  EXPECT_EQ(former[1].postprocessor, "knn");
+  const CellRecord other = train_cell("supcon", 1);
+  testing::put(session_, planning_.put_experiment(testing::sample_experiment("one", "c1")), {other});
+  ASSERT_EQ(planning_.former_cells("one").size(), 1u);
+  EXPECT_EQ(planning_.former_cells("one")[0].key, other.key);
+  EXPECT_EQ(planning_.former_cells("one")[0].seed, 1);
+}
+
 TEST_F(Planning, CellsOfOneExperimentOnly) {
   const std::int64_t other = planning_.put_experiment(testing::sample_experiment("other", "c1"));
   testing::put(session_, other, {train_});

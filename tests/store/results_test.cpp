@@ -3,6 +3,8 @@
 #include "store/fixture.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -195,6 +197,39 @@ TEST_F(ResultsTest, OrderOfTheFrameDoesNotDependOnTheOrderOfTheRuns) {
     order.push_back(s.training + " " + s.postprocessor + " " + std::to_string(s.seed));
   EXPECT_EQ(order,
             (std::vector<std::string>{"ce knn 0", "ce knn 1", "ce msp 0", "ce msp 1", "supcon knn 0", "supcon msp 0"}));
+}
+
+TEST_F(ResultsTest, CostsOfCellsThatOneEngineHasInHandDoNotOverlap) {
+  const CellRecord msp = eval_cell(train_, "msp");
+  put({train_, eval_, msp});
+  testing::run(session_, train_, testing::train_result(0.9));
+  RunContext with = context();
+  with.log_file = "cells/a/eval.log";
+  const auto before = std::chrono::steady_clock::now();
+  const std::string first = queue_.claim(eval_.key, with).value().run_uid;
+  const std::string second = queue_.claim(msp.key, with).value().run_uid;
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  queue_.finish(first, result_);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  queue_.finish(second, result_);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - before;
+  const std::vector<CostRow> costs = results_.costs();
+  ASSERT_EQ(costs.size(), 3u);
+  EXPECT_EQ(costs[0].what, "knn");
+  EXPECT_EQ(costs[1].what, "msp");
+  EXPECT_EQ(costs[2].what, "ce");
+  EXPECT_EQ(costs[2].epochs, 6);
+  for (const CostRow& cost : costs) {
+    EXPECT_EQ(cost.runs, 1);
+    EXPECT_EQ(cost.benchmark, "tiny");
+    EXPECT_EQ(cost.data_hash, testing::kDataHash);
+    EXPECT_EQ(cost.architecture, "net");
+    EXPECT_EQ(cost.device, "cpu");
+    EXPECT_EQ(cost.threads, 1);
+  }
+  EXPECT_GE(costs[0].seconds, 0.058);
+  EXPECT_GE(costs[1].seconds, 0.018);
+  EXPECT_LE(costs[0].seconds + costs[1].seconds, elapsed.count() + 0.002) << "the second began where the first ended";
 }
 
 TEST_F(ResultsTest, EventsComeOldestFirst) {
