@@ -58,6 +58,25 @@ Action declare_report(CLI::App& verb) {
   };
 }
 
+Action declare_compare(CLI::App& verb) {
+  const auto compare = std::make_shared<CompareArguments>();
+  constexpr const char* kRows = "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database";
+  verb.add_option("a", compare->a, kRows)->required();
+  verb.add_option("b", compare->b, "the same, compared with it")->required();
+  verb.add_option("--experiment", compare->experiment, "only results of this experiment");
+  verb.add_option("--benchmark", compare->benchmark, "only on this one");
+  verb.add_option("--protocol", compare->protocol, "only this one")->check(CLI::IsMember({"ood", "fsood"}));
+  verb.add_option("--alpha", compare->alpha, "1 minus the level of intervals; bound of significance")
+      ->check(CLI::Range(1e-6, 0.5))
+      ->capture_default_str();
+  verb.add_option("--resamples", compare->resamples, "of the images, for metrics that have no formula")
+      ->check(CLI::Range(50, 100'000))
+      ->capture_default_str();
+  add_json(verb, compare->database.json);
+  add_database(verb, compare->database);
+  return [compare] { return compare_verb(*compare); };
+}
+
 Action declare_list(CLI::App& verb) {
   const auto list = std::make_shared<ListArguments>();
   verb.add_option("what", list->what)
@@ -136,6 +155,7 @@ constexpr Verb kVerbs[] = {
     {"show", "everything about one cell, with the command that makes it again", declare_show},
     {"logs", "what the processes of a cell have printed", declare_logs},
     {"report", "leaderboard of a database", declare_report},
+    {"compare", "two methods or databases: differences with intervals; exit 1 if the second is worse", declare_compare},
     {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},
     {"db", "check, back up or tidy a results database", declare_db},

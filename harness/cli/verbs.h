@@ -106,6 +106,16 @@ int logs_verb(const DatabaseArguments& arguments, const std::string& cell, bool 
 std::filesystem::path database_of(const DatabaseArguments& arguments);
 
 /// Targets: "" = not asked for, "-" = stdout. With no target: the text table on stdout.
+/// `a`, `b`: rows of the database (report/compare.h), or two databases.
+struct CompareArguments {
+  DatabaseArguments database;
+  std::string a, b, experiment, benchmark, protocol;  ///< "" = all
+  double alpha = 0.05;
+  int resamples = 400;
+};
+/// 0; 1: B is worse than A, and that is significant.
+int compare_verb(const CompareArguments& arguments);
+
 struct ReportArguments {
   DatabaseArguments database;
   std::string kind = "leaderboard", experiment;

@@ -1,5 +1,6 @@
 """The whole path on generated images: run twice and compared byte for byte, run again and nothing happens, every reading verb works."""
 import json
+import sqlite3
 import unittest
 from support import SMOKE, SOURCE, Case
 
@@ -71,6 +72,29 @@ class Smoke(Case):
                 continue
             again = json.loads(self.nearfar("metrics", "--id", files["test"], "--ood", files[f"{metric['group']}/{metric['dataset']}"], "--json")[0])
             self.assertEqual(again[metric["metric"]], metric["value"])
+
+    def test_compare_two_methods_and_two_databases(self):
+        self.run_smoke("losses=ce,supcon", "postprocessors=knn,mds", "seeds=0,1")
+        where = ("--out", self.folder / "out")
+        database = self.folder / "out/results.sqlite"
+        out, _ = self.nearfar("compare", "knn", "mds", *where, "--json")
+        found = json.loads(out)
+        self.assertEqual([pair["a"]["training"] for pair in found["pairs"]], ["ce", "supcon"])
+        with sqlite3.connect(database) as results:
+            mean = lambda postprocessor: results.execute(
+                "SELECT avg(value_fraction) FROM metric JOIN v_valid_cell USING(run_uid) WHERE postprocessor = ? AND training = 'ce' AND set_group = 'near' AND metric = 'auroc'",
+                (postprocessor,)).fetchone()[0]
+            number = next(one for one in found["pairs"][0]["numbers"] if (one["group"], one["dataset"], one["metric"]) == ("near", "mean", "auroc"))
+            self.assertAlmostEqual(number["difference"], mean("mds") - mean("knn"), places=12)
+        self.nearfar("compare", database, database)  # nothing differs: exit 0
+        _, err = self.nearfar("compare", database, "knn", code=4)
+        self.assertIn("is a database and 'knn' is not", err)
+        _, err = self.nearfar("compare", "ce", "nothing", *where, code=4)
+        self.assertIn("there are: ce/resnet8 knn", err)
+        file = next((self.folder / "out/cells").rglob("near/*.npy"))
+        file.write_bytes(file.read_bytes()[:-1] + b"\x41")
+        _, err = self.nearfar("compare", "knn", "mds", *where, code=6)
+        self.assertIn("missing or changed", err)
 
     def test_the_same_seed_with_another_recipe_is_another_row(self):
         """Rows are their factors: nothing is averaged that was not made alike, and both rows say what differs."""

@@ -1,0 +1,66 @@
+#include "report/compare.h"
+
+#include "base/error.h"
+#include "base/npy.h"
+#include "cli/scores.h"
+#include "cli/verbs.h"
+#include "store/address.h"
+#include "store/session.h"
+
+#include <fmt/format.h>
+
+namespace nearfar {
+namespace {
+namespace fs = std::filesystem;
+
+/// A file that is there, or what is written like a database's address. A row is neither.
+bool is_database(const std::string& text) {
+  std::error_code none;
+  return text.ends_with(".sqlite") || is_server(text) || fs::is_regular_file(text, none);
+}
+
+ReportFilter filter_of(const CompareArguments& arguments) {
+  const auto given = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); };
+  return {.experiment = given(arguments.experiment),
+          .benchmark = given(arguments.benchmark),
+          .protocol = given(arguments.protocol)};
+}
+
+Scores scores_of(const Session& session, const ResultSubject& subject) {
+  const auto cell = session.results().find(subject.cell_key);
+  if (!cell) throw Error(ErrorKind::store, fmt::format("{}: cell {} is gone", session.name(), subject.cell_key));
+  check_scores(*cell);
+  Scores scores;
+  for (const ScoreSetRow& row : cell->outcome.scores)
+    scores.emplace(row.set, converted<double>(NpyArray(cell->location / row.path)));
+  return scores;
+}
+
+}  // namespace
+
+int compare_verb(const CompareArguments& arguments) {
+  CompareRequest request{.filter = filter_of(arguments), .alpha = arguments.alpha, .resamples = arguments.resamples};
+  Comparison comparison;
+  if (is_database(arguments.a) != is_database(arguments.b)) {
+    throw Error(ErrorKind::config, fmt::format("'{}' is a database and '{}' is not; compare two rows or two databases",
+                                               is_database(arguments.a) ? arguments.a : arguments.b,
+                                               is_database(arguments.a) ? arguments.b : arguments.a));
+  }
+  if (is_database(arguments.a)) {
+    const Session a = Session::open_read_only(arguments.a), b = Session::open_read_only(arguments.b);
+    comparison = compare_databases(
+        a.results().frame(request.filter.experiment), b.results().frame(request.filter.experiment), request,
+        [&](int side, const ResultSubject& subject) { return scores_of(side == 0 ? a : b, subject); });
+  } else {
+    request.a = RowChoice::from_text(arguments.a);
+    request.b = RowChoice::from_text(arguments.b);
+    const Session session = Session::open_read_only(database_of(arguments.database));
+    comparison = compare_rows(session.results().frame(request.filter.experiment), request,
+                              [&](int, const ResultSubject& subject) { return scores_of(session, subject); });
+  }
+  fmt::print("{}{}", arguments.database.json ? comparison_json(comparison) : comparison_text(comparison),
+             arguments.database.json ? "\n" : "");
+  return comparison.regression() ? 1 : 0;
+}
+
+}  // namespace nearfar

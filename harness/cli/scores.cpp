@@ -1,0 +1,26 @@
+#include "cli/scores.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+
+#include <fmt/format.h>
+
+namespace nearfar {
+
+void check_scores(const CellDetails& cell) {
+  namespace fs = std::filesystem;
+  if (cell.outcome.scores.empty()) {
+    throw Error(ErrorKind::nothing,
+                fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do", cell.status.label,
+                            kind_name(cell.status.kind), state_name(cell.status.state)));
+  }
+  for (const ScoreSetRow& row : cell.outcome.scores) {
+    if (const fs::path file = cell.location / row.path; !fs::exists(file) || sha256_file(file) != row.sha256) {
+      throw Error(ErrorKind::data,
+                  fmt::format("{}: is not the file that the run wrote (missing or changed); run the experiment again",
+                              file.string()));
+    }
+  }
+}
+
+}  // namespace nearfar
