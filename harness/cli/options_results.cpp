@@ -46,6 +46,7 @@ Action declare_report(CLI::App& verb) {
   verb.add_option("--experiment", report->experiment, "only this experiment");
   verb.add_option("--html", report->html, "file, or - for stdout");
   verb.add_option("--markdown", report->markdown, "file, or - for stdout");
+  verb.add_option("--latex", report->latex, "file, or - for stdout: tables for a paper (booktabs, siunitx)");
   verb.add_option("--csv", report->csv, "file, or - for stdout");
   const CLI::Option* json =
       verb.add_option("--json", report->json, "file, or - for stdout (the default of a bare --json)")

@@ -44,6 +44,7 @@ int report_verb(const ReportArguments& arguments) {
   const std::pair<const std::string&, Form> forms[] = {
       {arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
       {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},
+      {arguments.latex, [&] { return leaderboard_latex(leaderboard); }},
       {arguments.json, [&] { return leaderboard_json(leaderboard); }},
       {arguments.html, [&] { return leaderboard_html(leaderboard, templates()); }}};
   bool written = false;

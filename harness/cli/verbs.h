@@ -119,7 +119,7 @@ int compare_verb(const CompareArguments& arguments);
 struct ReportArguments {
   DatabaseArguments database;
   std::string kind = "leaderboard", experiment;
-  std::string html, markdown, csv, json;
+  std::string html, markdown, latex, csv, json;
 };
 int report_verb(const ReportArguments& arguments);
 /// leaderboard.{html,csv,md} into the output folder, atomically; used by run.

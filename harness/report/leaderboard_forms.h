@@ -17,6 +17,9 @@ std::string leaderboard_csv(const Leaderboard& leaderboard);
 std::string leaderboard_json(const Leaderboard& leaderboard);
 /// One GitHub table per board.
 std::string leaderboard_markdown(const Leaderboard& leaderboard);
+/// One table per board for \input, with booktabs and siunitx (version 3): means over near and far sets. Names are plain
+/// text whatever they hold; rows without a rank stand below a line, the reason and footnotes in comments.
+std::string leaderboard_latex(const Leaderboard& leaderboard);
 /// One table per board for a terminal; percent with two decimals.
 std::string leaderboard_text(const Leaderboard& leaderboard);
 /// One file that needs nothing else: leaderboard.html.mustache, .css and .js of `templates` filled in. Error(data) if

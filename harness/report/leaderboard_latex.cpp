@@ -1,0 +1,93 @@
+/// A table for a paper: booktabs and siunitx.
+#include "base/text.h"
+#include "report/leaderboard_forms.h"
+#include "report/row_text.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace nearfar {
+namespace {
+
+/// A name as text of LaTeX, whatever characters it has.
+std::string latex_text(std::string_view name) {
+  constexpr std::pair<char, std::string_view> kEscapes[] = {{'\\', "\\textbackslash{}"},
+                                                            {'~', "\\textasciitilde{}"},
+                                                            {'^', "\\textasciicircum{}"},
+                                                            {'<', "\\textless{}"},
+                                                            {'>', "\\textgreater{}"},
+                                                            {'|', "\\textbar{}"},
+                                                            {'"', "\\textquotedbl{}"},
+                                                            {'{', "\\{"},
+                                                            {'}', "\\}"},
+                                                            {'$', "\\$"},
+                                                            {'&', "\\&"},
+                                                            {'#', "\\#"},
+                                                            {'_', "\\_"},
+                                                            {'%', "\\%"}};
+  std::string text;
+  for (const char c : name) {
+    const auto* escape =
+        std::find_if(std::begin(kEscapes), std::end(kEscapes), [&](const auto& e) { return e.first == c; });
+    if (escape != std::end(kEscapes)) {
+      text += escape->second;
+    } else {
+      text += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // a line's end would end a row, or a paragraph
+    }
+  }
+  return text;
+}
+
+/// "93.21 +- 0.12", as siunitx reads it; one seed has no deviation.
+std::string number_of(const MeanStd* value) {
+  if (value == nullptr) return "{--}";
+  return value->n > 1 ? fmt::format("{:.2f} +- {:.2f}", 100 * value->mean, 100 * value->std)
+                      : fmt::format("{:.2f}", 100 * value->mean);
+}
+
+std::string row_of(const SharedValues& shared, const LeaderboardRow& row) {
+  std::vector<std::string> cells{row.rank ? std::to_string(*row.rank) : "{--}", latex_text(training_text(shared, row)),
+                                 latex_text(postprocessor_text(row))};
+  for (const char* metric : {"auroc", "fpr95"}) {
+    for (const char* group : {"near", "far"}) cells.push_back(number_of(row.number(group, "mean", metric)));
+  }
+  cells.push_back(number_of(row.accuracy()));
+  const std::string marks = row.unranked_reason.empty() ? "" : "  % not ranked: " + latex_text(row.unranked_reason);
+  return "    " + join(cells, " & ") + " \\\\" + marks + "\n";
+}
+
+std::string board_of(const LeaderboardBoard& board) {
+  std::string text =
+      "\\begin{table}\n  \\centering\n  "
+      "\\sisetup{separate-uncertainty=true,retain-zero-uncertainty=true,table-align-uncertainty=false}\n"
+      "  \\begin{tabular}{rll*{5}{S[table-format=3.2(4)]}}\n    \\toprule\n"
+      "    & & & \\multicolumn{2}{c}{AUROC $\\uparrow$} & \\multicolumn{2}{c}{FPR@95 $\\downarrow$} & \\\\\n"
+      "    \\cmidrule(lr){4-5} \\cmidrule(lr){6-7}\n"
+      "    & Training & Postprocessor & {near} & {far} & {near} & {far} & {ID accuracy} \\\\\n    \\midrule\n";
+  const SharedValues shared = shared_values(board);
+  bool ranked = true;
+  for (const LeaderboardRow& row : board.rows) {
+    if (ranked && !row.rank && &row != board.rows.data()) text += "    \\midrule\n";
+    ranked = row.rank.has_value();
+    text += row_of(shared, row);
+  }
+  return text + "    \\bottomrule\n  \\end{tabular}\n" +
+         fmt::format(
+             "  \\caption{{{}: percent, mean $\\pm$ population standard deviation over the seeds {}; data manifest "
+             "\\texttt{{{}}}.}}\n\\end{{table}}\n",
+             latex_text(board_title(board)), seed_list(board.ranked_seeds), latex_text(board.data_hash.substr(0, 12)));
+}
+
+}  // namespace
+
+std::string leaderboard_latex(const Leaderboard& leaderboard) {
+  std::string text = "% \\usepackage{booktabs,siunitx}  % siunitx of version 3\n";
+  for (const LeaderboardBoard& board : leaderboard.boards) text += "\n" + board_of(board);
+  for (const std::string& note : footnotes(leaderboard)) text += "% " + replace_all(note, "\n", " ") + "\n";
+  return text;
+}
+
+}  // namespace nearfar
