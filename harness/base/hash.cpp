@@ -30,9 +30,13 @@ void Sha256::add(std::string_view bytes) {
 std::string Sha256::hex() {
   std::array<unsigned char, 32> digest{};
   NEARFAR_ASSERT(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1);
+  constexpr std::string_view kDigits = "0123456789abcdef";  // fmt would take as long as the hash of a short text
   std::string text;
-  text.reserve(64);
-  for (const unsigned char byte : digest) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  text.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
   return text;
 }
 

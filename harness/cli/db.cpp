@@ -10,16 +10,6 @@ namespace nearfar {
 namespace {
 using nlohmann::json;
 
-/// "1.5 MiB".
-std::string bytes_text(std::uint64_t bytes) {
-  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  double size = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  for (; size >= 1024 && unit + 1 < std::size(kUnits); ++unit) size /= 1024;
-  return fmt::format("{:.1f} {}", size, kUnits[unit]);
-}
-
 json leftovers_json(const std::vector<Leftover>& leftovers) {
   json rows = json::array();
   for (const Leftover& one : leftovers)
@@ -29,7 +19,8 @@ json leftovers_json(const std::vector<Leftover>& leftovers) {
 
 std::string leftovers_text(const std::vector<Leftover>& leftovers) {
   std::vector<std::vector<std::string>> rows{{"nothing refers to", "size", "because"}};
-  for (const Leftover& one : leftovers) rows.push_back({one.path.string(), bytes_text(one.bytes), one.why});
+  for (const Leftover& one : leftovers)
+    rows.push_back({one.path.string(), bytes_text(static_cast<std::int64_t>(one.bytes)), one.why});
   return rows.size() > 1 ? table(rows, {false, true, false}) : "";
 }
 
@@ -39,7 +30,8 @@ void print_check(const std::filesystem::path& file, const DatabaseCheck& check, 
   if (const std::string text = leftovers_text(check.leftovers); !text.empty())
     fmt::print("{}`nearfar db gc` removes these\n", text);
   fmt::print("{}: {} cells, {} results; {} files ({}) {}{}\n{}\n", file.string(), check.cell_count, check.result_count,
-             check.file_count, bytes_text(check.file_bytes), deep ? "read and compared" : "there",
+             check.file_count, bytes_text(static_cast<std::int64_t>(check.file_bytes)),
+             deep ? "read and compared" : "there",
              check.elsewhere_count > 0 ? fmt::format(", {} on other hosts", check.elsewhere_count) : "",
              check.problems.empty() ? "all is well" : fmt::format("{} things are wrong", check.problems.size()));
 }
@@ -69,7 +61,7 @@ int db_backup_verb(const DatabaseArguments& arguments, const std::filesystem::pa
   if (arguments.json) {
     fmt::print("{}\n", json{{"database", file.string()}, {"backup", target.string()}, {"bytes", bytes}}.dump(2));
   } else {
-    fmt::print("{}: {}, a copy of {}\n", target.string(), bytes_text(bytes), file.string());
+    fmt::print("{}: {}, a copy of {}\n", target.string(), bytes_text(static_cast<std::int64_t>(bytes)), file.string());
   }
   return 0;
 }
@@ -88,7 +80,7 @@ int db_gc_verb(const DatabaseArguments& arguments, bool dry_run) {
   }
   for (const std::string& note : garbage.notes) fmt::print("note: {}\n", note);
   fmt::print("{}{} files and folders with {} ({} bytes) {}\n", leftovers_text(garbage.leftovers),
-             garbage.leftovers.size(), bytes_text(garbage.bytes), garbage.bytes,
+             garbage.leftovers.size(), bytes_text(static_cast<std::int64_t>(garbage.bytes)), garbage.bytes,
              dry_run ? "would be removed" : "were removed");
   return 0;
 }

@@ -1,5 +1,5 @@
 #pragma once
-/// Command line → the function of a verb. The only file that knows CLI11 is options.cpp.
+/// Command line → the function of a verb. Only options*.cpp know CLI11.
 namespace nearfar {
 
 /// Parses and runs; returns the exit code. Throws what the verb throws; a usage error is Error(config).

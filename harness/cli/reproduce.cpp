@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "config/document.h"
 #include "config/profile.h"
+#include "launch/worker_command.h"
 
 #include <fmt/format.h>
 
@@ -11,13 +12,6 @@
 
 namespace nearfar {
 namespace {
-
-/// As one word of a shell.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,%@";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  return "'" + replace_all(word, "'", "'\\''") + "'";
-}
 
 /// A value as an override has it: TOML on one line, bare where it is plain text.
 std::string value_text(const Value& value) {
@@ -126,13 +120,11 @@ std::string reproduce_command(const ResultStore& results, const CellDetails& cel
   Value::Table& top = *document.table();
   top.erase("out");
   reduce(top, cell.record, !cell.record.train_key.empty() || cell.record.kind == CellKind::train);
-  std::vector<std::string> words;
+  std::vector<std::string> words{"nearfar", "run"};
   add_overrides(top, "", words);
   add_options(profile, words);
   words.insert(words.end(), {"-k", cell.status.id, "--out", "out/again-" + cell.status.id});
-  std::string line = "nearfar run";
-  for (const std::string& word : words) line += " " + quoted(word);
-  return line;
+  return shell_line(words);
 }
 
 }  // namespace nearfar

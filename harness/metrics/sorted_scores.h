@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace nearfar {
 
@@ -28,11 +29,19 @@ class SortedScores {
   /// a NaN or an infinity.
   SortedScores(std::span<const T> scores, Side side);
 
+  /// Of `size` keys of other SortedScores in ascending order, with room for one more behind them; not checked.
+  static SortedScores of_sorted_keys(std::unique_ptr<Key[]> keys, std::size_t size) {
+    keys[size] = kEnd;
+    return {std::move(keys), size};
+  }
+
   std::size_t size() const { return size_; }
   /// size() keys in ascending order, then kEnd.
   const Key* keys() const { return keys_.get(); }
 
  private:
+  SortedScores(std::unique_ptr<Key[]> keys, std::size_t size) : size_(size), keys_(std::move(keys)) {}
+
   std::size_t size_;
   std::unique_ptr<Key[]> keys_;
 };

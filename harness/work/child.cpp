@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,7 +81,24 @@ struct EngineStart {
   char* const* variables;
   int job, messages, log;
   std::int64_t memory_bytes;
+  std::int64_t tasks;  ///< processes and threads of this user at a time; 0 = as it is
 };
+
+/// A second bound for fork bombs, where the keeper has no right to go first: far above what engines need, as it counts
+/// what else the user has started. Of root the kernel bounds nothing.
+std::int64_t most_tasks() {
+  constexpr std::int64_t kMore = 4096;
+  if (::geteuid() == 0) return 0;
+  std::int64_t count = 0;
+  std::error_code gone;  // processes end while one looks
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+    struct stat owner {};
+    if (::stat(entry.path().c_str(), &owner) != 0 || owner.st_uid != ::geteuid()) continue;
+    for ([[maybe_unused]] const auto& thread : std::filesystem::directory_iterator(entry.path() / "task", gone))
+      ++count;
+  }
+  return count + kMore;
+}
 
 /// In the engine's process, between fork and exec: only async-signal-safe calls.
 void become_engine(void* start) {
@@ -90,6 +108,10 @@ void become_engine(void* start) {
   if (with.memory_bytes > 0) {
     const rlimit memory{static_cast<rlim_t>(with.memory_bytes), static_cast<rlim_t>(with.memory_bytes)};
     ::setrlimit(RLIMIT_DATA, &memory);
+  }
+  if (with.tasks > 0) {
+    const rlimit tasks{static_cast<rlim_t>(with.tasks), static_cast<rlim_t>(with.tasks)};
+    ::setrlimit(RLIMIT_NPROC, &tasks);
   }
   sigset_t none;
   ::sigemptyset(&none);
@@ -133,8 +155,8 @@ Child::Child(const LaunchRequest& request) {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) fail("socketpair");
   socket_.reset(sockets[0]);
   const Descriptor keepers(sockets[1]), keepers_high = high_copy(keepers);
-  EngineStart start{argv[0],      argv.data(),    envp.data(),       job_high.get(),
-                    theirs.get(), log_high.get(), request.data_bytes};
+  EngineStart start{argv[0],      argv.data(),    envp.data(),        job_high.get(),
+                    theirs.get(), log_high.get(), request.data_bytes, most_tasks()};
   oom_kills_ = oom_kill_count();
   keeper_ = ::fork();
   if (keeper_ == 0) {

@@ -153,28 +153,31 @@ class Misbehaviour(Case):
 
 class Disturbed(Case):
     """The same command again ends with exactly the cells and numbers of a run that nobody disturbed."""
+    EXPERIMENT = SMALL
+    SECONDS = 300  # of a run at most
+    DISK, ROOMS = "32m", (150_000, 400_000, 900_000)
 
     @classmethod
     def setUpClass(cls):
         reference = cls("reference")
         reference.setUp()
         cls.addClassCleanup(reference.doCleanups)
-        reference.nearfar("run", *SMALL, "--out", reference.folder / "out")
+        reference.nearfar("run", *cls.EXPERIMENT, "--out", reference.folder / "out")
         cls.expected = dump(reference.folder / "out")
 
     def reference(self):
         pass
 
     def run_small(self, out="out", code=0):
-        return self.nearfar("run", *SMALL, "--out", self.folder / out, code=code)
+        return self.nearfar("run", *self.EXPERIMENT, "--out", self.folder / out, code=code)
 
     def start_small(self, out="out"):
-        return self.start("run", *SMALL, "--out", self.folder / out)
+        return self.start("run", *self.EXPERIMENT, "--out", self.folder / out)
 
     def same(self, out="out"):
         self.assertEqual(dump(self.folder / out), self.expected)
 
-    def wait_for_engine(self, process, verb, seconds=60):
+    def wait_for_engine(self, process, verb, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end and process.poll() is None:
             for number, line in processes_of(process.pid).items():
@@ -217,7 +220,7 @@ class Disturbed(Case):
             with self.subTest(verb=verb):
                 process = self.start_small(verb)
                 os.kill(self.wait_for_engine(process, verb), signal.SIGKILL)
-                _, err = process.communicate(timeout=300)
+                _, err = process.communicate(timeout=self.SECONDS)
                 self.assertEqual(process.returncode, 0, err)
                 self.assertRegex(err, r"crashed .*signal 9 \(Killed\)")
                 self.assertIn("try 2 of 2", err)
@@ -226,7 +229,7 @@ class Disturbed(Case):
     def test_from_two_shells_at_once(self):
         both = [self.start_small(), self.start_small()]
         for process in both:
-            _, err = process.communicate(timeout=300)
+            _, err = process.communicate(timeout=self.SECONDS)
             self.assertIn(process.returncode, (0, 1), err)  # 1: the other was still at it
         self.same()
 
@@ -234,18 +237,18 @@ class Disturbed(Case):
     def test_a_full_disk(self):
         out = self.folder / "out"
         out.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", out], stderr=subprocess.DEVNULL).returncode != 0:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.DISK}", "none", out], stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("may not mount a file system here")
         self.addCleanup(subprocess.run, ["umount", "-l", out])
         codes = []
-        for room in (150_000, 400_000, 900_000):
+        for room in self.ROOMS:
             with self.subTest(room=room):
                 ballast = out / "ballast"
                 ballast.unlink(missing_ok=True)
                 free = os.statvfs(out).f_bavail * os.statvfs(out).f_frsize
                 ballast.write_bytes(bytes(max(0, free - room)))
                 process = self.start_small()
-                _, err = process.communicate(timeout=300)
+                _, err = process.communicate(timeout=self.SECONDS)
                 codes.append(process.returncode)
                 if process.returncode != 0:
                     self.assertIn(process.returncode, (1, 8), err)
@@ -255,6 +258,14 @@ class Disturbed(Case):
         (out / "ballast").unlink()
         self.run_small()
         self.same()
+
+
+@unittest.skipUnless(os.environ.get("NEARFAR_SLOW"), "only ./run test -L slow")
+class DisturbedAblation(Disturbed):
+    """The same of 120 cells on real images."""
+    EXPERIMENT = (SMOKE.parent / "quickstart-ablation.toml",)
+    SECONDS = 3600
+    DISK, ROOMS = "512m", (3_000_000, 40_000_000, 100_000_000)
 
 
 class Commands(Case):

@@ -94,6 +94,7 @@ class FakeResults final : public ResultStore {
     return unused<std::optional<ExperimentRecord>>();
   }
   std::vector<PluginRecord> plugins() const override { return unused<std::vector<PluginRecord>>(); }
+  std::vector<CostRow> costs() const override { return unused<std::vector<CostRow>>(); }
 
  private:
   template <class T>

@@ -1,0 +1,43 @@
+#pragma once
+/// Private to the command line: what the tables of verbs are made of, and options that several verbs have.
+/// One file for each group of verbs declares them: options_run.cpp, options_results.cpp, options_tools.cpp.
+#include "cli/verbs.h"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nearfar {
+
+/// What a verb does, once the command line has been read.
+using Action = std::function<int()>;
+
+/// One row of a table of verbs. `declare` gives the verb its options and returns what to do with them. The values
+/// are shared between the options, which are filled in by the parser, and the action, which std::function may copy.
+struct Verb {
+  const char* name;
+  const char* help;
+  Action (*declare)(CLI::App& verb);
+};
+
+/// Verbs beneath `app`, of which the command line names one.
+Action declare_verbs(CLI::App& app, std::span<const Verb> verbs);
+
+std::span<const Verb> run_verbs();     ///< what plans and does cells
+std::span<const Verb> result_verbs();  ///< what reads or tidies databases
+std::span<const Verb> tool_verbs();    ///< what needs no database
+
+/// Of words of a command line: key=value, ~key or +key=value.
+bool is_override(std::string_view word);
+
+inline constexpr const char* kDatabaseHelp = "database file, or postgresql://USER@HOST/NAME";
+void add_json(CLI::App& verb, bool& json);
+void add_database(CLI::App& verb, DatabaseArguments& arguments);
+void add_plugin_dirs(CLI::App& verb, Paths& directories);
+void add_cell(CLI::App& verb, std::string& cell);
+void add_expression(CLI::App& verb, std::string& expression);
+
+}  // namespace nearfar
