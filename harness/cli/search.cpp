@@ -273,7 +273,7 @@ int Search::plan() {
     look(end());
   }
   Plan& plan = stands->plan;
-  state_.trainings = static_cast<std::int64_t>(plan.models.size()) / static_cast<std::int64_t>(left_.size());
+  state_.trainings = static_cast<std::int64_t>(plan.points.front().models.size());
   const Shares shares = shares_of(plan.experiment, stands->devices.size(), std::thread::hardware_concurrency());
   if (session) plan.estimate = estimate(plan, session->results().costs(), shares.jobs);
   if (arguments_.json) {

@@ -42,7 +42,7 @@ struct SearchState {
   std::vector<HalvingRound> rounds;  ///< as planned
   std::int64_t full_epochs = 0;
   std::vector<RoundState> done;
-  std::int64_t trainings = 1;  ///< of one trial
+  std::int64_t trainings = 1;  ///< of the first trial: others have as many, unless an axis says otherwise
   std::size_t standing = 0;    ///< the number of the round that is next; one more than there are: the evaluations
   std::int64_t ran = 0, failed = 0, skipped = 0, done_before = 0;  ///< cells of all rounds and of the end
   double seconds = 0;                                              ///< of running them
