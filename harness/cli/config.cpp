@@ -24,6 +24,16 @@ int show(const Experiment& experiment, bool as_json) {
   return 0;
 }
 
+/// "; rounds of halving: 27 x 4 epochs, 9 x 12, …"
+std::string rounds_of(const Experiment& experiment) {
+  if (!experiment.halving) return "";
+  std::vector<std::string> rounds;
+  const auto points = static_cast<std::int64_t>(experiment.points.size());
+  for (const HalvingRound& round : halving_rounds(*experiment.halving, points, experiment.train.epochs))
+    rounds.push_back(fmt::format("{} x {}{}", round.trials, round.epochs, rounds.empty() ? " epochs" : ""));
+  return fmt::format("; rounds of halving: {}", fmt::join(rounds, ", "));
+}
+
 int check(const Experiment& experiment, bool as_json) {
   const std::size_t points = experiment.points.size();
   if (as_json) {
@@ -32,8 +42,8 @@ int check(const Experiment& experiment, bool as_json) {
         json{{"experiment", experiment.name}, {"ok", true}, {"points", std::max<std::size_t>(1, points)}}.dump());
   } else {
     fmt::print(
-        "{}: every key, type and range is right{}; names and parameters of plugins are checked by nearfar plan\n",
-        experiment.name, points == 0 ? "" : fmt::format("; {} points", points));
+        "{}: every key, type and range is right{}{}; names and parameters of plugins are checked by nearfar plan\n",
+        experiment.name, points == 0 ? "" : fmt::format("; {} points", points), rounds_of(experiment));
   }
   return 0;
 }

@@ -83,14 +83,20 @@ Experiment experiment_of(const RunArguments& arguments) {
                          arguments.max_cells > 0 ? arguments.max_cells : kMaxCells);
 }
 
-Plan plan_of(const RunArguments& arguments, Experiment experiment) {
+Plan plan_of(const RunArguments& arguments, Experiment experiment, const StopSignals* signals) {
+  if (experiment.halving) {
+    throw Error(ErrorKind::config,
+                fmt::format("{}: [sweep.halving] is a search, whose cells follow from results of others: `nearfar run` "
+                            "does it, on one machine; without that section it is a sweep, which workers may share",
+                            experiment.halving->where));
+  }
   Plan plan = make_plan({.experiment = std::move(experiment),
                          .benchmark_folders = benchmark_folders(arguments.files),
                          .plugin_dirs = arguments.plugin_dirs,
                          .out = arguments.out,
                          .database = arguments.database,
                          .trust = arguments.trust,
-                         .reading = reading_bar(arguments.quiet)},
+                         .reading = reading_bar(arguments.quiet, signals)},
                         engine_asker());
   tell_of_data(plan);
   return plan;
@@ -107,10 +113,9 @@ void put_for_workers(Plan& plan) {
   put_plan(plan, session);
 }
 
-Planned planned(const RunArguments& arguments) {
-  Experiment experiment = experiment_of(arguments);
+Planned planned(const RunArguments& arguments, Experiment experiment, const StopSignals* signals) {
   std::vector<DeviceSlot> devices = devices_of(experiment.device);
-  return {plan_of(arguments, std::move(experiment)), std::move(devices)};
+  return {plan_of(arguments, std::move(experiment), signals), std::move(devices)};
 }
 
 Planned planned_again(const ExperimentRecord& record, const std::filesystem::path& database, const RunLimits& limits,

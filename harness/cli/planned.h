@@ -27,7 +27,9 @@ void tell_of_data(const Plan& plan);
 
 /// From files and overrides, with tell_of_data(). Error(config) where no file is given.
 Experiment experiment_of(const RunArguments& arguments);
-Plan plan_of(const RunArguments& arguments, Experiment experiment);
+/// Error(config) for one with [sweep.halving]: its rounds are planned, each by itself (cli/search.h). `signals`: as of
+/// reading_bar().
+Plan plan_of(const RunArguments& arguments, Experiment experiment, const StopSignals* signals = nullptr);
 
 /// Cells of processes that are gone are planned again, and that is said.
 void recover(Session& session);
@@ -38,8 +40,8 @@ struct Planned {
   Plan plan;
   std::vector<DeviceSlot> devices;
 };
-/// Of arguments, with the devices of this machine.
-Planned planned(const RunArguments& arguments);
+/// plan_of() with the devices of this machine.
+Planned planned(const RunArguments& arguments, Experiment experiment, const StopSignals* signals = nullptr);
 /// The plan of an experiment of this database: nothing but the database, data and plugins is read.
 Planned planned_again(const ExperimentRecord& record, const std::filesystem::path& database, const RunLimits& limits,
                       bool trust, bool quiet);

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
 namespace nearfar {
@@ -89,16 +88,6 @@ void reduce(Value::Table& top, const CellRecord& cell, bool trained) {
   sweep->second.table()->insert_or_assign("replicates", std::move(replicates));
 }
 
-/// The newest experiment that has the cell.
-std::optional<ExperimentRecord> experiment_of(const ResultStore& results, const std::string& key) {
-  for (const std::string& name : results.experiments()) {
-    for (const CellStatus& cell : results.cells(name)) {
-      if (cell.key == key) return results.experiment(name);
-    }
-  }
-  return std::nullopt;
-}
-
 /// --plugin-dir of a stored profile, and --trust where a TorchScript file is among the paths.
 void add_options(const Value& profile, std::vector<std::string>& words) {
   const auto at = [](const Value& table, const char* key) -> const Value* {
@@ -123,7 +112,7 @@ void add_options(const Value& profile, std::vector<std::string>& words) {
 }  // namespace
 
 std::string reproduce_command(const ResultStore& results, const CellDetails& cell) {
-  const auto experiment = experiment_of(results, cell.status.key);
+  const auto experiment = results.experiment_with(cell.status.key);
   if (!experiment) return "";
   Value document = parse_toml(experiment->composed, "the stored experiment");
   const Value profile = parse_toml(experiment->profile, "the stored paths");

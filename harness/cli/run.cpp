@@ -1,19 +1,16 @@
 #include "base/error.h"
-#include "base/log.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/planned.h"
+#include "cli/run_cells.h"
+#include "cli/search.h"
 #include "cli/summary.h"
 #include "cli/verbs.h"
 #include "plan/plan_text.h"
 #include "store/address.h"
-#include "store/process.h"
 #include "store/session.h"
-#include "work/child.h"
 #include "work/estimate.h"
-#include "work/put.h"
 #include "work/shares.h"
-#include "work/worker.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -28,43 +25,32 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// The bodies of `run` and `retry`: the plan into the database, and its cells done.
-int run_plan(Planned planned, Choice* choice, const Asked& asked, const RunLimits& limits, bool json, bool quiet) {
-  auto& [plan, devices] = planned;
-  Session session = Session::open(plan.database);
-  recover(session);
-  for (const std::string& note : plan.notes) log_warn(note);
-  PutPlan put = put_plan(plan, session, asked);
-  if (choice != nullptr) choice->require_some(plan);
-  const std::int64_t to_run = plan.cells_to_run(), done_before = plan.cells_done();
-  log_info(fmt::format("experiment {}: {} of {} cells to run", plan.experiment.name, to_run, plan.cell_count()));
-  EngineLauncher launcher;
-  const SteadyClock clock;
+/// What `run` and `retry` do with a plan: its cells, and what is told of them.
+int run_plan(Planned planned, const Choice* choice, const Asked& asked, const RunLimits& limits, bool json,
+             bool quiet) {
   const StopSignals signals;
-  Worker worker(plan, std::move(put), session,
-                {.launcher = launcher, .clock = clock, .owner = owner_of_this_process(), .signals = &signals},
-                {.devices = std::move(devices), .max_failures = limits.max_failures, .quiet = quiet});
-  const WorkSummary summary = worker.run();
-  write_leaderboards(plan.database, plan.out);
+  const CellsRun run = run_cells(std::move(planned), choice, asked, limits, quiet, signals);
+  write_leaderboards(run.plan.database, run.plan.out);
   if (json) {
-    fmt::print("{}\n", summary_json(plan, summary, done_before).dump());
+    fmt::print("{}\n", summary_json(run.plan, run.summary, run.done_before).dump());
   } else {
-    fmt::print("{}\n{}", leaderboard_table(plan.database), summary_text(plan, summary, done_before));
+    fmt::print("{}\n{}", leaderboard_table(run.plan.database), summary_text(run.plan, run.summary, run.done_before));
   }
-  if (summary.interrupted || summary.handed_back > 0) return exit_code(ErrorKind::interrupted);
-  return summary.failed + summary.skipped + summary.elsewhere + summary.failed_elsewhere > 0 ? 1 : 0;
+  return exit_code_of(run.summary);
 }
 
 }  // namespace
 
 int plan_verb(const RunArguments& arguments) {
+  Experiment experiment = experiment_of(arguments);
+  if (experiment.halving && !arguments.put) return plan_search(arguments, std::move(experiment));
   Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
   Plan plan;
   if (arguments.put) {
-    plan = plan_of(arguments, experiment_of(arguments));  // may be for another machine's devices
+    plan = plan_of(arguments, std::move(experiment));  // may be for another machine's devices
     put_for_workers(plan);
   } else {
-    Planned planned_here = planned(arguments);
+    Planned planned_here = planned(arguments, std::move(experiment));
     plan = std::move(planned_here.plan);
     std::optional<Session> session;
     if (Session::exists(plan.database)) session = Session::open_read_only(plan.database);
@@ -79,8 +65,11 @@ int plan_verb(const RunArguments& arguments) {
 
 int run_verb(const RunArguments& arguments) {
   if (arguments.dry_run) return plan_verb(arguments);
+  Experiment experiment = experiment_of(arguments);
+  if (experiment.halving) return run_search(arguments, std::move(experiment));
   Choice choice{.text = arguments.expression, .last_failed = arguments.last_failed};
-  return run_plan(planned(arguments), &choice, choice.asked(), arguments.limits, arguments.json, arguments.quiet);
+  return run_plan(planned(arguments, std::move(experiment)), &choice, choice.asked(), arguments.limits, arguments.json,
+                  arguments.quiet);
 }
 
 int retry_verb(const RetryArguments& arguments) {

@@ -59,6 +59,12 @@ Experiment experiment_here(const ExperimentRecord& record, const std::string& pr
                     "(this is {}); use the same on all machines, or plan anew with this one",
                     record.name, engine_version()));
   }
+  if (!experiment.round.empty()) {
+    throw Error(ErrorKind::config,
+                fmt::format("experiment '{}' is round {} of a search by [sweep.halving]: `nearfar run` does it, on one "
+                            "machine",
+                            record.name, experiment.round));
+  }
   if (!arguments.device.empty()) experiment.device = arguments.device;
   if (arguments.jobs > 0) experiment.jobs = arguments.jobs;
   return experiment;

@@ -54,9 +54,12 @@ std::string canonical_text(const Experiment& experiment) {
   if (!experiment.points.empty()) {
     std::vector<std::string> hashes;
     for (const Point& point : experiment.points) hashes.push_back(sha256(canonical_text(point.experiment)));
-    return Json{{"name", experiment.name},
-                {"sweep", {{"points", hashes.size()}, {"hash", sha256(join(sorted(hashes), " "))}}}}
-        .dump();
+    Json sweep = {{"points", hashes.size()}, {"hash", sha256(join(sorted(hashes), " "))}};
+    if (experiment.halving) {
+      const Halving& halving = *experiment.halving;
+      sweep["halving"] = {halving.first_epochs, halving.keep, halving.by};
+    }
+    return Json{{"name", experiment.name}, {"sweep", std::move(sweep)}}.dump();
   }
   Json losses = Json::object(), postprocessors = Json::object();
   for (const LossChoice& loss : experiment.losses)
@@ -98,6 +101,7 @@ std::string canonical_text(const Experiment& experiment) {
   // Later than the others: at its default it is left out, so that older experiments keep their hash.
   if (experiment.initial) document["models"]["initial"] = "checkpoint";
   if (experiment.identity != "contents") document["data"]["identity"] = experiment.identity;
+  if (!experiment.evaluate) document["evaluate"] = false;
   return document.dump();
 }
 

@@ -217,6 +217,7 @@ void read_sections(Section& top, Experiment& experiment) {
   run.read("nproc", experiment.nproc, 1, 1024);
   run.read("tensorboard", experiment.tensorboard);
   run.read("ood_val", experiment.ood_val);
+  run.read("evaluate", experiment.evaluate);
   run.finish();
 }
 

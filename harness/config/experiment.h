@@ -26,11 +26,12 @@
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
 ///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
 ///   [run]    jobs, threads, loader_threads, timeout_seconds, hung_seconds, memory_limit, retries,
-///            deterministic, nproc, tensorboard, ood_val
+///            deterministic, nproc, tensorboard, ood_val, evaluate
 // clang-format on
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
 #include "base/factor.h"
+#include "config/halving.h"
 #include "config/recipe.h"
 
 #include <nearfar/params.h>
@@ -139,11 +140,15 @@ struct Experiment {
   std::int64_t nproc = 1;         ///< key `run.nproc`: processes that train one model together
   bool ood_val = false;           ///< key `run.ood_val`: the AUROC against the set `ood_val` after every epoch, a curve
   bool tensorboard = false;       ///< key `run.tensorboard`: event files of trainings beside their checkpoints
+  bool evaluate = true;           ///< key `run.evaluate`: else models are trained, and that is all
   std::filesystem::path out;      ///< default out/NAME, relative to the working folder
   /// Of a sweep (config/sweep.h): every combination, an experiment of its own. Empty without one. This experiment is
   /// then like the first of them; [data], [run], device, models made elsewhere and protocols are the same in all.
   std::vector<Point> points;
   std::string sweep;  ///< its mode; empty without one
+  /// The points are trials of a search, which no one plan is: what is planned are its rounds (round_experiment()).
+  std::optional<Halving> halving;
+  std::string round;  ///< of a stored round: "2 of 3"; else empty
   /// By [[sweep.exclude]]: where it is written, and how many points it left out.
   std::vector<std::pair<std::string, std::int64_t>> excluded;
   std::string canonical;  ///< see canonical_text()

@@ -164,7 +164,8 @@ void train_others_from_scratch(std::vector<Point>& points, const std::function<V
 
 /// `document_of` gives the document of each point; the whole is like the first, with what the points have in common.
 Experiment with_points(std::vector<std::vector<Factor>> settings, const std::function<Value(std::size_t)>& document_of,
-                       const std::string& name, const std::string& source, std::int64_t max_cells) {
+                       const std::optional<Halving>& halving, const std::string& name, const std::string& source,
+                       std::int64_t max_cells) {
   std::vector<Point> points;
   std::int64_t cells = 0;
   for (std::size_t i = 0; i < settings.size(); ++i) {
@@ -178,7 +179,10 @@ Experiment with_points(std::vector<std::vector<Factor>> settings, const std::fun
                                 cells, points.size(), max_cells));
   }
   train_others_from_scratch(points, document_of, name, source);
+  for (std::size_t i = 0; halving && i < points.size(); ++i)
+    check_trial(*halving, points[i].experiment, document_of(i), points.front().experiment.train.epochs);
   Experiment experiment = points.front().experiment;
+  experiment.halving = halving;
   for (const Point& point : points) {
     if (point.experiment.initial) experiment.initial = point.experiment.initial;
   }
@@ -199,7 +203,7 @@ Experiment load_sweep(Composer& composer, Sweep& sweep, Value& base, const std::
   };
   std::vector<std::vector<Factor>> factors;
   for (const Settings& point : settings) factors.push_back(factors_of(point));
-  Experiment experiment = with_points(factors, document_of, name, source, max_cells);
+  Experiment experiment = with_points(factors, document_of, sweep.halving(), name, source, max_cells);
   experiment.sweep = sweep.mode();
   experiment.excluded = sweep.excluded();
   base = document_of(0);
@@ -209,6 +213,7 @@ Experiment load_sweep(Composer& composer, Sweep& sweep, Value& base, const std::
   Value& tables = base.table()->try_emplace("sweep").first->second;
   tables.table()->insert_or_assign("resolved", std::move(resolved));
   tables.table()->insert_or_assign("mode", text_value(sweep.mode()));
+  if (sweep.halving()) tables.table()->insert_or_assign("halving", halving_table(*sweep.halving()));
   return experiment;
 }
 
@@ -247,15 +252,20 @@ std::vector<Factor> resolved_settings(const Value& point) {
 std::optional<Experiment> load_resolved(Value document, const std::string& source, std::int64_t max_cells) {
   const auto found = document.table()->find("sweep");
   if (found == document.table()->end() || !found->second.table()) return std::nullopt;
-  const auto resolved = found->second.table()->extract("resolved"), mode = found->second.table()->extract("mode");
+  Value::Table& sweep = *found->second.table();
+  const auto resolved = sweep.extract("resolved"), mode = sweep.extract("mode");
   const Value::List* points = resolved.empty() ? nullptr : resolved.mapped().list();
   if (points == nullptr || points->empty()) return std::nullopt;
+  const auto round = sweep.extract("round"), table = sweep.extract("halving");
+  std::optional<Halving> halving;
+  if (!table.empty()) halving = read_halving(table.mapped());
   std::vector<std::vector<Factor>> settings;
   for (const Value& point : *points) settings.push_back(resolved_settings(point));
   Experiment experiment = with_points(
-      std::move(settings), [&](std::size_t i) { return resolved_document(document, (*points)[i]); }, "", source,
-      max_cells);
+      std::move(settings), [&](std::size_t i) { return resolved_document(document, (*points)[i]); }, halving, "",
+      source, max_cells);
   experiment.sweep = mode.empty() ? "" : value_text(mode.mapped());
+  experiment.round = round.empty() ? "" : value_text(round.mapped());
   return experiment;
 }
 

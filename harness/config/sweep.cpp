@@ -85,9 +85,10 @@ std::string checked_key(const std::string& key, const std::string& where) {
 Settings read_settings(const Value& table) {
   std::vector<std::pair<std::string, const Value*>> found;
   flatten(table, "", is_no_table, found);
+  for (auto& [key, value] : found) key = checked_key(key, value->key_where);
+  std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   Settings settings;
-  for (const auto& [key, value] : found) settings.push_back({checked_key(key, value->key_where), *value});
-  std::sort(settings.begin(), settings.end(), [](const Setting& a, const Setting& b) { return a.key < b.key; });
+  for (const auto& [key, value] : found) settings.push_back({key, *value});
   for (std::size_t i = 1; i < settings.size(); ++i) {
     if (settings[i].key == settings[i - 1].key)
       fail_at(settings[i].value.where, fmt::format("'{}' is set twice in one point", settings[i].key));
@@ -178,13 +179,17 @@ std::optional<Sweep> Sweep::take(Value& document) {
   if (const Value* axes = section.find_table("axes")) sweep.read_axes(*axes);
   if (const Value* points = section.find("points")) sweep.read_points(*points);
   if (const Value* exclude = section.find("exclude")) sweep.read_exclusions(*exclude);
+  if (const Value* halving = section.find_table("halving")) sweep.halving_ = read_halving(*halving);
   const Value* replicates = section.find_table("replicates");
   section.finish();
   const bool is_one = section.find("mode") != nullptr || !sweep.axes_.empty() || !sweep.listed_.empty();
   if (sweep.where_.empty() && !sweep.axes_.empty()) sweep.where_ = sweep.axes_[0].where;  // a command line's
   if (is_one) sweep.check_shape(section.where("mode"));
+  if (is_one && sweep.halving_) sweep.check_halving();
   if (!is_one && !sweep.exclusions_.empty())
     fail_at(sweep.exclusions_[0].where, "[[sweep.exclude]] without axes: there is nothing to leave out");
+  if (!is_one && sweep.halving_)
+    fail_at(sweep.halving_->where, "[sweep.halving] without axes: there is nothing to choose from");
   Value kept{.data = Value::Table{}, .where = found->second.where, .key_where = found->second.key_where, .raw = {}};
   if (replicates != nullptr) kept.table()->emplace("replicates", *replicates);
   found->second = std::move(kept);
@@ -287,6 +292,17 @@ void Sweep::check_shape(const std::string& mode_where) {
           fail_at(axis.where, fmt::format("'{}' is an axis, and set by a point at {}", axis.key, setting.value.where));
       }
     }
+  }
+}
+
+void Sweep::check_halving() const {
+  const auto check = [](const std::string& key, const std::string& where) {
+    if (const std::string problem = halving_axis_problem(key); !problem.empty())
+      fail_at(where, fmt::format("'{}' cannot be an axis here: {}", key, problem));
+  };
+  for (const Axis& axis : axes_) check(axis.key, axis.where);
+  for (const Settings& point : listed_) {
+    for (const Setting& setting : point) check(setting.key, setting.value.where);
   }
 }
 

@@ -18,6 +18,7 @@
 ///   [[sweep.exclude]]    # points that have all of these; a list means any of its values; `when` is a condition
 ///   losses = "ce"
 ///   "train.lr" = 0.05
+///   [sweep.halving]      # the points are trials of a search: config/halving.h
 // clang-format on
 ///
 /// Where a condition or an exclusion names losses, models, benchmarks or postprocessors, and the experiment lists
@@ -29,6 +30,7 @@
 /// All errors are Error(config) with file:line:column. Plain values, safe from any thread.
 #include "config/condition.h"
 #include "config/document.h"
+#include "config/halving.h"
 
 #include <cstdint>
 #include <optional>
@@ -52,6 +54,7 @@ class Sweep {
   static std::optional<Sweep> take(Value& document);
 
   const std::string& mode() const { return mode_; }
+  const std::optional<Halving>& halving() const { return halving_; }
   /// Points before conditions and exclusions, as many as they are.
   double combinations() const;
   /// No two the same. `document` is what take() left. Never makes more than `most` points, whatever the axes: more are
@@ -80,6 +83,7 @@ class Sweep {
   void read_points(const Value& list);
   void read_exclusions(const Value& list);
   void check_shape(const std::string& where);
+  void check_halving() const;
   void split_lists(const Value& document);
 
   std::string mode_ = "grid", where_;
@@ -87,6 +91,7 @@ class Sweep {
   std::vector<Axis> axes_;
   std::vector<Settings> listed_;
   std::vector<Exclusion> exclusions_;
+  std::optional<Halving> halving_;
   std::vector<std::pair<std::string, std::int64_t>> excluded_;
 };
 

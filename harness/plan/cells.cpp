@@ -391,6 +391,7 @@ void add_model_cells(Plan& plan) {
     if (!model.flags.empty() && !benchmark.flags.empty()) model.flags += ";";
     model.flags += benchmark.flags;
     if (model.origin == ModelOrigin::trained) plan.trains[train++].cell.label = model.label;
+    if (!plan.experiment.evaluate) continue;
     const std::size_t first_eval = plan.evals.size();
     for (const std::size_t i : wanted[index]) {
       add_eval(plan, index, i, parts[model.benchmark][i], common);

@@ -9,7 +9,7 @@ namespace nearfar {
 /// traits. `points` are as many as the plan's.
 void add_trained_models(Plan& plan, const std::vector<const Experiment*>& points);
 
-/// Features, accuracy and eval cells of every model.
+/// Features, accuracy and eval cells of every model; with run.evaluate = false none, and models have their labels.
 void add_model_cells(Plan& plan);
 
 }  // namespace nearfar

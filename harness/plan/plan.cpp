@@ -44,7 +44,12 @@ void check_not_empty(const Plan& plan) {
                             "model.checkpoint=FILE, model.file=FILE.pt2 or model.features=DIR",
                             experiment.name));
   }
-  if (plan.postprocessors.empty() && experiment.foreign.empty()) return;
+  if (!experiment.evaluate && plan.trains.empty()) {
+    throw Error(ErrorKind::nothing, fmt::format("experiment '{}' trains nothing, and run.evaluate is false: there is "
+                                                "nothing to do",
+                                                experiment.name));
+  }
+  if (!experiment.evaluate || (plan.postprocessors.empty() && experiment.foreign.empty())) return;
   if (std::any_of(plan.evals.begin(), plan.evals.end(), [](const EvalCell& eval) { return eval.applicable; })) return;
   const std::string why = plan.evals.empty() ? "none is named" : plan.evals[0].cell.reason;
   throw Error(ErrorKind::nothing,

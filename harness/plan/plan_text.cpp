@@ -157,6 +157,7 @@ std::string sweep_text(const Plan& plan) {
     }
   }
   std::string text = fmt::format("sweep: {}, {} points", plan.experiment.sweep, plan.points.size());
+  if (!plan.experiment.round.empty()) text += fmt::format(", round {} by halving", plan.experiment.round);
   for (const auto& [where, count] : plan.experiment.excluded) text += fmt::format(", {} left out by {}", count, where);
   text += "\n";
   std::size_t width = 0;

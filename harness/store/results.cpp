@@ -157,16 +157,12 @@ class Results final : public ResultStore {
   }
 
   std::optional<ExperimentRecord> experiment(std::string_view name) const override {
-    return db_.reading([&]() -> std::optional<ExperimentRecord> {
-      const auto newest = db_.query(
-          "SELECT name, canonical_text, hash, composed_toml, profile_toml, experiment.id FROM experiment JOIN config "
-          "ON hash ="
-          " config_hash WHERE name = ? ORDER BY turn DESC LIMIT 1",
-          name);
-      if (!newest->step()) return std::nullopt;
-      Row row(*newest);
-      return ExperimentRecord{row.text(), row.text(), row.text(), row.text(), row.text(), row.number()};
-    });
+    return newest_experiment("name = ?", name);
+  }
+
+  std::optional<ExperimentRecord> experiment_with(std::string_view cell_key) const override {
+    return newest_experiment("experiment.id IN (SELECT experiment_id FROM experiment_cell WHERE cell_key = ?)",
+                             cell_key);
   }
 
   std::vector<BenchmarkRecord> benchmarks() const override {
@@ -218,6 +214,19 @@ class Results final : public ResultStore {
   }
 
  private:
+  std::optional<ExperimentRecord> newest_experiment(std::string_view condition, std::string_view argument) const {
+    const std::string sql = fmt::format(
+        "SELECT name, canonical_text, hash, composed_toml, profile_toml, experiment.id FROM experiment JOIN config"
+        " ON hash = config_hash WHERE {} ORDER BY turn DESC LIMIT 1",
+        condition);
+    return db_.reading([&]() -> std::optional<ExperimentRecord> {
+      const auto newest = db_.query(sql.c_str(), argument);
+      if (!newest->step()) return std::nullopt;
+      Row row(*newest);
+      return ExperimentRecord{row.text(), row.text(), row.text(), row.text(), row.text(), row.number()};
+    });
+  }
+
   Database& db_;
 };
 

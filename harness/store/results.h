@@ -126,6 +126,8 @@ class ResultStore {
   virtual std::vector<std::string> experiments() const = 0;                  ///< names, sorted
   /// The newest experiment of this name. nullopt: there is none.
   virtual std::optional<ExperimentRecord> experiment(std::string_view name) const = 0;
+  /// The newest experiment that has this cell, be it an earlier config of its name. nullopt: none has it.
+  virtual std::optional<ExperimentRecord> experiment_with(std::string_view cell_key) const = 0;
   virtual std::vector<BenchmarkRecord> benchmarks() const = 0;
   virtual std::vector<PluginRecord> plugins() const = 0;
   /// Of the 20,000 newest runs of all experiments; trainings that were resumed do not count.

@@ -110,7 +110,8 @@ class Training {
       call_loss([&] { loss_.start(means); });
       if (average_) average_->restart();  // it may have set parameters
     }
-    if (state_.step < total_steps_) prepare_steps();
+    const bool was_finished = state_.step == total_steps_;
+    if (!was_finished) prepare_steps();
     while (state_.step < total_steps_) {
       const std::int64_t epoch = state_.step / steps_per_epoch_, end = (epoch + 1) * steps_per_epoch_;
       step_->begin_epoch(epoch, permutation(data_seed_, epoch, task_.train.count),
@@ -133,7 +134,10 @@ class Training {
         state_.epoch_loss_sum = 0;
       }
     }
-    if (leads()) folder_.finish();
+    if (leads()) {
+      if (was_finished) measure_what_is_missing();
+      folder_.finish();
+    }
     return true;
   }
 
@@ -222,6 +226,18 @@ class Training {
     const std::int64_t every = task_.recipe.checkpoint_every_epochs;
     if (state_.step == total_steps_ || (every > 0 && (epoch + 1) % every == 0)) save_last();
     if (task_.callbacks.epoch) task_.callbacks.epoch(record, images_per_second);
+  }
+
+  /// Of a training that was finished before anybody asked for the AUROC of its epochs: the last one's, which is what it
+  /// would have been.
+  void measure_what_is_missing() {
+    if (state_.history.empty()) return;
+    EpochRecord& last = state_.history.back();
+    if (!task_.callbacks.ood_val || last.ood_val_auroc || task_.val.count == 0) return;
+    Network& judged = evaluated();
+    last.ood_val_auroc =
+        task_.callbacks.ood_val(judged, features_of(judged, task_.val, task_.val_source, task_.callbacks.alive));
+    if (last.ood_val_auroc) save_last();
   }
 
   bool save_is_due() const {

@@ -41,7 +41,8 @@ struct TrainCallbacks {
   /// After every epoch and its checkpoints, with the images a second of its steps; may be empty.
   std::function<void(const EpochRecord&, double images_per_second)> epoch;
   /// Of the network that is judged and what it makes of the validation images, after every epoch: the AUROC that the
-  /// epoch's record keeps. Must not train or change it. May be empty; not called without validation images.
+  /// epoch's record keeps. Must not train or change it. May be empty; not called without validation images. A training
+  /// that was finished without it is measured once, after its last epoch.
   std::function<std::optional<double>(Network&, const FeatureBatch& val)> ood_val;
   /// Fills a new network with weights to start from; may be empty. Whatever it does is part of the identity.
   std::function<void(Network&)> initialize;

@@ -78,6 +78,29 @@ TEST_F(PlanTest, HasOneCellForEachPieceOfWork) {
   EXPECT_EQ(made.cell_count(), 2 + 10 + 2 + 3);
 }
 
+TEST_F(PlanTest, WithoutEvaluationsThereAreTheSameTrainingsAlone) {
+  const Plan whole = plan(), made = plan({"run.evaluate=false"});
+  ASSERT_EQ(made.trains.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(made.trains[i].cell.key, whole.trains[i].cell.key);
+    EXPECT_EQ(made.trains[i].cell.label, whole.trains[i].cell.label);
+  }
+  EXPECT_EQ(made.cell_count(), 2);
+  EXPECT_TRUE(made.features.empty() && made.accuracies.empty() && made.evals.empty());
+  EXPECT_EQ(made.benchmarks[0].manifest.hash, whole.benchmarks[0].manifest.hash) << "results are of the same data";
+  EXPECT_NE(made.experiment.hash, whole.experiment.hash);
+  const auto weights = folder_.path() / "weights.pt";
+  write_file_atomic(weights, "x");
+  EXPECT_NE(refusal({"run.evaluate=false", "model.checkpoint=" + weights.string()}).find("trains nothing"),
+            std::string::npos);
+}
+
+TEST_F(PlanTest, RunOodValChangesNoKey) {
+  const Plan without = plan(), with = plan({"run.ood_val=true"});
+  EXPECT_EQ(keys(with), keys(without));
+  EXPECT_EQ(with.benchmarks[0].manifest.hash, without.benchmarks[0].manifest.hash);
+}
+
 TEST_F(PlanTest, TrainIsNotPassedForALinearHeadAlone) {
   const Plan made = plan({"losses=ce", "postprocessors=msp"});
   for (const FeaturesCell& one : made.features) EXPECT_NE(one.set, "train");

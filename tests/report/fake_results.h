@@ -90,6 +90,9 @@ class FakeResults final : public ResultStore {
   std::optional<ExperimentRecord> experiment(std::string_view) const override {
     return unused<std::optional<ExperimentRecord>>();
   }
+  std::optional<ExperimentRecord> experiment_with(std::string_view) const override {
+    return unused<std::optional<ExperimentRecord>>();
+  }
   std::vector<PluginRecord> plugins() const override { return unused<std::vector<PluginRecord>>(); }
   std::vector<CostRow> costs() const override { return unused<std::vector<CostRow>>(); }
 

@@ -54,6 +54,17 @@ TEST_F(ResultsTest, CellsOfAbandonedConfigsAreNotWaitedFor) {
   EXPECT_EQ(results_.waiting_count("none"), 0);
 }
 
+TEST_F(ResultsTest, FindsTheNewestExperimentThatHasACell) {
+  const CellRecord other = train_cell("ce", 7);
+  testing::put(session_, planning_.put_experiment(testing::sample_experiment("one", "c1")), {other});
+  EXPECT_EQ(results_.experiment_with(other.key)->hash, "c1");
+  EXPECT_NE(results_.experiment_with(train_.key)->hash, "c1") << "the edited config has lost it";
+  EXPECT_EQ(results_.experiment_with(train_.key)->name, "one");
+  testing::put(session_, planning_.put_experiment(testing::sample_experiment("two", "c2")), {other, train_});
+  EXPECT_EQ(results_.experiment_with(train_.key)->name, "two");
+  EXPECT_FALSE(results_.experiment_with("none").has_value());
+}
+
 TEST_F(ResultsTest, CellsInSomeStatesOnly) {
   queue_.fail(claim(eval_), CellState::timeout, "too slow");
   const auto failed = results_.cells("one", {CellState::failed, CellState::timeout});

@@ -149,6 +149,27 @@ TEST_F(Training, KeepsWhatOodValSaysOfEveryEpoch) {
   EXPECT_FALSE(kept[1].ood_val_auroc.has_value());
 }
 
+TEST_F(Training, MeasuresTheLastEpochWhereOodValIsAskedForAfterTheEnd) {
+  const auto of_val = [](Network&, const FeatureBatch& val) {
+    return std::optional(val.features.sum().item<double>());
+  };
+  const auto short_job = [&](const char* name, bool asked) {
+    TrainingTask task = job(name, CrossEntropy::traits());
+    task.recipe.epochs = 2;
+    task.recipe.ema_decay = 0.9;
+    if (asked) task.callbacks.ood_val = of_val;
+    return task;
+  };
+  const TrainingResult asked_at_once = run<CrossEntropy>(short_job("at-once", true));
+  const TrainingResult unasked = run<CrossEntropy>(short_job("later", false));
+  const std::string best = read_file(unasked.best);
+  const TrainingResult asked_later = run<CrossEntropy>(short_job("later", true));
+  EXPECT_FALSE(asked_later.history[0].ood_val_auroc.has_value()) << "its weights are gone";
+  EXPECT_EQ(asked_later.history[1].ood_val_auroc, asked_at_once.history[1].ood_val_auroc);
+  EXPECT_EQ(read_checkpoint(asked_later.last).history, asked_later.history);
+  EXPECT_EQ(read_file(asked_later.best), best) << "nothing is trained";
+}
+
 TEST_F(Training, GivesSmoothedTargetsToALossThatTakesThem) {
   struct Soft final : Loss {
     at::Tensor forward(const LossInput& input) override {
