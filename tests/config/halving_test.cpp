@@ -99,7 +99,7 @@ TEST_F(HalvingTest, RefusesWhatMakesNoRounds) {
             "override 'sweep.halving.keep=1': 'keep' in [sweep.halving] takes a number from 0.01 to 0.9, found integer "
             "1");
   EXPECT_NE(search_refusal({"sweep.halving.by=accuracy"}).find("val_accuracy"), std::string::npos);
-  EXPECT_NE(search_refusal({"sweep.halving.first=3"}).find("did you mean 'first_epochs'?"), std::string::npos);
+  EXPECT_NE(search_refusal({"sweep.halving.first_epoch=3"}).find("did you mean 'first_epochs'?"), std::string::npos);
   EXPECT_NE(search_refusal({"~sweep.halving.first_epochs"}).find("wants first_epochs = N"), std::string::npos);
   EXPECT_EQ(search_refusal({"sweep.halving.first_epochs=9"}),
             "experiment.toml:7:1: 'first_epochs' in [sweep.halving] is 9, and the last round has train.epochs = 9; "
