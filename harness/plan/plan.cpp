@@ -122,7 +122,7 @@ Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
   plan.plugin_dirs = request.plugin_dirs;
   plan.out = !request.out.empty() ? request.out : experiment.out;
   plan.database = !request.database.empty() ? request.database : plan.out / "results.sqlite";
-  Asked asked = asked_of(experiment);
+  PointWishes asked = asked_of(experiment);
   plan.points = std::move(asked.points);
   plan.losses = std::move(asked.losses);
   // Names and parameters are checked before gigabytes are hashed: a typo is told at once.

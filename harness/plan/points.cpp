@@ -54,8 +54,8 @@ std::vector<const Experiment*> experiments_of(const Experiment& experiment) {
   return all;
 }
 
-Asked asked_of(const Experiment& experiment) {
-  Asked asked;
+PointWishes asked_of(const Experiment& experiment) {
+  PointWishes asked;
   Once benchmarks(asked.benchmarks);
   Once losses(asked.losses);
   Once postprocessors(asked.postprocessors);

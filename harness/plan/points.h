@@ -12,12 +12,12 @@ std::vector<const Experiment*> experiments_of(const Experiment& experiment);
 
 /// Benchmarks and losses of all points, and a PointPlan for each with their places in the lists. What differs in where
 /// it is written alone is the same.
-struct Asked {
+struct PointWishes {
   std::vector<NamedAt> benchmarks;
   std::vector<LossChoice> losses;
   std::vector<PostprocessorChoice> postprocessors;
   std::vector<PointPlan> points;
 };
-Asked asked_of(const Experiment& experiment);
+PointWishes asked_of(const Experiment& experiment);
 
 }  // namespace nearfar
