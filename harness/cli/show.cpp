@@ -131,20 +131,39 @@ json details_json(const CellDetails& details, const std::string& reproduce) {
   return document;
 }
 
+/// Of many points the best, in the order of the search; --json and tune.json have all of them.
+std::vector<const TunePoint*> points_to_show(const std::vector<TunePoint>& points) {
+  constexpr std::size_t kMost = 40;
+  std::vector<const TunePoint*> shown;
+  for (const TunePoint& point : points) shown.push_back(&point);
+  if (shown.size() <= kMost) return shown;
+  const auto better = [](const TunePoint* one, const TunePoint* other) {
+    return one->auroc.value_or(-1) > other->auroc.value_or(-1);  // a refused one has none
+  };
+  std::stable_sort(shown.begin(), shown.end(), better);
+  shown.resize(kMost);
+  std::sort(shown.begin(), shown.end());
+  return shown;
+}
+
 /// The parameter search of an eval cell; the first highest AUROC was chosen.
 std::string tuning_text(const std::vector<TunePoint>& points) {
   if (points.empty()) return "";
   const auto chosen = std::find_if(points.begin(), points.end(), [](const TunePoint& point) { return point.chosen; });
   std::vector<std::vector<std::string>> rows{{"searched on val against ood_val", "auroc %", ""}};
-  for (const TunePoint& point : points) {
-    const bool tie = chosen != points.end() && !point.chosen && point.auroc && point.auroc == chosen->auroc;
-    rows.push_back({point.params, point.auroc ? fmt::format("{:.4f}", 100 * *point.auroc) : "–",
-                    point.chosen             ? "chosen"
-                    : tie                    ? "tie: the first was chosen"
-                    : !point.refused.empty() ? "refused: " + point.refused
-                                             : ""});
+  const std::vector<const TunePoint*> shown = points_to_show(points);
+  for (const TunePoint* point : shown) {
+    const bool tie = chosen != points.end() && !point->chosen && point->auroc && point->auroc == chosen->auroc;
+    rows.push_back({point->params, point->auroc ? fmt::format("{:.4f}", 100 * *point->auroc) : "–",
+                    point->chosen             ? "chosen"
+                    : tie                     ? "tie: the first was chosen"
+                    : !point->refused.empty() ? "refused: " + point->refused
+                                              : ""});
   }
-  return "\n" + table(rows, {false, true, false});
+  std::string text = "\n" + table(rows, {false, true, false});
+  if (shown.size() < points.size())
+    text += fmt::format("the best {} of {} points; tune.json has all\n", shown.size(), points.size());
+  return text;
 }
 
 /// The last epochs of a training.

@@ -1,41 +1,21 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "config/experiment.h"
+#include "config/params_json.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 namespace nearfar {
 namespace {
 
 using Json = nlohmann::json;  // its objects are std::map: keys are sorted
 
-/// A plugin's table is not known here, so 1 and 1.0 must be the same: whole numbers are written as integers.
 Json identity(const ParamMap& params) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53
   Json object = Json::object();
-  for (const auto& [name, value] : params) {
-    const double* number = std::get_if<double>(&value);
-    if (number && !std::isfinite(*number)) {
-      object[name] = number_text(*number);  // JSON has no infinity
-    } else if (number && std::trunc(*number) == *number && std::abs(*number) < kExact) {
-      object[name] = static_cast<std::int64_t>(*number);
-    } else {
-      std::visit([&object, &key = name](const auto& held) { object[key] = held; }, value);
-    }
-  }
+  for (const auto& [name, value] : params) object[name] = param_identity(value);
   return object;
-}
-
-Json identity(const TuneChoice& tune) {
-  if (tune.mode == TuneChoice::Mode::openood) return "openood";
-  Json axes = Json::object();
-  for (const auto& [name, values] : tune.axes) {
-    for (const ParamValue& value : values) axes[name].push_back(identity(ParamMap{{"value", value}}).at("value"));
-  }
-  return axes;
 }
 
 template <class T>
@@ -66,7 +46,7 @@ std::string canonical_text(const Experiment& experiment) {
     losses[loss.name] = {{"params", identity(loss.params)}, {"train", recipe_identity(loss.recipe)}};
   for (const PostprocessorChoice& choice : experiment.postprocessors) {
     postprocessors[choice.name] = {{"params", identity(choice.params)}};
-    if (choice.tune.mode != TuneChoice::Mode::none) postprocessors[choice.name]["tune"] = identity(choice.tune);
+    if (choice.tune.mode != TuneChoice::Mode::none) postprocessors[choice.name]["tune"] = tune_identity(choice.tune);
   }
   std::vector<std::string> benchmarks;
   for (const NamedAt& named : experiment.benchmarks) benchmarks.push_back(benchmark_key(named.name));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <set>
 
@@ -20,9 +21,10 @@ struct PluginSection {
   ParamWhere where;
 };
 
-/// Everything of a plugin's section but `train` is a parameter; its names and ranges are checked against the plugin's
-/// table at plan time.
-PluginSection read_plugin(const Value* table, const std::string& name, std::string_view reserved) {
+/// Everything of a plugin's section but what is reserved is a parameter; its names and ranges are checked against the
+/// plugin's table at plan time.
+PluginSection read_plugin(const Value* table, const std::string& name,
+                          std::initializer_list<std::string_view> reserved) {
   PluginSection plugin;
   if (!table) return plugin;
   if (!table->table())
@@ -30,7 +32,7 @@ PluginSection read_plugin(const Value* table, const std::string& name, std::stri
   for (const auto& entry : *table->table()) {
     const std::string& key = entry.first;
     const Value& value = entry.second;
-    if (key == reserved) continue;
+    if (std::find(reserved.begin(), reserved.end(), key) != reserved.end()) continue;
     std::visit(
         [&](const auto& held) {
           using T = std::decay_t<decltype(held)>;
@@ -76,7 +78,7 @@ void read_losses(Section& top, Experiment& experiment) {
   for (const NamedAt& named : read_names(top, "losses")) {
     const Value* section = plugin_section(sections, named.name);
     const std::string title = fmt::format("[loss.{}]", named.name);
-    PluginSection plugin = read_plugin(section, title, "train");
+    PluginSection plugin = read_plugin(section, title, {"train"});
     const Value* train = section ? Section(section, title).find_table("train") : nullptr;
     experiment.losses.push_back(
         {.name = named.name,
@@ -89,63 +91,32 @@ void read_losses(Section& top, Experiment& experiment) {
   for (const auto& [name, section] :
        *sections->table()) {  // settings that wait for their loss to be listed are checked too
     const std::string title = fmt::format("[loss.{}]", name);
-    read_plugin(&section, title, "train");
+    read_plugin(&section, title, {"train"});
     read_recipe(Section(&section, title).find_table("train"), fmt::format("[loss.{}.train]", name), experiment.train);
   }
-}
-
-ParamValue scalar(const Value& value, const std::string& title) {
-  return std::visit(
-      [&](const auto& held) -> ParamValue {
-        using T = std::decay_t<decltype(held)>;
-        if constexpr (std::is_same_v<T, Value::List> || std::is_same_v<T, Value::Table>) {
-          fail_at(value.where,
-                  fmt::format("{}: expected a boolean, a number or text, found {}", title, type_name(value)));
-        } else {
-          return held;
-        }
-      },
-      value.data);
-}
-
-/// "openood", "none" or a table of values to search.
-TuneChoice read_tune(const Value& value, const std::string& title, bool may_be_grid) {
-  TuneChoice tune{.where = value.where};
-  const auto* word = std::get_if<std::string>(&value.data);
-  if (word != nullptr && (*word == "openood" || *word == "none")) {
-    tune.mode = *word == "none" ? TuneChoice::Mode::none : TuneChoice::Mode::openood;
-    return tune;
-  }
-  if (!may_be_grid || !value.table() || value.table()->empty()) {
-    fail_at(value.where, fmt::format("'tune' in {} is {}; expected \"openood\", \"none\"{}", title,
-                                     word != nullptr ? "'" + *word + "'" : type_name(value),
-                                     may_be_grid ? " or a grid like { k = [5, 50] }" : ""));
-  }
-  tune.mode = TuneChoice::Mode::grid;
-  for (const auto& [name, values] : *value.table()) {
-    std::vector<ParamValue>& axis = tune.axes[name];
-    if (!values.list()) {
-      axis.push_back(scalar(values, title));
-      continue;
-    }
-    for (const Value& one : *values.list()) axis.push_back(scalar(one, title));
-    if (axis.empty()) fail_at(values.where, fmt::format("'{}' in the grid of {} has no values", name, title));
-  }
-  return tune;
 }
 
 void read_postprocessors(Section& top, Experiment& experiment) {
   const Value* sections = top.find_table("postprocessor");
   const Value* general = top.find("tune");
-  const TuneChoice everywhere = general ? read_tune(*general, "the top level", false) : TuneChoice{};
-  const auto read_one = [&](const Value* section, const std::string& name) {
+  const TuneChoice everywhere = general ? read_general_tune(*general) : TuneChoice{};
+  const auto read_one = [&](const Value* table, const std::string& name) {
     const std::string title = fmt::format("[postprocessor.{}]", name);
-    PluginSection plugin = read_plugin(section, title, "tune");
-    const Value* own = section ? Section(section, title).find("tune") : nullptr;
-    return std::pair{std::move(plugin), own ? read_tune(*own, title, true) : everywhere};
+    PluginSection plugin = read_plugin(table, title, {"tune", "search"});
+    Section section(table, title);
+    TuneChoice tune = read_tune(section.find("tune"), section.find("search"), everywhere, title);
+    return std::pair{std::move(plugin), std::move(tune)};
   };
   for (const NamedAt& named : read_names(top, "postprocessors")) {
     auto [plugin, tune] = read_one(plugin_section(sections, named.name), named.name);
+    if (tune.search && tune.where.empty()) {
+      fail_at(
+          tune.search->where,
+          fmt::format("[postprocessor.{}] has 'search' and nothing to search; add tune, like tune = {{ k = {{ between "
+                      "= [1, 100] }} }}, or leave it out",
+                      named.name));
+    }
+    if (tune.mode == TuneChoice::Mode::none) tune.search.reset();
     experiment.postprocessors.push_back(
         {named.name, std::move(plugin.params), std::move(plugin.where), named.where, std::move(tune)});
   }

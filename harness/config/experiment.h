@@ -24,7 +24,7 @@
 ///            training, label, seed.  [[model]]: several
 ///   [train]  the keys of TrainRecipe
 ///   [loss.NAME]           parameters of the plugin;  [loss.NAME.train] what differs from [train] for this loss
-///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }
+///   [postprocessor.NAME]  parameters of the plugin; tune = "openood", "none" or { k = [5, 50] }, and search: config/tune.h
 ///   [run]    jobs, threads, loader_threads, timeout_seconds, hung_seconds, memory_limit, retries,
 ///            deterministic, nproc, tensorboard, ood_val, evaluate
 // clang-format on
@@ -33,6 +33,7 @@
 #include "base/factor.h"
 #include "config/halving.h"
 #include "config/recipe.h"
+#include "config/tune.h"
 
 #include <nearfar/params.h>
 
@@ -57,18 +58,6 @@ struct LossChoice {
   ParamWhere param_where;
   TrainRecipe recipe;  ///< [train] with the overrides of [loss.NAME.train]
   std::string where;   ///< where the list names it
-};
-
-/// Which parameters are searched on ID val against ood_val; nothing else is ever looked at.
-struct TuneChoice {
-  enum class Mode {
-    none,     ///< the parameters as they are
-    openood,  ///< the plugin's own grid, if its reference searches it by default
-    grid,     ///< `axes`
-  };
-  Mode mode = Mode::none;
-  std::map<std::string, std::vector<ParamValue>, std::less<>> axes = {};
-  std::string where = {};
 };
 
 struct PostprocessorChoice {

@@ -266,7 +266,8 @@ void apply_override(Value& document, std::string_view argument) {
   const bool bracketed = join(path, ".") == "model.checkpoint" && text.starts_with('[') && text.ends_with(']');
   const bool is_list = bracketed || is_list_key(join(path, "."));
   Value value = is_list ? list_argument(text, where) : parse_argument(text, where);
-  if (found != table.end() && found->second.table() && !value.table()) {
+  const bool word_or_table = path.size() == 3 && path[0] == "postprocessor" && path[2] == "tune";
+  if (found != table.end() && found->second.table() && !value.table() && !word_or_table) {
     fail_at(where, fmt::format("'{}' is a table; name one of its keys, like {}.KEY=value", key, key));
   }
   if (path == std::vector<std::string>{"model", "name"}) document.table()->insert_or_assign("models", as_list(value));

@@ -60,4 +60,13 @@ ParamMap params_from_json(const json& object) {
   return params;
 }
 
+json param_identity(const ParamValue& value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  const double* number = std::get_if<double>(&value);
+  if (number != nullptr && !std::isfinite(*number)) return number_text(*number);  // JSON has no infinity
+  if (number != nullptr && std::trunc(*number) == *number && std::abs(*number) < kExact)
+    return static_cast<std::int64_t>(*number);
+  return std::visit([](const auto& held) { return json(held); }, value);
+}
+
 }  // namespace nearfar

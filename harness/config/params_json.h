@@ -13,4 +13,8 @@ nlohmann::json params_to_json(const ParamMap& params);
 /// Throws Error(internal), naming the parameter, for anything else.
 ParamMap params_from_json(const nlohmann::json& object);
 
+/// A value as experiments are identified by it: whole numbers as integers, since a plugin's table is not known here and
+/// 1 and 1.0 must be the same; infinities as text.
+nlohmann::json param_identity(const ParamValue& value);
+
 }  // namespace nearfar

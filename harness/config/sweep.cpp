@@ -7,50 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstdlib>
 #include <functional>
 
 namespace nearfar {
 namespace {
-
-bool is_number(const Value& value) {
-  return std::holds_alternative<std::int64_t>(value.data) || std::holds_alternative<double>(value.data);
-}
-
-double number_of(const Value& value) {
-  const auto* integer = std::get_if<std::int64_t>(&value.data);
-  return integer != nullptr ? static_cast<double>(*integer) : std::get<double>(value.data);
-}
-
-/// Two numbers of a list.
-std::pair<double, double> bounds_of(const Value& value, const std::string& axis, std::string_view what) {
-  const Value::List* list = value.list();
-  if (list == nullptr || list->size() != 2 || !is_number((*list)[0]) || !is_number((*list)[1]) ||
-      !(number_of((*list)[0]) <= number_of((*list)[1])))
-    fail_at(value.where, fmt::format("'{}' of the axis '{}' takes [FIRST, LAST], two numbers in order", what, axis));
-  return {number_of((*list)[0]), number_of((*list)[1])};
-}
-
-bool all_whole(const Value::List& list) {
-  return std::all_of(list.begin(), list.end(),
-                     [](const Value& one) { return std::holds_alternative<std::int64_t>(one.data); });
-}
-
-/// FIRST, FIRST + step, … up to LAST.
-std::vector<Value> range_values(const Value& range, const Value* step, const std::string& axis) {
-  const auto [first, last] = bounds_of(range, axis, "range");
-  const double by = step == nullptr ? 1 : is_number(*step) ? number_of(*step) : 0;
-  if (!(by > 0)) fail_at(step->where, fmt::format("'step' of the axis '{}' takes a number above 0", axis));
-  const double count = std::floor((last - first) / by + 1e-9) + 1;
-  if (count > 1e6)
-    fail_at(range.where, fmt::format("the range of the axis '{}' has {:.3g} values; take a larger step", axis, count));
-  const bool whole = all_whole(*range.list()) && (step == nullptr || std::holds_alternative<std::int64_t>(step->data));
-  std::vector<Value> values;
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
-    values.push_back(number_value(first + static_cast<double>(i) * by, whole, range.where));
-  return values;
-}
 
 bool describes_axis(const Value& value) {
   const Value::Table* table = value.table();
@@ -118,41 +78,6 @@ std::string axis_problem(std::string_view key) {
   return fmt::format("there is no such key{}; axes are {}", suggestion(std::string(key), known), join(known, ", "));
 }
 
-Value number_value(double number, bool whole, const std::string& where) {
-  Value value{.data = {}, .where = where, .key_where = where, .raw = {}};
-  if (whole) {
-    value.data = static_cast<std::int64_t>(std::llround(number));
-  } else {
-    value.data = std::strtod(fmt::format("{:.12g}", number).c_str(), nullptr);  // 0.15, not 0.15000000000000002
-  }
-  return value;
-}
-
-std::string value_text(const Value& value) {
-  return std::visit(
-      [](const auto& held) -> std::string {
-        using T = std::decay_t<decltype(held)>;
-        if constexpr (std::is_same_v<T, bool>) {
-          return held ? "true" : "false";
-        } else if constexpr (std::is_same_v<T, std::int64_t>) {
-          return std::to_string(held);
-        } else if constexpr (std::is_same_v<T, double>) {
-          return number_text(held);
-        } else if constexpr (std::is_same_v<T, std::string>) {
-          return held;
-        } else {
-          std::vector<std::string> parts;
-          if constexpr (std::is_same_v<T, Value::List>) {
-            for (const Value& one : held) parts.push_back(value_text(one));
-          } else {
-            for (const auto& [key, one] : held) parts.push_back(key + ": " + value_text(one));
-          }
-          return join(parts, ",");
-        }
-      },
-      value.data);
-}
-
 std::string settings_text(const Settings& settings) {
   std::vector<std::string> parts;
   for (const Setting& setting : settings) parts.push_back(setting.key + "=" + value_text(setting.value));
@@ -201,43 +126,9 @@ void Sweep::read_axes(const Value& table) {
   std::vector<std::pair<std::string, const Value*>> found;
   flatten(table, "", describes_axis, found);
   for (const auto& [name, value] : found) {
-    Axis axis{.key = checked_key(name, value->key_where)};
-    axis.where = value->where;
-    if (value->table() == nullptr) {
-      axis.values = value->list() != nullptr ? *value->list() : std::vector<Value>{*value};
-    } else {
-      Section section(value, fmt::format("the axis '{}'", name));
-      const Value *values = section.find("values"), *range = section.find("range"), *between = section.find("between"),
-                  *step = section.find("step");
-      std::string condition;
-      section.read("log", axis.logarithmic);
-      if (section.read("when", condition)) axis.when.emplace(condition, section.where("when"));
-      section.finish();
-      if ((values != nullptr) + (range != nullptr) + (between != nullptr) != 1 || (step != nullptr && range == nullptr))
-        fail_at(axis.where,
-                fmt::format("the axis '{}' takes one of values = […], range = [FIRST, LAST] (with step = …) "
-                            "and between = [LOW, HIGH]",
-                            name));
-      if (values != nullptr) axis.values = values->list() != nullptr ? *values->list() : std::vector<Value>{*values};
-      if (range != nullptr) axis.values = range_values(*range, step, name);
-      if (between != nullptr) {
-        axis.between = bounds_of(*between, name, "between");
-        axis.whole = all_whole(*between->list());
-        if (axis.logarithmic && !(axis.between->first > 0))
-          fail_at(between->where, fmt::format("'log' of the axis '{}' wants bounds above 0", name));
-      } else if (axis.logarithmic) {
-        fail_at(axis.where, fmt::format("'log' of the axis '{}' goes with between = [LOW, HIGH]", name));
-      }
-    }
-    if (axis.values.empty() && !axis.between)
-      fail_at(axis.where, fmt::format("the axis '{}' is empty; give it a value, or leave it out", name));
-    for (std::size_t i = 0; i < axis.values.size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (value_text(axis.values[i]) == value_text(axis.values[j]))
-          fail_at(axis.values[i].where,
-                  fmt::format("{} stands twice in the axis '{}'", value_text(axis.values[i]), name));
-      }
-    }
+    Axis axis;
+    axis.key = checked_key(name, value->key_where);
+    static_cast<AxisValues&>(axis) = read_axis(*value, name, &axis.when);
     const auto same = [&](const Axis& other) { return other.key == axis.key; };
     if (const auto twice = std::find_if(axes_.begin(), axes_.end(), same); twice != axes_.end())
       fail_at(value->key_where, fmt::format("the axis '{}' is set twice: here and at {}", name, twice->where));

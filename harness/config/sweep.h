@@ -28,6 +28,7 @@
 /// postprocessor.*; not paths, devices, data.* or run.*. `recipe` names a file: NAME.toml of ../recipes beside the
 /// experiment or of the installation, or a path, composed as if the experiment extended it last.
 /// All errors are Error(config) with file:line:column. Plain values, safe from any thread.
+#include "config/axis.h"
 #include "config/condition.h"
 #include "config/document.h"
 #include "config/halving.h"
@@ -64,13 +65,9 @@ class Sweep {
   const std::vector<std::pair<std::string, std::int64_t>>& excluded() const { return excluded_; }
 
  private:
-  struct Axis {
+  struct Axis : AxisValues {
     std::string key;
-    std::vector<Value> values = {};
-    std::optional<std::pair<double, double>> between = {};
-    bool logarithmic = false, whole = false;
     std::optional<Condition> when = {};
-    std::string where = {};
   };
   struct Exclusion {
     std::vector<Setting> all = {};  ///< a list: any of its values
@@ -100,13 +97,9 @@ void apply_setting(Value& document, const Setting& setting);
 
 /// "k=v;k=v" of settings, for comparing and for people: "losses=supcon;train.lr=0.05".
 std::string settings_text(const Settings& settings);
-/// 0.05, "supcon", "ce,supcon" of a list.
-std::string value_text(const Value& value);
 
 /// A key as overrides spell it; the network that is trained by its own: "models".
 std::string axis_path(const std::string& key, const std::string& where);
-/// A value of an axis: whole, or with twelve digits (0.15 of 0.1 + 0.05).
-Value number_value(double number, bool whole, const std::string& where);
 
 /// May this key be an axis? "" or why not.
 std::string axis_problem(std::string_view key);

@@ -1,5 +1,4 @@
 // From axes, conditions and exclusions to the points of a sweep.
-#include "base/random.h"
 #include "base/text.h"
 #include "config/overrides.h"
 #include "config/recipe.h"
@@ -8,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -231,19 +229,9 @@ class Sweep::Expansion {
     }
   }
 
-  /// A number in [0, 1) for each draw and axis.
-  double random(std::uint64_t draw, std::uint64_t axis) const {
-    const auto seed = static_cast<std::uint64_t>(sweep_.seed_);
-    return static_cast<double>(splitmix64(splitmix64(splitmix64(seed) ^ draw) ^ axis) >> 11U) * 0x1p-53;
-  }
-
-  Value drawn(const Axis& axis, double u) const {
-    if (!axis.between) return axis.values[static_cast<std::size_t>(u * static_cast<double>(axis.values.size()))];
-    const auto [low, high] = *axis.between;
-    if (axis.logarithmic)
-      return number_value(std::exp(std::log(low) + u * std::log(high / low)), axis.whole, axis.where);
-    return number_value(axis.whole ? std::floor(low + u * (high - low + 1)) : low + u * (high - low), axis.whole,
-                        axis.where);
+  static Value drawn(const Axis& axis, double unit) {
+    if (!axis.between) return axis.values[static_cast<std::size_t>(unit * static_cast<double>(axis.values.size()))];
+    return number_value(number_between(*axis.between, axis.logarithmic, axis.whole, unit), axis.whole, axis.where);
   }
 
   /// Different ones, until there are enough or no new ones come.
@@ -254,7 +242,8 @@ class Sweep::Expansion {
       Settings settings;
       for (const std::size_t index : order_) {
         const Axis& axis = sweep_.axes_[index];
-        if (!axis.when || holds(*axis.when, settings)) settings.push_back({axis.key, drawn(axis, random(draw, index))});
+        if (!axis.when || holds(*axis.when, settings))
+          settings.push_back({axis.key, drawn(axis, drawn_unit(sweep_.seed_, draw, index))});
       }
       add(std::move(settings));
     }
@@ -292,7 +281,11 @@ void Sweep::split_lists(const Value& document) {
         });
     if (!named.contains(key) || varied || value == nullptr || value->list() == nullptr || value->list()->size() < 2)
       continue;
-    axes_.push_back({.key = key, .values = *value->list(), .where = value->where});
+    Axis axis;
+    axis.key = key;
+    axis.values = *value->list();
+    axis.where = value->where;
+    axes_.push_back(std::move(axis));
   }
   std::sort(axes_.begin(), axes_.end(), [](const Axis& a, const Axis& b) { return a.key < b.key; });
 }

@@ -1,6 +1,7 @@
 #include "engine/tuning.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "engine/messages.h"
 #include "engine/scoring.h"
 #include "metrics/ranking.h"
@@ -24,6 +25,14 @@ double validation_auroc(const PostprocessorHandle& postprocessor, const FeatureF
     return auroc(view(id), view(ood));
   };
   return id.scalar_type() == at::kDouble ? of(double{}) : of(float{});
+}
+
+/// For a message: a list of points is long.
+std::string searched_text(const ParamGrid& grid) {
+  if (!grid.zipped) return "the grid " + grid_text(grid);
+  std::vector<std::string> names;
+  for (const ParamGrid::Axis& axis : grid.axes) names.push_back(axis.name);
+  return fmt::format("the {} drawn points of {}", grid.size(), join(names, ", "));
 }
 
 }  // namespace
@@ -62,7 +71,7 @@ SearchResult tune(const LoadedPlugin& plugin, const ParamMap& fixed, const Param
   if (best == 0) {
     const std::string& why = result.trace.front().refused;
     throw Error(ErrorKind::config,
-                fmt::format("{}: no point of the grid {} can be chosen: {}", plugin.label(), grid_text(grid),
+                fmt::format("{}: no point of {} can be chosen: {}", plugin.label(), searched_text(grid),
                             why.empty() ? "every AUROC on the validation sets is 0" : why));
   }
   const auto tied = [&](const SearchPoint& point) { return point.refused.empty() && point.auroc == best; };

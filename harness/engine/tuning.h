@@ -1,6 +1,6 @@
 #pragma once
-/// Automatic parameter search, as OpenOOD's evaluation does it: every point of a grid is fitted and scored on ID val
-/// against ood_val; the first strict maximum of AUROC wins. Test sets are never looked at.
+/// Automatic parameter search, as OpenOOD's evaluation does it: every point of a grid, or of a list of drawn points, is
+/// fitted and scored on ID val against ood_val; the first strict maximum of AUROC wins. Test sets are never looked at.
 #include "engine/scoring.h"
 #include "features/folder.h"
 #include "host/call.h"

@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace nearfar {
 namespace {
 constexpr std::size_t kMostPoints = 100'000;
+constexpr std::string_view kZip = "zip";  // before the axes of a list of points; no axis, for want of a '='
 
 /// Would read back as something else: as two values, or trimmed.
 bool needs_quotes(std::string_view text) {
@@ -52,44 +54,74 @@ ParamValue value_of(const ParamSchema& schema, const std::string& name, std::str
   return value.get<std::string>();
 }
 
-std::vector<ParamGrid::Axis> converted(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes,
-                                       std::string_view where) {
-  std::size_t points = 1;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    ParamGrid::Axis& axis = axes[i];
-    const auto same = [&](const ParamGrid::Axis& other) { return other.name == axis.name; };
-    if (std::any_of(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(i), same)) {
-      throw Error(ErrorKind::config, fmt::format("{}: parameter '{}' stands twice in the grid", where, axis.name));
-    }
-    if (axis.values.empty())
-      throw Error(ErrorKind::config, fmt::format("{}: the grid has no value for '{}'", where, axis.name));
-    const auto searched = std::ranges::find(schema, axis.name, &ParamSpec::name);
-    if (searched != schema.end() && searched->type == ParamType::file) {  // identity has contents, a grid only texts
-      throw Error(ErrorKind::config,
-                  fmt::format("{}: '{}' is a file and cannot be searched; give one file, or run once "
-                              "for each",
-                              where, axis.name));
-    }
-    std::vector<ParamValue> values;
-    for (const ParamValue& value : axis.values) {
-      const ParamValue checked = validate(schema, {{axis.name, value}}, where).values().at(axis.name);
-      if (std::ranges::find(values, checked) != values.end()) {
-        throw Error(ErrorKind::config, fmt::format("{}: {} stands twice among the grid's values of '{}'", where,
-                                                   param_text(value), axis.name));
-      }
-      values.push_back(checked);
-    }
-    axis.values = std::move(values);
-    if (axis.values.size() > kMostPoints / points) {
-      throw Error(ErrorKind::config, fmt::format("{}: the grid has more than {} points", where, kMostPoints));
-    }
-    points *= axis.values.size();
+/// The axis' values by the schema's type, allowed ones all.
+std::vector<ParamValue> converted(const ParamSchema& schema, const ParamGrid::Axis& axis, std::string_view where) {
+  if (axis.values.empty())
+    throw Error(ErrorKind::config, fmt::format("{}: the grid has no value for '{}'", where, axis.name));
+  const auto searched = std::ranges::find(schema, axis.name, &ParamSpec::name);
+  if (searched != schema.end() && searched->type == ParamType::file) {  // identity has contents, a grid only texts
+    throw Error(ErrorKind::config, fmt::format("{}: '{}' is a file and cannot be searched; give one file, or run once "
+                                               "for each",
+                                               where, axis.name));
   }
-  return axes;
+  std::vector<ParamValue> values;
+  for (const ParamValue& value : axis.values)
+    values.push_back(validate(schema, {{axis.name, value}}, where).values().at(axis.name));
+  return values;
 }
+
+void refuse_twice(const ParamGrid::Axis& axis, std::string_view where) {
+  std::set<ParamValue> seen;
+  for (const ParamValue& value : axis.values) {
+    if (seen.insert(value).second) continue;
+    throw Error(ErrorKind::config, fmt::format("{}: {} stands twice among the grid's values of '{}'", where,
+                                               param_text(value), axis.name));
+  }
+}
+
+void check_points(const ParamGrid& grid, std::string_view where) {
+  for (const ParamGrid::Axis& axis : grid.axes) {
+    if (axis.values.size() == grid.size()) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("{}: a list of points has {} values of '{}' and {} of '{}'; expected as many of each",
+                            where, grid.size(), grid.axes[0].name, axis.values.size(), axis.name));
+  }
+  std::set<ParamMap> seen;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    if (seen.insert(grid.point(i)).second) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("{}: the point {} stands twice", where, canonical_params(grid.point(i))));
+  }
+}
+
+ParamGrid checked(const ParamSchema& schema, ParamGrid grid, std::string_view where) {
+  std::set<std::string_view> names;
+  std::size_t points = 1;
+  for (ParamGrid::Axis& axis : grid.axes) {
+    if (!names.insert(axis.name).second)
+      throw Error(ErrorKind::config, fmt::format("{}: parameter '{}' stands twice in the grid", where, axis.name));
+    axis.values = converted(schema, axis, where);
+    if (!grid.zipped) refuse_twice(axis, where);
+    if (axis.values.size() > kMostPoints / points)
+      throw Error(ErrorKind::config, fmt::format("{}: the grid has more than {} points", where, kMostPoints));
+    if (!grid.zipped) points *= axis.values.size();
+  }
+  if (grid.zipped) check_points(grid, where);
+  if (grid.axes.size() < 2) grid.zipped = false;  // the same points
+  return grid;
+}
+
+void sort_axes(const ParamSchema& schema, ParamGrid& grid) {
+  const auto place = [&](const ParamGrid::Axis& axis) {
+    return std::ranges::find(schema, axis.name, &ParamSpec::name) - schema.begin();
+  };
+  std::ranges::stable_sort(grid.axes, [&](const auto& a, const auto& b) { return place(a) < place(b); });
+}
+
 }  // namespace
 
 std::size_t ParamGrid::size() const {
+  if (zipped) return axes.front().values.size();
   std::size_t points = axes.empty() ? 0 : 1;
   for (const Axis& axis : axes) points *= axis.values.size();
   return points;
@@ -100,15 +132,18 @@ ParamMap ParamGrid::point(std::size_t index) const {
   ParamMap result;
   for (const Axis& axis : axes) {
     result.emplace(axis.name, axis.values[index % axis.values.size()]);
-    index /= axis.values.size();
+    if (!zipped) index /= axis.values.size();
   }
   return result;
 }
 
 ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::string_view where) {
-  std::vector<ParamGrid::Axis> axes;
-  if (trim(text).empty()) return {};
-  for (const std::string_view part : split_unquoted(text, ';')) {
+  ParamGrid grid;
+  if (trim(text).empty()) return grid;
+  std::vector<std::string_view> parts = split_unquoted(text, ';');
+  grid.zipped = parts.size() > 1 && trim(parts.front()) == kZip;
+  if (grid.zipped) parts.erase(parts.begin());
+  for (const std::string_view part : parts) {
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos) {
       throw Error(ErrorKind::config,
@@ -117,22 +152,35 @@ ParamGrid grid_from_text(const ParamSchema& schema, std::string_view text, std::
     ParamGrid::Axis axis{std::string(trim(part.substr(0, equals))), {}};
     for (const std::string_view value : split_unquoted(part.substr(equals + 1), ','))
       axis.values.push_back(value_of(schema, axis.name, value, where));
-    axes.push_back(std::move(axis));
+    grid.axes.push_back(std::move(axis));
   }
-  return {converted(schema, std::move(axes), where)};
+  return checked(schema, std::move(grid), where);
 }
 
 ParamGrid checked_grid(const ParamSchema& schema, std::vector<ParamGrid::Axis> axes, std::string_view where) {
-  ParamGrid grid{converted(schema, std::move(axes), where)};
-  const auto place = [&](const ParamGrid::Axis& axis) {
-    return std::ranges::find(schema, axis.name, &ParamSpec::name) - schema.begin();
-  };
-  std::ranges::stable_sort(grid.axes, [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  ParamGrid grid = checked(schema, {.axes = std::move(axes)}, where);
+  sort_axes(schema, grid);
+  return grid;
+}
+
+ParamGrid checked_points(const ParamSchema& schema, const std::vector<ParamMap>& points, std::string_view where) {
+  NEARFAR_ASSERT(!points.empty() && !points.front().empty());
+  ParamGrid grid{.axes = {}, .zipped = true};
+  for (const auto& [name, value] : points.front()) {
+    ParamGrid::Axis& axis = grid.axes.emplace_back(ParamGrid::Axis{name, {}});
+    for (const ParamMap& point : points) {
+      NEARFAR_ASSERT(point.size() == points.front().size());
+      axis.values.push_back(point.at(name));
+    }
+  }
+  grid = checked(schema, std::move(grid), where);
+  sort_axes(schema, grid);
   return grid;
 }
 
 std::string grid_text(const ParamGrid& grid) {
   std::vector<std::string> axes;
+  if (grid.zipped) axes.emplace_back(kZip);
   for (const ParamGrid::Axis& axis : grid.axes) {
     std::vector<std::string> values;
     for (const ParamValue& value : axis.values) values.push_back(value_text(value));

@@ -252,6 +252,7 @@ LoadedPlugin load_plugin(const fs::path& file) {
   } catch (const Error& error) {
     refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
   }
+  if (description.sweep.zipped) refuse(file, "lists points in .sweep; it is a grid, like \"k=50,100;alpha=0.1,1\"");
   description.tuned = info.text.tuned;
   if (description.tuned && description.sweep.empty())
     refuse(file, "is .tuned but has no .sweep; give it the values to search");

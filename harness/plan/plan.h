@@ -105,8 +105,8 @@ struct TrainCell {
 /// A postprocessor with its parameters, the same for every model.
 struct PostprocessorPlan {
   std::size_t plugin = 0;     ///< of Catalog::plugins
-  ParamMap params = {};       ///< complete; with a grid, those that are not searched
-  ParamGrid grid = {};        ///< not empty: searched on ID val against ood_val
+  ParamMap params = {};       ///< complete; with a search, those that are not searched
+  ParamGrid grid = {};        ///< not empty: its points are searched on ID val against ood_val
   std::string shown = {};     ///< canonical: what is not the default, and what is searched
   std::string identity = {};  ///< canonical JSON members, for cells' identities
   std::vector<Factor> factors = {};

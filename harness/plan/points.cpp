@@ -15,11 +15,9 @@ std::string text_of(const LossChoice& loss) {
 }
 
 std::string text_of(const PostprocessorChoice& choice) {
-  nlohmann::json axes = nlohmann::json::object();
-  for (const auto& [name, values] : choice.tune.axes) {
-    for (const ParamValue& value : values) axes[name].push_back(params_to_json(ParamMap{{"value", value}}));
-  }
-  return nlohmann::json{choice.name, params_to_json(choice.params), static_cast<int>(choice.tune.mode), axes}.dump();
+  return nlohmann::json{choice.name, params_to_json(choice.params), static_cast<int>(choice.tune.mode),
+                        tune_identity(choice.tune)}
+      .dump();
 }
 
 std::string text_of(const NamedAt& benchmark) { return benchmark_key(benchmark.name); }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "plan/identity.h"
+#include "plan/search.h"
 
 #include <fmt/format.h>
 
@@ -10,53 +11,35 @@
 namespace nearfar {
 namespace {
 
-/// The grid that the choice asks for; empty = no search.
-ParamGrid grid_of(const PluginDescription& plugin, const PostprocessorChoice& choice) {
-  if (choice.tune.mode == TuneChoice::Mode::openood) return plugin.tuned ? plugin.sweep : ParamGrid{};
-  if (choice.tune.mode == TuneChoice::Mode::none) return {};
-  std::vector<ParamGrid::Axis> axes;
-  for (const auto& [name, values] : choice.tune.axes) axes.push_back({name, values});
-  return checked_grid(plugin.params, std::move(axes),
-                      fmt::format("{}: tune of postprocessor '{}'", choice.tune.where, choice.name));
-}
-
-/// Grid and parameters; a parameter that is searched cannot be given too (with OpenOOD's grid, giving it means: do not
-/// search it).
-void fill_params(const PluginDescription& plugin, const PostprocessorChoice& choice, PostprocessorPlan& plan) {
+/// Parameters and what is searched: a parameter is given or searched, not both.
+SearchPlan fill_params(const PluginDescription& plugin, const PostprocessorChoice& choice, PostprocessorPlan& plan) {
   const std::string at = param_place(choice.where, choice.param_where, "postprocessor", choice.name);
   plan.params = validate(plugin.params, choice.params, at).values();
-  plan.grid = grid_of(plugin, choice);
-  if (choice.tune.mode == TuneChoice::Mode::openood) {
-    std::erase_if(plan.grid.axes, [&](const ParamGrid::Axis& axis) { return choice.params.contains(axis.name); });
-  }
-  for (const ParamGrid::Axis& axis : plan.grid.axes) {
+  SearchPlan search = plan_search(plugin, choice);
+  for (const ParamGrid::Axis& axis : search.grid.axes) {
     if (choice.params.contains(axis.name)) {
       throw Error(ErrorKind::config,
                   fmt::format("{}: '{}' is both given and searched ({}); keep one", at, axis.name, choice.tune.where));
     }
     plan.params.erase(axis.name);
   }
+  plan.grid = search.grid;
+  return search;
 }
 
 /// What a leaderboard shows: parameters other than the default, files by name and contents, and what was searched.
-ParamMap shown_params(const PluginDescription& plugin, const PostprocessorChoice& choice,
-                      const PostprocessorPlan& plan) {
+ParamMap shown_params(const PluginDescription& plugin, const PostprocessorPlan& plan, const SearchPlan& search) {
   ParamMap shown = non_default_params(plugin.params, plan.params);
   // A file by its name and contents: the same row wherever it lay.
   for (const auto& [name, hash] : named_files(plugin.params, shown)) {
     const std::filesystem::path file = std::get<std::string>(shown.at(name));
     shown[name] = fmt::format("{}@{}", file.filename().string(), hash.substr(0, 8));
   }
-  if (!plan.grid.empty()) {
-    std::string grid = grid_text(plan.grid);
-    std::replace(grid.begin(), grid.end(), ';', ' ');
-    const bool whole = choice.tune.mode == TuneChoice::Mode::openood && plan.grid == plugin.sweep;
-    shown.emplace("tune", whole ? "openood" : "{" + grid + "}");
-  }
+  if (!plan.grid.empty()) shown.emplace("tune", search.text);
   return shown;
 }
 
-/// Every parameter, those at their default marked; a file by its name and contents, a search by its grid.
+/// Every parameter, those at their default marked; a file by its name and contents, a search by its text.
 std::vector<Factor> factors_of(const PluginDescription& plugin, const PostprocessorPlan& plan, const ParamMap& shown) {
   std::vector<Factor> factors{{"postprocessor", plugin.name}};
   for (const auto& [name, value] : plan.params) {
@@ -82,8 +65,8 @@ std::vector<PostprocessorPlan> plan_postprocessors(const std::vector<Postprocess
     PostprocessorPlan plan;
     plan.plugin = catalog.find("postprocessor", choice.name, choice.where);
     const PluginDescription& plugin = catalog.plugins[plan.plugin];
-    fill_params(plugin, choice, plan);
-    const ParamMap shown = shown_params(plugin, choice, plan);
+    const SearchPlan search = fill_params(plugin, choice, plan);
+    const ParamMap shown = shown_params(plugin, plan, search);
     plan.shown = canonical_params(shown);
     plan.factors = factors_of(plugin, plan, shown);
     const std::string grid = plan.grid.empty() ? "" : json_text(grid_text(plan.grid));

@@ -181,7 +181,7 @@ TEST_F(ExperimentTest, TuningIsForAllOrForOnePostprocessor) {
       "[postprocessor.mds]\ntune = 'none'\n");
   EXPECT_EQ(e.postprocessors[0].tune.mode, TuneChoice::Mode::openood);
   EXPECT_EQ(e.postprocessors[1].tune.mode, TuneChoice::Mode::grid);
-  EXPECT_EQ(e.postprocessors[1].tune.axes.at("k"), (std::vector<ParamValue>{std::int64_t{5}, std::int64_t{50}}));
+  EXPECT_EQ(e.postprocessors[1].tune.axes.at("k").values, (std::vector<ParamValue>{std::int64_t{5}, std::int64_t{50}}));
   EXPECT_TRUE(e.postprocessors[1].params.empty());
   EXPECT_EQ(e.postprocessors[2].tune.mode, TuneChoice::Mode::none);
   EXPECT_EQ(refusal("benchmark = 'smoke'\ntune = 'all'\n"),

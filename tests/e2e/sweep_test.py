@@ -1,6 +1,8 @@
 """Sweeps and matrices, from their file to the report."""
 import json
+import shlex
 import unittest
+from pathlib import Path
 
 from look_alikes import LookAlikes, resnet50_weights
 from support import SMOKE, SOURCE, Case
@@ -100,6 +102,78 @@ when = 'losses == supcon and train.batch_size == 64 and postprocessor.knn.k == 1
         self.assertIn("resolved", shown["composed"])
         self.assertIn("7 points", self.nearfar("config", "check", self.experiment())[0])
         self.assertIn("'lr' in [train] takes a number", self.nearfar("config", "check", SMOKE, "train.lr=x", code=4)[1])
+
+
+class Searched(Case):
+    """Parameters of a postprocessor, drawn at random and chosen on the validation sets."""
+    TUNE = "postprocessor.knn.tune={k={between=[1,100]}}"
+    WORDS = ("losses=ce", "postprocessors=msp,knn", "train.epochs=1", TUNE, "postprocessor.knn.search.trials=8")
+
+    def search(self, verb, *words, out="out"):
+        return json.loads(self.nearfar(verb, SMOKE, *self.WORDS, *words, "--json", "--out", self.folder / out)[0])
+
+    def auroc(self, k):
+        """On the validation sets, by other commands."""
+        cache = next((self.folder / "out/cache").iterdir())
+        for name in ("val", "ood_val"):
+            self.nearfar("score", "knn", "--features", cache, "--set", name, "-p", f"k={k}", "-o", self.folder / f"{name}.npy")
+        return json.loads(self.nearfar("metrics", "--id", self.folder / "val.npy", "--ood", self.folder / "ood_val.npy", "--json")[0])["auroc"]
+
+    def test_drawn_points_are_tried_and_the_best_is_chosen(self):
+        self.assertEqual(self.search("run")["failed"], 0)
+        shown = json.loads(self.nearfar("show", "ce/resnet8/s0 knn", "--json", "--out", self.folder / "out")[0])
+        trace = [(point["params"], point["auroc"]) for point in shown["tune"]]
+        self.assertEqual([params for params, _ in trace], [f"k={k}" for k in (14, 27, 84, 22, 48, 1, 56, 31)])
+        best = max(auroc for _, auroc in trace)
+        self.assertEqual([point["params"] for point in shown["tune"] if point["chosen"]], [next(params for params, auroc in trace if auroc == best)])
+        for params, auroc in trace[:3]:
+            self.assertAlmostEqual(self.auroc(params.removeprefix("k=")), auroc, places=12)
+        file = next(artifact["path"] for artifact in shown["artifacts"] if artifact["name"] == "tune")
+        document = json.loads((self.folder / "out" / file).read_text())
+        self.assertEqual([(point["params"], point["auroc"]) for point in document["points"]], trace)
+        self.assertEqual((document["id"], document["ood"]), ("val", "ood_val"))
+        text = "{8 random points of seed 0: k=between(1,100)}"
+        self.assertIn(f"tune={text}", (self.folder / "out/leaderboard.csv").read_text())
+        self.assertIn(text, self.nearfar("report", "leaderboard", "--out", self.folder / "out")[0])
+        self.assertIn(text, self.nearfar("show", "ce/resnet8/s0 knn", "--out", self.folder / "out")[0])
+
+        self.nearfar(*shlex.split(shown["reproduce"])[1:])
+        again = {cell["key"]: cell["state"] for cell in self.status(Path("out") / f"again-{shown['id']}").values()}
+        self.assertEqual(again[shown["key"]], "ok", "its command makes the same cell")
+
+        self.assertEqual(self.search("run")["ran"], 0)
+        self.assertEqual([cell["label"] for cell in self.search("plan", "postprocessor.knn.search.seed=1")["cells"] if cell["will_run"]], ["ce/resnet8/s0 knn"])
+        other = self.search("run", "postprocessor.knn.search.seed=1")
+        self.assertEqual((other["ran"], other["failed"], other["passes"]), (1, 0, []))
+        rows = (self.folder / "out/leaderboard.csv").read_text()
+        self.assertIn("of seed 0:", rows)
+        self.assertIn("of seed 1:", rows)
+
+        # As many trials as there are points are the grid of them, whoever asked for it.
+        few = self.search("run", "postprocessor.knn.tune.k={between=[3,5]}")
+        self.assertEqual(few["ran"], 1)
+        words = [word for word in self.WORDS if "knn" not in word or word.startswith("postprocessors=")]
+        grid = json.loads(self.nearfar("run", SMOKE, *words, "postprocessor.knn.tune={k=[3,4,5]}", "--json", "--out", self.folder / "out")[0])
+        self.assertEqual(grid["ran"], 0)
+
+    def test_a_long_list_of_points_stays_out_of_texts(self):
+        words = ("postprocessor.gen.tune={gamma={between=[0.01,10],log=true},m={between=[1,4]}}", "postprocessor.gen.search.trials=60", "postprocessors=msp,gen")
+        self.assertEqual(self.search("run", *words)["failed"], 0)
+        shown = self.nearfar("show", "ce/resnet8/s0 gen", "--out", self.folder / "out")[0]
+        self.assertIn("the best 40 of 60 points; tune.json has all", shown)
+        self.assertEqual(len(json.loads(self.nearfar("show", "ce/resnet8/s0 gen", "--json", "--out", self.folder / "out")[0])["tune"]), 60)
+        for text in (self.nearfar("report", "leaderboard", "--out", self.folder / "out")[0], (self.folder / "out/leaderboard.csv").read_text(),
+                     self.nearfar("plan", SMOKE, *self.WORDS, *words, "postprocessor.gen.search.seed=1", "--out", self.folder / "out")[0]):
+            self.assertLess(max(len(line) for line in text.splitlines()), 400)
+
+    def test_mistakes_are_told_with_their_place(self):
+        _, err = self.nearfar("plan", SMOKE, "postprocessor.knn.tune={k={between=[1,100]}}", "--out", self.folder / "out", code=4)
+        self.assertIn("add search = { trials = N } beside tune", err)
+        file = self.folder / "mine.toml"
+        file.write_text(f'extends = "{SMOKE}"\n[postprocessor.knn]\nsearch = {{ trials = 5 }}\ntune = ["k"]\n')
+        _, err = self.nearfar("plan", file, "--out", self.folder / "out", code=4)
+        self.assertRegex(err, r"mine\.toml:4:9: .*'k' is declared from 1 to 1000000, too wide to draw from; write .*k = \{ between = \[5, 500\], log = true \}")
+        self.assertIn("mine.toml:3:21", self.nearfar("config", "explain", file, "postprocessor.knn.search.trials", "postprocessor.knn.tune={k=[1,2]}")[0])
 
 
 if __name__ == "__main__":

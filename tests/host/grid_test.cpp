@@ -53,6 +53,34 @@ TEST(ParamGrid, RefusesHalfAQuote) {
   EXPECT_ERROR(grid_from_text(kTextSchema, "k=\"1\"", "knn"), ErrorKind::config, "expected an integer");
 }
 
+TEST(ParamGrid, AListOfPointsGoesThroughItsAxesTogether) {
+  const ParamGrid points = checked_points(
+      kSchema, {{{"alpha", 0.1}, {"k", std::int64_t{50}}}, {{"alpha", 1.0}, {"k", std::int64_t{50}}}}, "x.toml:3:1");
+  EXPECT_TRUE(points.zipped);
+  EXPECT_EQ(points.size(), 2u);
+  EXPECT_EQ(canonical_params(points.point(1)), "alpha=1;k=50");
+  EXPECT_EQ(grid_text(points), "zip;k=50,50;alpha=0.1,1");
+  EXPECT_EQ(grid_from_text(kSchema, "zip;k=50,50;alpha=0.1,1", "knn"), points);
+  EXPECT_NE(grid_from_text(kSchema, "k=50;alpha=0.1,1", "knn"), points);
+}
+
+TEST(ParamGrid, AListOfPointsOfOneParameterIsAGrid) {
+  // The same points have the same text, so that they are the same cell.
+  const ParamGrid points = checked_points(kSchema, {{{"k", std::int64_t{9}}}, {{"k", std::int64_t{3}}}}, "x");
+  EXPECT_EQ(grid_text(points), "k=9,3");
+  EXPECT_EQ(points, grid_from_text(kSchema, "k=9,3", "x"));
+  EXPECT_EQ(points, grid_from_text(kSchema, "zip;k=9,3", "x"));
+}
+
+TEST(ParamGrid, RefusesListsThatAreNone) {
+  EXPECT_ERROR(grid_from_text(kSchema, "zip;k=1,2;alpha=0.1", "knn"), ErrorKind::config,
+               "knn: a list of points has 2 values of 'k' and 1 of 'alpha'");
+  EXPECT_ERROR(grid_from_text(kSchema, "zip;k=1,1;alpha=2,2", "knn"), ErrorKind::config,
+               "the point alpha=2;k=1 stands twice");
+  EXPECT_ERROR(grid_from_text(kSchema, "zip", "knn"), ErrorKind::config, "no '='");
+  EXPECT_ERROR(grid_from_text(kSchema, "k=1;zip", "knn"), ErrorKind::config, "no '='");
+}
+
 TEST(ParamGrid, NoTextIsNoPoint) { EXPECT_EQ(grid_from_text(kSchema, "", "knn").size(), 0u); }
 
 TEST(ParamGrid, RefusesToSearchFiles) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -267,6 +268,49 @@ TEST_F(PlanTest, AnAxisThatALossOverridesIsNoted) {
       << text;
   EXPECT_NE(text.find("(--cells lists them)"), std::string::npos);
   EXPECT_NE(plan_text(made, true).find("ce/resnet8/s0 lr=0.2 knn"), std::string::npos);
+}
+
+TEST_F(PlanTest, ASearchIsKnownByItsPoints) {
+  const auto knn = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"losses=ce", "postprocessors=knn"});
+    return plan(words);
+  };
+  const auto part = [](const Plan& made) {
+    return nlohmann::json::parse(made.evals.at(0).cell.identity).at("postprocessor").dump();
+  };
+  const std::string plugin = R"("plugin":{"name":"knn","source":"source of knn","version":"1.0.0"}})";
+  // Keys of results that people have: a grid's part of an identity never changes.
+  EXPECT_EQ(part(knn({"postprocessor.knn.tune={k=[5,50]}"})), R"({"grid":"k=5,50",)" + plugin);
+  const std::string drawn = "postprocessor.knn.tune={k={between=[1,500]}}";
+  const Plan some = knn({drawn, "postprocessor.knn.search.trials=3"});
+  EXPECT_EQ(part(some), R"({"grid":"k=70,135,418",)" + plugin);
+  EXPECT_EQ(part(knn({"postprocessor.knn.tune={k=[70,135,418]}"})), part(some)) << "the same work is the same cell";
+  EXPECT_NE(part(knn({drawn, "postprocessor.knn.search.trials=3", "postprocessor.knn.search.seed=1"})), part(some));
+  // What is searched looks at validation images alone, and a model's own cells stay the same.
+  EXPECT_EQ(fit_sets(some.catalog.plugins[some.postprocessors[0].plugin], some.postprocessors[0].grid),
+            (std::vector<std::string>{"train", "val", "ood_val"}));
+  EXPECT_EQ(some.trains.at(0).cell.key, knn({}).trains.at(0).cell.key);
+  const std::string text = "{3 random points of seed 0: k=between(1,500)}";
+  EXPECT_EQ(some.postprocessors[0].shown, "tune=" + text);
+  const std::vector<Factor>& factors = some.postprocessors[0].factors;
+  EXPECT_EQ(
+      std::find_if(factors.begin(), factors.end(), [](const Factor& one) { return one.name == "postprocessor.tune"; })
+          ->value,
+      ParamValue(text));
+  EXPECT_NE(
+      refusal({"postprocessor.knn.k=5", drawn, "postprocessor.knn.search.trials=3"}).find("both given and searched"),
+      std::string::npos);
+}
+
+TEST_F(PlanTest, SearchesOfAPlanAreToldApart) {
+  // Several searches of one postprocessor are an axis; each has a label of its own that is no list of points.
+  const Plan made = plan({"losses=ce", "postprocessors=knn", "postprocessor.knn.tune={k={between=[1,500]}}",
+                          "postprocessor.knn.search.trials=300", "postprocessor.knn.search.seed=0,1"});
+  ASSERT_EQ(made.evals.size(), 2u);
+  EXPECT_EQ(made.evals[0].cell.label, "ce/resnet8/s0 knn tune={300 random points of seed 0: k=between(1,500)}");
+  EXPECT_NE(made.evals[0].cell.key, made.evals[1].cell.key);
+  EXPECT_EQ(made.postprocessors[1].grid.size(), 300u);
+  EXPECT_LT(plan_text(made, true).size(), 3000u);
 }
 
 }  // namespace
