@@ -59,9 +59,19 @@ int report_verb(const ReportArguments& arguments) {
 
 void write_leaderboards(const fs::path& database, const fs::path& out) {
   const Leaderboard leaderboard = load(database, "");
-  write_file_atomic(out / "leaderboard.csv", leaderboard_csv(leaderboard));
-  write_file_atomic(out / "leaderboard.md", leaderboard_markdown(leaderboard));
-  write_file_atomic(out / "leaderboard.html", leaderboard_html(leaderboard, templates()));
+  const std::pair<const char*, std::string> files[] = {
+      {"leaderboard.csv", leaderboard_csv(leaderboard)},
+      {"leaderboard.md", leaderboard_markdown(leaderboard)},
+      {"leaderboard.html", leaderboard_html(leaderboard, templates())}};
+  for (const auto& [name, content] : files) {
+    try {
+      write_file_atomic(out / name, content);
+    } catch (const Error& error) {  // as a full disk ends everything else that a run writes
+      throw Error(ErrorKind::store, fmt::format("{}; all results are in the database, and `nearfar report` makes the "
+                                                "leaderboard from it",
+                                                error.what()));
+    }
+  }
 }
 
 std::string leaderboard_table(const fs::path& database) { return leaderboard_text(load(database, "")); }
