@@ -7,14 +7,17 @@
 #include "base/stopwatch.h"
 #include "config/profile.h"
 #include "work/engine_client.h"
+#include "work/estimate.h"
 #include "work/put.h"
 #include "work/selection.h"
+#include "work/shares.h"
 
 #include <fmt/format.h>
 
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <thread>
 
 namespace nearfar {
 namespace {
@@ -116,6 +119,11 @@ void put_for_workers(Plan& plan) {
 Planned planned(const RunArguments& arguments, Experiment experiment, const StopSignals* signals) {
   std::vector<DeviceSlot> devices = devices_of(experiment.device);
   return {plan_of(arguments, std::move(experiment), signals), std::move(devices)};
+}
+
+void estimate_time(Planned& planned, const Session& session) {
+  const Shares shares = shares_of(planned.plan.experiment, planned.devices.size(), std::thread::hardware_concurrency());
+  planned.plan.estimate = estimate(planned.plan, session.results().costs(), shares.jobs);
 }
 
 Planned planned_again(const ExperimentRecord& record, const std::filesystem::path& database, const RunLimits& limits,

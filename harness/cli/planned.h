@@ -42,6 +42,8 @@ struct Planned {
 };
 /// plan_of() with the devices of this machine.
 Planned planned(const RunArguments& arguments, Experiment experiment, const StopSignals* signals = nullptr);
+/// Plan::estimate, by what the database holds, with as many children as this machine would start.
+void estimate_time(Planned& planned, const Session& session);
 /// The plan of an experiment of this database: nothing but the database, data and plugins is read.
 Planned planned_again(const ExperimentRecord& record, const std::filesystem::path& database, const RunLimits& limits,
                       bool trust, bool quiet);

@@ -9,8 +9,6 @@
 #include "plan/plan_text.h"
 #include "store/address.h"
 #include "store/session.h"
-#include "work/estimate.h"
-#include "work/shares.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -19,7 +17,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <thread>
 
 namespace nearfar {
 namespace {
@@ -50,14 +47,13 @@ int plan_verb(const RunArguments& arguments) {
     plan = plan_of(arguments, std::move(experiment));  // may be for another machine's devices
     put_for_workers(plan);
   } else {
-    Planned planned_here = planned(arguments, std::move(experiment));
-    plan = std::move(planned_here.plan);
+    Planned made = planned(arguments, std::move(experiment));
     std::optional<Session> session;
-    if (Session::exists(plan.database)) session = Session::open_read_only(plan.database);
-    compare(plan, session ? &session->planning() : nullptr, choice.asked());
-    choice.require_some(plan);
-    const Shares shares = shares_of(plan.experiment, planned_here.devices.size(), std::thread::hardware_concurrency());
-    if (session) plan.estimate = estimate(plan, session->results().costs(), shares.jobs);
+    if (Session::exists(made.plan.database)) session = Session::open_read_only(made.plan.database);
+    compare(made.plan, session ? &session->planning() : nullptr, choice.asked());
+    choice.require_some(made.plan);
+    if (session) estimate_time(made, *session);
+    plan = std::move(made.plan);
   }
   fmt::print("{}{}", arguments.json ? plan_json(plan) : plan_text(plan, arguments.cells), arguments.json ? "\n" : "");
   return 0;

@@ -14,8 +14,6 @@
 #include "plan/plan_text.h"
 #include "store/session.h"
 #include "work/engine_client.h"
-#include "work/estimate.h"
-#include "work/shares.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,7 +21,6 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace nearfar {
@@ -274,8 +271,7 @@ int Search::plan() {
   }
   Plan& plan = stands->plan;
   state_.trainings = static_cast<std::int64_t>(plan.points.front().models.size());
-  const Shares shares = shares_of(plan.experiment, stands->devices.size(), std::thread::hardware_concurrency());
-  if (session) plan.estimate = estimate(plan, session->results().costs(), shares.jobs);
+  if (session) estimate_time(*stands, *session);
   if (arguments_.json) {
     nlohmann::json document = nlohmann::json::parse(plan_json(plan));
     document["halving"] = search_json(state_);
