@@ -14,7 +14,11 @@ ALLOWED = {
     "config": ["base"],
     "metrics": ["base"],
     "store": ["base"],
-    "report": ["base", "metrics", "store"],
+    "plot": ["base"],  # numbers to SVG
+    "report": ["base", "metrics", "store", "plot"],
+    "bundle": ["base", "metrics", "store"],  # results as one file, and whether they are what they say
+    "dashboards": ["base", "store", "report"],  # other people's formats
+    "serve": ["base", "store", "report"],
     "host": ["base", "device", "kernels"],
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],
@@ -29,7 +33,7 @@ ALLOWED = {
     "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
     "launch": ["base"],  # text alone
     "engine": ["base", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
-    "cli": ["base", "config", "data", "metrics", "store", "report", "plan", "work", "launch"],
+    "cli": ["base", "config", "data", "metrics", "store", "plot", "report", "bundle", "dashboards", "serve", "plan", "work", "launch"],
 }
 TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "engine"}  # may include ATen and c10
 FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>

@@ -1,7 +1,6 @@
 #include "report/compare.h"
 
 #include "base/error.h"
-#include "base/npy.h"
 #include "cli/scores.h"
 #include "cli/verbs.h"
 #include "store/address.h"
@@ -26,16 +25,6 @@ ReportFilter filter_of(const CompareArguments& arguments) {
           .protocol = given(arguments.protocol)};
 }
 
-Scores scores_of(const Session& session, const ResultSubject& subject) {
-  const auto cell = session.results().find(subject.cell_key);
-  if (!cell) throw Error(ErrorKind::store, fmt::format("{}: cell {} is gone", session.name(), subject.cell_key));
-  check_scores(*cell);
-  Scores scores;
-  for (const ScoreSetRow& row : cell->outcome.scores)
-    scores.emplace(row.set, converted<double>(NpyArray(cell->location / row.path)));
-  return scores;
-}
-
 }  // namespace
 
 int compare_verb(const CompareArguments& arguments) {
@@ -50,13 +39,13 @@ int compare_verb(const CompareArguments& arguments) {
     const Session a = Session::open_read_only(arguments.a), b = Session::open_read_only(arguments.b);
     comparison = compare_databases(
         a.results().frame(request.filter.experiment), b.results().frame(request.filter.experiment), request,
-        [&](int side, const ResultSubject& subject) { return scores_of(side == 0 ? a : b, subject); });
+        [&](int side, const ResultSubject& subject) { return read_scores(side == 0 ? a : b, subject.cell_key); });
   } else {
     request.a = RowChoice::from_text(arguments.a);
     request.b = RowChoice::from_text(arguments.b);
     const Session session = Session::open_read_only(database_of(arguments.database));
     comparison = compare_rows(session.results().frame(request.filter.experiment), request,
-                              [&](int, const ResultSubject& subject) { return scores_of(session, subject); });
+                              [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); });
   }
   fmt::print("{}{}", arguments.database.json ? comparison_json(comparison) : comparison_text(comparison),
              arguments.database.json ? "\n" : "");

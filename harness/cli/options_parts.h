@@ -1,6 +1,7 @@
 #pragma once
 /// Private to the command line: what the tables of verbs are made of, and options that several verbs have.
-/// One file for each group of verbs declares them: options_run.cpp, options_results.cpp, options_tools.cpp.
+/// One file for each group of verbs declares them: options_run.cpp, options_results.cpp, options_report.cpp,
+/// options_tools.cpp.
 #include "cli/verbs.h"
 
 #include <CLI/CLI.hpp>
@@ -29,6 +30,8 @@ Action declare_verbs(CLI::App& app, std::span<const Verb> verbs);
 std::span<const Verb> run_verbs();     ///< what plans and does cells
 std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
+
+Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

@@ -40,25 +40,6 @@ Action declare_logs(CLI::App& verb) {
   return [logs] { return logs_verb(logs->database, logs->cell, logs->follow); };
 }
 
-Action declare_report(CLI::App& verb) {
-  const auto report = std::make_shared<ReportArguments>();
-  verb.add_option("kind", report->kind, "leaderboard")->check(CLI::IsMember({"leaderboard"}));
-  verb.add_option("--experiment", report->experiment, "only this experiment");
-  verb.add_option("--html", report->html, "file, or - for stdout");
-  verb.add_option("--markdown", report->markdown, "file, or - for stdout");
-  verb.add_option("--latex", report->latex, "file, or - for stdout: tables for a paper (booktabs, siunitx)");
-  verb.add_option("--csv", report->csv, "file, or - for stdout");
-  const CLI::Option* json =
-      verb.add_option("--json", report->json, "file, or - for stdout (the default of a bare --json)")
-          ->expected(0, 1)
-          ->default_str("-");
-  add_database(verb, report->database);
-  return [report, json] {
-    if (json->count() > 0 && report->json.empty()) report->json = "-";
-    return report_verb(*report);
-  };
-}
-
 Action declare_compare(CLI::App& verb) {
   const auto compare = std::make_shared<CompareArguments>();
   constexpr const char* kRows = "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database";
@@ -155,7 +136,7 @@ constexpr Verb kVerbs[] = {
     {"status", "state of every cell", declare_status},
     {"show", "everything about one cell, with the command that makes it again", declare_show},
     {"logs", "what the processes of a cell have printed", declare_logs},
-    {"report", "leaderboard of a database", declare_report},
+    {"report", "leaderboards and other reports of a database", declare_report},
     {"compare", "two methods or databases: differences with intervals; exit 1 if the second is worse", declare_compare},
     {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/npy.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,16 @@ void check_scores(const CellDetails& cell) {
                               file.string()));
     }
   }
+}
+
+Scores read_scores(const Session& session, const std::string& cell_key) {
+  const auto cell = session.results().find(cell_key);
+  if (!cell) throw Error(ErrorKind::store, fmt::format("{}: cell {} is gone", session.name(), cell_key));
+  check_scores(*cell);
+  Scores scores;
+  for (const ScoreSetRow& row : cell->outcome.scores)
+    scores.emplace(row.set, converted<double>(NpyArray(cell->location / row.path)));
+  return scores;
 }
 
 }  // namespace nearfar

@@ -1,10 +1,17 @@
 #pragma once
-/// The score files of finished cells.
+/// The stored scores of a finished eval cell.
+#include "report/compare.h"
 #include "store/results.h"
+#include "store/session.h"
+
+#include <string>
 
 namespace nearfar {
 
-/// Error(nothing): the cell has no scores; Error(data): a file is missing, or not the one that the run wrote.
+/// Error(nothing): the cell has no scores; Error(data): a file is not the one that the run wrote.
 void check_scores(const CellDetails& cell);
+
+/// By set, checked against their hashes. Error(store): there is no such cell.
+Scores read_scores(const Session& session, const std::string& cell_key);
 
 }  // namespace nearfar

@@ -118,7 +118,7 @@ int compare_verb(const CompareArguments& arguments);
 
 struct ReportArguments {
   DatabaseArguments database;
-  std::string kind = "leaderboard", experiment;
+  std::string experiment;
   std::string html, markdown, latex, csv, json;
 };
 int report_verb(const ReportArguments& arguments);
