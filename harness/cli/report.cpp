@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/locations.h"
+#include "base/terminal.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
@@ -9,6 +10,7 @@
 #include "store/session.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <utility>
@@ -24,6 +26,12 @@ void put(const std::string& target, const std::string& content) {
     fmt::print("{}", content);
   else
     write_file_atomic(target, content);
+}
+
+/// 0 where stdout is no terminal: everything, however wide.
+std::size_t terminal_width() {
+  const auto size = terminal_size(STDOUT_FILENO);
+  return size ? size->columns : 0;
 }
 
 Leaderboard load(const fs::path& database, const std::string& experiment) {
@@ -53,7 +61,7 @@ int report_verb(const ReportArguments& arguments) {
     put(target, form());
     written = true;
   }
-  if (!written) fmt::print("{}", leaderboard_text(leaderboard));
+  if (!written) fmt::print("{}", leaderboard_text(leaderboard, terminal_width()));
   return 0;
 }
 
@@ -74,6 +82,8 @@ void write_leaderboards(const fs::path& database, const fs::path& out) {
   }
 }
 
-std::string leaderboard_table(const fs::path& database) { return leaderboard_text(load(database, "")); }
+std::string leaderboard_table(const fs::path& database) {
+  return leaderboard_text(load(database, ""), terminal_width());
+}
 
 }  // namespace nearfar

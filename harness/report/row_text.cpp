@@ -50,7 +50,11 @@ std::string accuracy_text(const LeaderboardRow& row) {
   return !row.accuracy() || row.classifier.empty() ? number : fmt::format("{} ({})", number, row.classifier);
 }
 
-std::string rank_text(const LeaderboardRow& row) { return row.rank ? std::to_string(*row.rank) : "–"; }
+std::string rank_text(const LeaderboardRow& row) {
+  if (!row.rank) return "–";
+  if (!row.rank_low || row.rank_low == row.rank_high) return std::to_string(*row.rank);
+  return fmt::format("{} ({}–{})", *row.rank, *row.rank_low, *row.rank_high);
+}
 
 std::string seeds_text(const LeaderboardRow& row) {
   std::vector<std::string> parts = {std::to_string(row.seeds.size())};
