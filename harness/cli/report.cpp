@@ -2,9 +2,11 @@
 #include "base/files.h"
 #include "base/locations.h"
 #include "base/terminal.h"
+#include "cli/scores.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
+#include "report/ranks.h"
 #include "report/results.h"
 #include "store/address.h"
 #include "store/session.h"
@@ -38,7 +40,9 @@ Leaderboard load(const fs::path& database, const std::string& experiment) {
   const Session session = Session::open_read_only(database);
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
-  return make_leaderboard(load_results(session.results(), filter));
+  const RankRequest ranks{
+      .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
+  return make_leaderboard(load_results(session.results(), filter), &ranks);
 }
 }  // namespace
 

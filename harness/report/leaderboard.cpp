@@ -4,6 +4,7 @@
 #include "metrics/difference.h"
 #include "report/joined.h"
 #include "report/order.h"
+#include "report/ranks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -321,7 +322,7 @@ std::optional<double> LeaderboardNumber::half_width() const {
   return (mean.high - mean.low) / 2;
 }
 
-Leaderboard make_leaderboard(const Results& results) {
+Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks) {
   Leaderboard leaderboard{.boards = {},
                           .not_applicable = gaps_of(results.not_applicable, results.filter),
                           .failed = gaps_of(results.failed, results.filter),
@@ -334,6 +335,7 @@ Leaderboard make_leaderboard(const Results& results) {
   Provenance provenance;
   for (const SelectedBoard& board : select_boards(results.frame, results.filter)) {
     leaderboard.boards.push_back(make_board(board, results.benchmarks));
+    if (ranks != nullptr) add_rank_intervals(leaderboard.boards.back(), board, *ranks);
     leaderboard.superseded_count += board.superseded_count;
     for (const SelectedRow& row : board.rows) {
       for (const SelectedSeed& seed : row.seeds) provenance.add(*seed.subject);

@@ -92,6 +92,9 @@ struct Leaderboard {
   std::vector<std::string> numerics;         ///< sorted
 };
 
-Leaderboard make_leaderboard(const Results& results);
+struct RankRequest;  // ranks.h
+
+/// With `ranks`, rows get rank intervals and numbers marks; without, none.
+Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks = nullptr);
 
 }  // namespace nearfar

@@ -22,7 +22,8 @@ std::string leaderboard_json(const Leaderboard& leaderboard);
 /// One GitHub table per board.
 std::string leaderboard_markdown(const Leaderboard& leaderboard);
 /// One table per board for \input, with booktabs and siunitx (version 3): means over near and far sets. Names are plain
-/// text whatever they hold; rows without a rank stand below a line, the reason and footnotes in comments.
+/// text whatever they hold; the best is bold, the second underlined, where that is real; rows without a rank stand
+/// below a line, the reason and footnotes in comments.
 std::string leaderboard_latex(const Leaderboard& leaderboard);
 /// One table per board for a terminal of `width` columns (0: no limit), percent with two decimals. What has no room is
 /// left out, and named.
