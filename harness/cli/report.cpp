@@ -5,6 +5,7 @@
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
+#include "report/published.h"
 #include "report/results.h"
 #include "store/address.h"
 #include "store/session.h"
@@ -38,7 +39,9 @@ Leaderboard load(const fs::path& database, const std::string& experiment) {
   const Session session = Session::open_read_only(database);
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
-  return make_leaderboard(load_results(session.results(), filter));
+  Leaderboard leaderboard = make_leaderboard(load_results(session.results(), filter));
+  add_published(leaderboard, read_published(share() / "reports/published"));
+  return leaderboard;
 }
 }  // namespace
 

@@ -1,25 +1,12 @@
-#include "base/text.h"
+#include "base/csv.h"
 #include "report/leaderboard_forms.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <string_view>
 #include <vector>
 
 namespace nearfar {
-namespace {
-
-/// RFC 4180: quoted only where it must be, quotes doubled. A spreadsheet would compute a text that begins like a
-/// formula: an apostrophe before it makes it text there.
-std::string csv_field(std::string text) {
-  if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
-    text.insert(0, 1, '\'');
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  return "\"" + replace_all(text, "\"", "\"\"") + "\"";
-}
-
-}  // namespace
 
 std::string leaderboard_csv(const Leaderboard& leaderboard) {
   std::string csv =
