@@ -1,5 +1,5 @@
 #pragma once
-/// Texts in comma-separated values as RFC 4180 says. Pure functions.
+/// Comma-separated values as RFC 4180 says. Pure functions.
 #include "base/text.h"
 
 #include <string>

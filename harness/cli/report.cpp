@@ -7,6 +7,7 @@
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
 #include "report/ranks.h"
+#include "report/published.h"
 #include "report/results.h"
 #include "store/address.h"
 #include "store/session.h"
@@ -42,7 +43,9 @@ Leaderboard load(const fs::path& database, const std::string& experiment) {
   if (!experiment.empty()) filter.experiment = experiment;
   const RankRequest ranks{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
-  return make_leaderboard(load_results(session.results(), filter), &ranks);
+  Leaderboard leaderboard = make_leaderboard(load_results(session.results(), filter), &ranks);
+  add_published(leaderboard, read_published(share() / "reports/published"));
+  return leaderboard;
 }
 }  // namespace
 

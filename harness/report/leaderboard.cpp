@@ -346,4 +346,14 @@ Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks) {
   return leaderboard;
 }
 
+void add_published(Leaderboard& leaderboard, const Published& published) {
+  std::set<std::string_view> shown;
+  for (LeaderboardBoard& board : leaderboard.boards) {
+    board.published = published_rows(published, board.benchmark, board.protocol);
+    for (const PublishedRow& row : board.published) shown.insert(row.source);
+  }
+  std::ranges::copy_if(published.sources, std::back_inserter(leaderboard.published_sources),
+                       [&](const PublishedSource& source) { return shown.contains(source.name); });
+}
+
 }  // namespace nearfar
