@@ -236,6 +236,7 @@ LeaderboardBoard make_board(const SelectedBoard& selected, const std::vector<Ben
                          .rows = {}};
   for (const SelectedRow& row : selected.rows) board.rows.push_back(make_row(row, board.sets));
   rank_rows(board);
+  board.over_sets = over_sets(board);
   return board;
 }
 

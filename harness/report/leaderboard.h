@@ -10,6 +10,7 @@
 /// listed below: the control (scores that know nothing), partial rows, rows with other seeds than most, rows that lack
 /// a set.
 #include "metrics/aggregate.h"
+#include "report/over_sets.h"
 #include "report/published.h"
 #include "report/results.h"
 #include "report/select.h"
@@ -52,6 +53,7 @@ struct LeaderboardRow : RowName {
   std::vector<std::int64_t> seeds;         ///< ascending
   std::vector<LeaderboardNumber> numbers;  ///< by group and metric as in order.h; mean first, then sets as in the
                                            ///< benchmark
+  std::vector<LeaderboardNumber> selective = {};  ///< AURC and AUGRC where asked for: selective_numbers.h
   std::optional<int> rank;
   /// The ranks it would have with other seeds and other images of the same kind, 95 % (ranks.h); nullopt: not ranked,
   /// or nothing is known of that.
@@ -76,6 +78,7 @@ struct LeaderboardBoard {
   std::string intervals_from = {};
   std::vector<std::string> differing_factors;  ///< told in the parameters of rows whose names would else be equal
   std::vector<LeaderboardRow> rows;            ///< ranked ones by rank, then the others; ties by name
+  OverSets over_sets = {};                     ///< of the ranked rows
   /// Others' numbers of this benchmark and protocol (add_published()): shown apart, in no rank.
   std::vector<PublishedRow> published = {};
 };

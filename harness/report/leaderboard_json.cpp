@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace nearfar {
 namespace {
 
@@ -16,7 +19,7 @@ const char* mark_name(Mark mark) { return mark == Mark::best ? "best" : mark == 
 
 Json row_json(const LeaderboardRow& row) {
   Json numbers = Json::array();
-  for (const LeaderboardNumber& n : row.numbers) {
+  const auto add = [&](const LeaderboardNumber& n) {
     numbers.push_back({{"group", n.group},
                        {"dataset", n.dataset},
                        {"metric", n.metric},
@@ -26,7 +29,9 @@ Json row_json(const LeaderboardRow& row) {
                        {"by_seed", n.by_seed},
                        {"half_width", optional(n.half_width())},
                        {"mark", mark_name(n.mark)}});
-  }
+  };
+  std::ranges::for_each(row.numbers, add);
+  std::ranges::for_each(row.selective, add);
   return {{"rank", optional(row.rank)},
           {"rank_low", optional(row.rank_low)},
           {"rank_high", optional(row.rank_high)},
@@ -67,6 +72,25 @@ Json published_json(const PublishedRow& row) {
           {"numbers", std::move(numbers)}};
 }
 
+Json over_sets_json(const OverSets& over) {
+  const Friedman& test = over.friedman;
+  Json friedman = nullptr;
+  if (over.tested()) {
+    friedman = {{"chi_square", test.chi_square},
+                {"chi_square_p", test.chi_square_p},
+                {"f", std::isfinite(test.f) ? Json(test.f) : Json(nullptr)},
+                {"f_p", test.f_p},
+                {"degrees", test.degrees},
+                {"error_degrees", test.error_degrees}};
+  }
+  return {{"sets", over.sets},
+          {"methods", over.methods},
+          {"too_few", over.tested() ? Json(nullptr) : Json(over.too_few)},
+          {"friedman", std::move(friedman)},
+          {"mean_ranks", test.mean_ranks},
+          {"cliques", over.tested() ? Json(over.cliques) : Json(nullptr)}};
+}
+
 Json board_json(const LeaderboardBoard& board) {
   Json sets = Json::array(), rows = Json::array(), published = Json::array();
   for (const BenchmarkSet& set : board.sets)
@@ -80,6 +104,7 @@ Json board_json(const LeaderboardBoard& board) {
           {"ranked_seeds", board.ranked_seeds},
           {"intervals_from", board.intervals_from},
           {"differing_factors", board.differing_factors},
+          {"over_sets", over_sets_json(board.over_sets)},
           {"rows", std::move(rows)},
           {"published", std::move(published)}};
 }
