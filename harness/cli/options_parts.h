@@ -31,7 +31,8 @@ std::span<const Verb> run_verbs();     ///< what plans and does cells
 std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
 
-Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
+Action declare_report(CLI::App& verb);       ///< options_report.cpp: the verb with its kinds
+Action declare_report_cell(CLI::App& verb);  ///< report_cell.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

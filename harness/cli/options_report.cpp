@@ -33,6 +33,8 @@ Action declare_leaderboard(CLI::App& verb) {
   verb.add_option("--csv", report->csv, "file, or - for stdout");
   verb.add_flag("--selective", report->selective,
                 "with --json: AURC and AUGRC of every row too; reads and checks all score files, which takes a while");
+  verb.add_option("--svg", report->svg, "folder: every figure of every board as BOARD-FIGURE.svg and .csv");
+  verb.add_flag("--log-fpr", report->log_fpr, "ROC curves over the logarithm of the false positive rate");
   const JsonForm json(verb);
   add_database(verb, report->database);
   return [report, json] {
@@ -44,6 +46,7 @@ Action declare_leaderboard(CLI::App& verb) {
 /// One row a kind; each has its own file.
 constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
+    {"cell", "one cell: numbers, figures, most confused images, how it was made", declare_report_cell},
 };
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include "base/locations.h"
 #include "base/log.h"
 #include "base/terminal.h"
+#include "cli/figures.h"
 #include "cli/scores.h"
 #include "cli/verbs.h"
+#include "report/figures.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
 #include "report/published.h"
@@ -17,8 +19,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -65,6 +69,34 @@ Leaderboard load(const fs::path& database, const std::string& experiment, bool s
     add_selective(leaderboard, results, [&](const ResultSubject& one) { return evidence_of(session, one); });
   return leaderboard;
 }
+
+/// BENCHMARK-PROTOCOL, with the data manifest where two boards would else have one name.
+std::string board_name(const std::vector<SelectedBoard>& boards, const SelectedBoard& board) {
+  const auto same = std::ranges::count_if(boards, [&](const SelectedBoard& other) {
+    return other.benchmark == board.benchmark && other.protocol == board.protocol;
+  });
+  return board.benchmark + "-" + board.protocol + (same > 1 ? "-" + board.data_hash.substr(0, 12) : "");
+}
+
+void write_board_figures(const fs::path& database, const ReportArguments& arguments, const Leaderboard& leaderboard) {
+  const Session session = Session::open_read_only(database);
+  ReportFilter filter;
+  if (!arguments.experiment.empty()) filter.experiment = arguments.experiment;
+  const FigureRequest request{
+      .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); },
+      .curves = [&](const ResultSubject& subject) { return read_curves(session.results(), subject.model_key); },
+      .log_fpr = arguments.log_fpr};
+  const ResultsFrame frame = session.results().frame(filter.experiment);
+  const std::vector<SelectedBoard> boards = select_boards(frame, filter);
+  for (const SelectedBoard& selected : boards) {
+    const auto board = std::ranges::find_if(leaderboard.boards, [&](const LeaderboardBoard& one) {
+      return one.benchmark == selected.benchmark && one.protocol == selected.protocol &&
+             one.data_hash == selected.data_hash;
+    });
+    if (board == leaderboard.boards.end()) continue;  // ended since the leaderboard was made
+    write_figures(arguments.svg, board_name(boards, selected), board_figures(*board, selected, request));
+  }
+}
 }  // namespace
 
 int report_verb(const ReportArguments& arguments) {
@@ -86,6 +118,10 @@ int report_verb(const ReportArguments& arguments) {
   for (const auto& [target, form] : forms) {
     if (target.empty()) continue;
     put(target, form());
+    written = true;
+  }
+  if (!arguments.svg.empty()) {
+    write_board_figures(database, arguments, leaderboard);
     written = true;
   }
   if (!written) fmt::print("{}", leaderboard_text(leaderboard, terminal_width()));

@@ -109,7 +109,8 @@ json outcome_json(const Outcome& outcome) {
   return document;
 }
 
-/// The cell's, and what was found out while it ran.
+}  // namespace
+
 std::string flags_of(const CellDetails& details) {
   const std::string &own = details.record.flags, &found = details.outcome.flags;
   return own + (own.empty() || found.empty() ? "" : ";") + found;
@@ -130,6 +131,8 @@ json details_json(const CellDetails& details, const std::string& reproduce) {
   document.update(outcome_json(details.outcome));
   return document;
 }
+
+namespace {
 
 /// Of many points the best, in the order of the search; --json and tune.json have all of them.
 std::vector<const TunePoint*> points_to_show(const std::vector<TunePoint>& points) {
@@ -237,6 +240,8 @@ std::string files_text(const Outcome& outcome) {
   return rows.size() > 1 ? "\n" + table(rows, {false, false}) : "";
 }
 
+}  // namespace
+
 std::string details_text(const CellDetails& details, const std::string& reproduce) {
   const CellStatus& status = details.status;
   std::string text =
@@ -262,8 +267,6 @@ std::string details_text(const CellDetails& details, const std::string& reproduc
   if (rows.size() > 1) text += "\n" + table(rows, {false, false, false, false, true});
   return text + curves_text(details.outcome.curve) + tuning_text(details.outcome.tune) + files_text(details.outcome);
 }
-
-}  // namespace
 
 int show_verb(const DatabaseArguments& arguments, const std::string& cell) {
   const Session session = Session::open_read_only(database_of(arguments));

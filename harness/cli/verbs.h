@@ -121,6 +121,8 @@ struct ReportArguments {
   std::string experiment;
   std::string html, markdown, latex, csv, json;
   bool selective = false;  ///< AURC and AUGRC in `json`: reads all scores
+  std::filesystem::path svg = {};  ///< folder for figures; "" = none
+  bool log_fpr = false;            ///< ROC curves over the logarithm of the false positive rate
 };
 int report_verb(const ReportArguments& arguments);
 /// leaderboard.{html,csv,md} into the output folder, atomically; used by run.
