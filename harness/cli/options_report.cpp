@@ -42,6 +42,7 @@ Action declare_leaderboard(CLI::App& verb) {
 /// One row a kind; each has its own file.
 constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
+    {"ablation", "what each setting of a sweep is worth, one change at a time", declare_report_ablation},
 };
 
 }  // namespace
