@@ -1,4 +1,4 @@
-#include "base/text.h"
+#include "base/csv.h"
 #include "report/leaderboard_forms.h"
 
 #include <fmt/core.h>
@@ -7,15 +7,6 @@
 #include <vector>
 
 namespace nearfar {
-namespace {
-
-/// RFC 4180: quoted only where it must be, quotes doubled.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  return "\"" + replace_all(text, "\"", "\"\"") + "\"";
-}
-
-}  // namespace
 
 std::string leaderboard_csv(const Leaderboard& leaderboard) {
   std::string csv =
