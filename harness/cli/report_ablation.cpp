@@ -8,6 +8,7 @@
 #include "cli/options_parts.h"
 #include "cli/scores.h"
 #include "config/experiment.h"
+#include "report/ablation_figures.h"
 #include "report/ablation_forms.h"
 #include "report/results.h"
 #include "store/address.h"
@@ -30,6 +31,7 @@ struct AblationArguments {
   std::string experiment, benchmark, protocol;
   std::vector<std::string> baseline, metrics, axes;
   std::string html, markdown, csv, json, latex;
+  fs::path svg;
   double alpha = 0.05;
   int resamples = 400;
 };
@@ -100,9 +102,12 @@ AblationRequest request_of(const AblationArguments& arguments, const ExperimentR
                                      .protocol = given(arguments.protocol)},
                           .alpha = arguments.alpha,
                           .resamples = arguments.resamples};
-  const Experiment experiment = load_composed_experiment(record.composed, record.profile);
-  request.declared = declared_baseline(experiment);
-  request.drawn = experiment.sweep == "random";
+  try {
+    const Experiment experiment = load_composed_experiment(record.composed, record.profile);
+    request.declared = declared_baseline(experiment);
+    request.drawn = experiment.sweep == "random";
+  } catch (const Error&) {  // written by another version: its results say what varies, too
+  }
   return request;
 }
 
@@ -111,6 +116,17 @@ void put(const std::string& target, const std::string& content) {
     fmt::print("{}", content);
   } else {
     write_file_atomic(target, content);
+  }
+}
+
+/// FIGURE.svg and FIGURE.csv of all figures; says what it wrote.
+void put_figures(const Ablation& ablation, const fs::path& folder) {
+  for (std::size_t panel = 0; panel < ablation.panels.size(); ++panel) {
+    for (const plot::Figure& figure : ablation_figures(ablation, panel)) {
+      write_file_atomic(folder / (figure.id + ".svg"), figure.svg);
+      write_file_atomic(folder / (figure.id + ".csv"), figure.csv);
+      fmt::print(stderr, "{}\n", (folder / (figure.id + ".svg")).string());
+    }
   }
 }
 
@@ -134,7 +150,8 @@ int report_ablation(const AblationArguments& arguments) {
     put(target, form());
     written = true;
   }
-  if (!written) fmt::print("{}", ablation_text(ablation));
+  if (!arguments.svg.empty()) put_figures(ablation, arguments.svg);
+  if (!written && arguments.svg.empty()) fmt::print("{}", ablation_text(ablation));
   return 0;
 }
 
@@ -160,6 +177,7 @@ Action declare_report_ablation(CLI::App& verb) {
   verb.add_option("--markdown", arguments->markdown, "file, or - for stdout");
   verb.add_option("--csv", arguments->csv, "file, or - for stdout");
   verb.add_option("--latex", arguments->latex, "file, or - for stdout: tables for a paper (booktabs)");
+  verb.add_option("--svg", arguments->svg, "folder for the figures: NAME.svg, and NAME.csv with what is drawn");
   const auto json = verb.add_option("--json", arguments->json, "file, or - for stdout (the default of a bare --json)")
                         ->expected(0, 1)
                         ->default_str("-");
