@@ -112,12 +112,14 @@ void add_gaps(const Results& results, std::vector<std::string>& left_out) {
     left_out.push_back(fmt::format("{} cells that are not finished", results.waiting_count));
 }
 
-/// Settings in which methods differ besides, of those that both have.
+/// Settings in which methods differ besides what belongs to them alone.
 std::vector<std::string> also_differ(const PanelRow& a, const PanelRow& b) {
   std::vector<std::string> result;
   for (const auto& [name, value] : a.facts) {
     const auto other = b.facts.find(name);
-    if (name == "loss" || name == "model" || name == "postprocessor" || name == "head" || name == "recipe") continue;
+    const bool of_method = name == "loss" || name == "model" || name == "head" || name == "recipe" ||
+                           name.starts_with("loss.") || name.starts_with("postprocessor");
+    if (of_method) continue;
     if (other != b.facts.end() && other->second != value)
       result.push_back(fmt::format("{} {}, {}", name, value, other->second));
   }
