@@ -1,9 +1,9 @@
 #include "base/progress.h"
 
+#include "base/terminal.h"
 #include "base/text.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,8 +20,8 @@ bool stderr_is_terminal() {
 }
 
 std::size_t terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+  const std::size_t columns = terminal_size(STDERR_FILENO).value_or(TerminalSize{}).columns;
+  return columns > 20 ? columns : TerminalSize{}.columns;
 }
 }  // namespace
 

@@ -44,8 +44,9 @@ int compare_verb(const CompareArguments& arguments) {
     request.a = RowChoice::from_text(arguments.a);
     request.b = RowChoice::from_text(arguments.b);
     const Session session = Session::open_read_only(database_of(arguments.database));
-    comparison = compare_rows(session.results().frame(request.filter.experiment), request,
-                              [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); });
+    comparison =
+        compare_rows(session.results().frame(request.filter.experiment), request,
+                     [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); });
   }
   fmt::print("{}{}", arguments.database.json ? comparison_json(comparison) : comparison_text(comparison),
              arguments.database.json ? "\n" : "");

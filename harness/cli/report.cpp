@@ -1,14 +1,18 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/locations.h"
+#include "base/terminal.h"
+#include "cli/scores.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
+#include "report/ranks.h"
 #include "report/results.h"
 #include "store/address.h"
 #include "store/session.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <utility>
@@ -26,11 +30,19 @@ void put(const std::string& target, const std::string& content) {
     write_file_atomic(target, content);
 }
 
+/// 0 where stdout is no terminal: everything, however wide.
+std::size_t terminal_width() {
+  const auto size = terminal_size(STDOUT_FILENO);
+  return size ? size->columns : 0;
+}
+
 Leaderboard load(const fs::path& database, const std::string& experiment) {
   const Session session = Session::open_read_only(database);
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
-  return make_leaderboard(load_results(session.results(), filter));
+  const RankRequest ranks{
+      .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
+  return make_leaderboard(load_results(session.results(), filter), &ranks);
 }
 }  // namespace
 
@@ -53,7 +65,7 @@ int report_verb(const ReportArguments& arguments) {
     put(target, form());
     written = true;
   }
-  if (!written) fmt::print("{}", leaderboard_text(leaderboard));
+  if (!written) fmt::print("{}", leaderboard_text(leaderboard, terminal_width()));
   return 0;
 }
 
@@ -74,6 +86,8 @@ void write_leaderboards(const fs::path& database, const fs::path& out) {
   }
 }
 
-std::string leaderboard_table(const fs::path& database) { return leaderboard_text(load(database, "")); }
+std::string leaderboard_table(const fs::path& database) {
+  return leaderboard_text(load(database, ""), terminal_width());
+}
 
 }  // namespace nearfar

@@ -1,6 +1,6 @@
 #pragma once
 /// The stored scores of a finished eval cell.
-#include "report/compare.h"
+#include "report/score_sides.h"
 #include "store/results.h"
 #include "store/session.h"
 

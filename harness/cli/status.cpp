@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
@@ -9,7 +10,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -177,9 +177,7 @@ class View {
 class Screen {
  public:
   void draw(const View& view, const std::vector<CellCount>& counts) const {
-    winsize size{};
-    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
-    const std::size_t rows = known ? size.ws_row : 24, columns = known ? size.ws_col : 80;
+    const auto [rows, columns] = terminal_size(STDOUT_FILENO).value_or(TerminalSize{});
     std::string text = view.text(counts);
     if (lines_of(text).size() >= rows) text = view.some_text(counts, rows > 6 ? rows - 6 : 1);
     fmt::print("\x1b[H");

@@ -7,11 +7,10 @@
 /// metrics a bootstrap's (metrics/bootstrap.h), joined with the seeds' as metrics/difference.h says.
 #include "metrics/difference.h"
 #include "report/results.h"
+#include "report/score_sides.h"
 #include "report/select.h"
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,10 +70,6 @@ struct Comparison {
   /// B is worse than A in a near or far mean AUROC, and that is significant.
   bool regression() const;
 };
-
-/// Scores of a result by the name of the set ("test", "near/NAME", …), in the order of the images. `side`: 0 = A.
-using Scores = std::map<std::string, std::vector<double>, std::less<>>;
-using ScoresOf = std::function<Scores(int side, const ResultSubject& subject)>;
 
 /// Rows of one database that the choices name; they are partners where they are the same in everything that neither
 /// choice names. (Of a named loss, its parameters and its head go with it; of a postprocessor its parameters. Where a

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <set>
 
 namespace nearfar {
@@ -20,10 +19,7 @@ namespace {
 constexpr double kSame = 1e-9;  // a metric from stored scores and the stored metric
 
 /// Of one seed: scores of A and B.
-struct SeedScores {
-  std::array<std::vector<double>, 2> id;
-  std::array<std::map<std::string, std::vector<double>>, 2> ood;  // by set, "near/NAME"
-};
+using SeedScores = std::array<ScoreSides, 2>;
 
 double stored(const SelectedSeed& seed, std::string_view group, std::string_view dataset, std::string_view metric) {
   const auto found = std::ranges::find_if(seed.values, [&](const ResultValue& value) {
@@ -105,15 +101,7 @@ class PairComparison {
     for (const auto& both : seeds_) {
       SeedScores& seed = scores_.emplace_back();
       for (std::size_t side = 0; side < 2; ++side) {
-        Scores all = scores_of(static_cast<int>(side), *both[side]->subject);
-        for (auto& [set, values] : all) {
-          const bool id = set == "test" || (result_.protocol == "fsood" && set.starts_with("csid/"));
-          if (id) {
-            seed.id[side].insert(seed.id[side].end(), values.begin(), values.end());
-          } else {
-            seed.ood[side].emplace(set, std::move(values));
-          }
-        }
+        seed[side] = score_sides(scores_of(static_cast<int>(side), *both[side]->subject), result_.protocol);
       }
     }
   }
@@ -121,8 +109,8 @@ class PairComparison {
   const std::vector<double>& ood(const SeedScores& seed, std::size_t side, std::string_view group,
                                  const std::string& set) const {
     const std::string name = fmt::format("{}/{}", group, set);
-    const auto found = seed.ood[side].find(name);
-    if (found == seed.ood[side].end())
+    const auto found = seed[side].ood.find(name);
+    if (found == seed[side].ood.end())
       throw Error(ErrorKind::store, fmt::format("{}: no scores of {} are stored",
                                                 row_label(side == 0 ? pair_.a->name : pair_.b->name), name));
     return found->second;
@@ -163,7 +151,7 @@ class PairComparison {
       for (std::size_t side = 0; side < 2; ++side) {
         std::vector<std::span<const double>> of_sets;
         for (const std::string& set : sets) of_sets.emplace_back(ood(scores_[i], side, group, set));
-        const AurocParts parts = auroc_parts(scores_[i].id[side], of_sets);
+        const AurocParts parts = auroc_parts(scores_[i][side].id, of_sets);
         check(*seeds_[i][side], group, sets, parts.auroc);
         by_seed[side].push_back(parts.auroc);
         combined.add(parts, (side == 0 ? -1.0 : 1.0) / static_cast<double>(seeds_.size()));
@@ -180,7 +168,7 @@ class PairComparison {
     if (!any) return;
     std::vector<PairedScores> paired;
     for (const SeedScores& seed : scores_) {
-      PairedScores& one = paired.emplace_back(PairedScores{.id_a = seed.id[0], .id_b = seed.id[1]});
+      PairedScores& one = paired.emplace_back(PairedScores{.id_a = seed[0].id, .id_b = seed[1].id});
       for (const std::string& set : sets) {
         one.ood_a.emplace_back(ood(seed, 0, group, set));
         one.ood_b.emplace_back(ood(seed, 1, group, set));

@@ -1,8 +1,10 @@
 #include "report/leaderboard.h"
 
 #include "base/text.h"
+#include "metrics/difference.h"
 #include "report/joined.h"
 #include "report/order.h"
+#include "report/ranks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -108,7 +110,8 @@ std::vector<LeaderboardNumber> make_numbers(const SelectedRow& row, const std::v
   std::vector<LeaderboardNumber> numbers;
   for (const auto& [key, values] : by_seed) {
     const auto& [group, dataset, metric] = key;
-    numbers.push_back({std::string(group), std::string(dataset), std::string(metric), mean_std(values)});
+    numbers.push_back(
+        {std::string(group), std::string(dataset), std::string(metric), mean_std(values), values, Mark::none});
   }
   const auto set_place = [&](const LeaderboardNumber& n) -> std::ptrdiff_t {
     if (n.dataset == "mean") return -1;
@@ -135,6 +138,22 @@ std::string joined_flags(const SelectedRow& row) {
   return joined(flags, ";");
 }
 
+std::optional<double> mean_of(const std::vector<double>& values) {
+  return values.empty() ? std::nullopt : std::optional(mean_std(values).mean);
+}
+
+LeaderboardCost cost_of(const SelectedRow& row) {
+  std::vector<double> train, score;
+  std::set<std::string> devices;
+  for (const SelectedSeed& seed : row.seeds) {
+    const ResultSubject& subject = *seed.subject;
+    if (subject.train_seconds) train.push_back(*subject.train_seconds);
+    if (subject.score_seconds) score.push_back(*subject.score_seconds + subject.fit_seconds.value_or(0));
+    if (!subject.device.empty()) devices.insert(subject.device);
+  }
+  return {mean_of(train), mean_of(score), joined(devices, "/")};
+}
+
 LeaderboardRow make_row(const SelectedRow& selected, const std::vector<BenchmarkSet>& sets) {
   LeaderboardRow row;
   static_cast<RowName&>(row) = selected.name;
@@ -145,6 +164,8 @@ LeaderboardRow make_row(const SelectedRow& selected, const std::vector<Benchmark
   }
   row.classifier = joined(classifiers, "/");
   row.flags = joined_flags(selected);
+  row.tuned = std::ranges::any_of(selected.seeds, [](const SelectedSeed& seed) { return seed.subject->tuned; });
+  row.cost = cost_of(selected);
   row.numbers = make_numbers(selected, sets);
   return row;
 }
@@ -210,6 +231,7 @@ LeaderboardBoard make_board(const SelectedBoard& selected, const std::vector<Ben
                          .protocol = selected.protocol,
                          .sets = measured_sets(selected, benchmarks),
                          .ranked_seeds = {},
+                         .intervals_from = {},
                          .differing_factors = selected.differing_factors,
                          .rows = {}};
   for (const SelectedRow& row : selected.rows) board.rows.push_back(make_row(row, board.sets));
@@ -294,7 +316,13 @@ std::optional<double> LeaderboardRow::score() const {
   return std::nullopt;
 }
 
-Leaderboard make_leaderboard(const Results& results) {
+std::optional<double> LeaderboardNumber::half_width() const {
+  if (by_seed.size() < 2) return std::nullopt;
+  const Difference mean = paired_difference(by_seed, 0);  // an interval of a mean, whatever it is of
+  return (mean.high - mean.low) / 2;
+}
+
+Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks) {
   Leaderboard leaderboard{.boards = {},
                           .not_applicable = gaps_of(results.not_applicable, results.filter),
                           .failed = gaps_of(results.failed, results.filter),
@@ -307,6 +335,7 @@ Leaderboard make_leaderboard(const Results& results) {
   Provenance provenance;
   for (const SelectedBoard& board : select_boards(results.frame, results.filter)) {
     leaderboard.boards.push_back(make_board(board, results.benchmarks));
+    if (ranks != nullptr) add_rank_intervals(leaderboard.boards.back(), board, *ranks);
     leaderboard.superseded_count += board.superseded_count;
     for (const SelectedRow& row : board.rows) {
       for (const SelectedSeed& seed : row.seeds) provenance.add(*seed.subject);

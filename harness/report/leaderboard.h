@@ -24,9 +24,25 @@ namespace nearfar {
 /// The postprocessor whose scores are random numbers: its rows show what no method is, about 50 percent.
 inline constexpr std::string_view kControlPostprocessor = "random";
 
+/// Where a number is shown apart: only where the difference is real (ranks.h).
+enum class Mark { none, best, second };
+
 struct LeaderboardNumber {
   std::string group, dataset, metric;  ///< dataset "mean" for the means of near and far
   MeanStd value;                       ///< over seeds; fractions
+  std::vector<double> by_seed = {};    ///< in the order of the row's seeds, of those that have it
+  Mark mark = Mark::none;
+
+  /// Half the width of the 95 % interval of the mean over other seeds: Student's t with the sample standard deviation
+  /// (divides by n - 1). nullopt for one seed.
+  std::optional<double> half_width() const;
+};
+
+/// Wall seconds, means over the seeds that have them.
+struct LeaderboardCost {
+  std::optional<double> train_seconds = {};  ///< of the model
+  std::optional<double> score_seconds = {};  ///< of fit and score on all sets
+  std::string device = {};                   ///< that scored: "cpu", of several "cpu/cuda"
 };
 
 struct LeaderboardRow : RowName {
@@ -36,7 +52,12 @@ struct LeaderboardRow : RowName {
   std::vector<LeaderboardNumber> numbers;  ///< by group and metric as in order.h; mean first, then sets as in the
                                            ///< benchmark
   std::optional<int> rank;
+  /// The ranks it would have with other seeds and other images of the same kind, 95 % (ranks.h); nullopt: not ranked,
+  /// or nothing is known of that.
+  std::optional<int> rank_low = {}, rank_high = {};
   std::string unranked_reason;  ///< "control", "partial", "incomplete", "other seeds" where there is no rank
+  bool tuned = false;           ///< parameters of the postprocessor were chosen on the validation sets
+  LeaderboardCost cost = {};
 
   /// nullptr if the row has no such number.
   const MeanStd* number(std::string_view group, std::string_view dataset, std::string_view metric) const;
@@ -49,7 +70,9 @@ struct LeaderboardRow : RowName {
 struct LeaderboardBoard {
   std::string benchmark, data_hash, protocol;
   std::vector<BenchmarkSet> sets;  ///< OOD sets that were measured: near, far, control, in the benchmark's order
-  std::vector<std::int64_t> ranked_seeds;      ///< the seeds that ranked rows share
+  std::vector<std::int64_t> ranked_seeds;  ///< the seeds that ranked rows share
+  /// What rank intervals and marks were drawn from: "images and seeds", "seeds", "images" or "" (nothing).
+  std::string intervals_from = {};
   std::vector<std::string> differing_factors;  ///< told in the parameters of rows whose names would else be equal
   std::vector<LeaderboardRow> rows;            ///< ranked ones by rank, then the others; ties by name
 };
@@ -69,6 +92,9 @@ struct Leaderboard {
   std::vector<std::string> numerics;         ///< sorted
 };
 
-Leaderboard make_leaderboard(const Results& results);
+struct RankRequest;  // ranks.h
+
+/// With `ranks`, rows get rank intervals and numbers marks; without, none.
+Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks = nullptr);
 
 }  // namespace nearfar

@@ -7,6 +7,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+template <class T>
+Json optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+const char* mark_name(Mark mark) { return mark == Mark::best ? "best" : mark == Mark::second ? "second" : ""; }
+
 Json row_json(const LeaderboardRow& row) {
   Json numbers = Json::array();
   for (const LeaderboardNumber& n : row.numbers) {
@@ -15,9 +22,14 @@ Json row_json(const LeaderboardRow& row) {
                        {"metric", n.metric},
                        {"mean", n.value.mean},
                        {"std", n.value.std},
-                       {"seeds", n.value.n}});
+                       {"seeds", n.value.n},
+                       {"by_seed", n.by_seed},
+                       {"half_width", optional(n.half_width())},
+                       {"mark", mark_name(n.mark)}});
   }
-  return {{"rank", row.rank ? Json(*row.rank) : Json(nullptr)},
+  return {{"rank", optional(row.rank)},
+          {"rank_low", optional(row.rank_low)},
+          {"rank_high", optional(row.rank_high)},
           {"unranked_reason", row.unranked_reason},
           {"training", row.training},
           {"training_params", row.training_params},
@@ -28,6 +40,10 @@ Json row_json(const LeaderboardRow& row) {
           {"classifier", row.classifier},
           {"flags", row.flags},
           {"seeds", row.seeds},
+          {"tuned", row.tuned},
+          {"train_seconds", optional(row.cost.train_seconds)},
+          {"score_seconds", optional(row.cost.score_seconds)},
+          {"device", row.cost.device},
           {"numbers", std::move(numbers)}};
 }
 
@@ -41,6 +57,7 @@ Json board_json(const LeaderboardBoard& board) {
           {"protocol", board.protocol},
           {"sets", std::move(sets)},
           {"ranked_seeds", board.ranked_seeds},
+          {"intervals_from", board.intervals_from},
           {"differing_factors", board.differing_factors},
           {"rows", std::move(rows)}};
 }
@@ -60,7 +77,9 @@ std::string leaderboard_json(const Leaderboard& leaderboard) {
   for (const LeaderboardPlugin& p : leaderboard.plugins) {
     plugins.push_back({{"kind", p.kind}, {"name", p.name}, {"version", p.version}, {"source_hash", p.source_hash}});
   }
-  const Json document = {{"boards", std::move(boards)},
+  const Json document = {{"schema", "nearfar/leaderboard"},
+                         {"version", kLeaderboardJsonVersion},
+                         {"boards", std::move(boards)},
                          {"not_applicable", gaps_json(leaderboard.not_applicable)},
                          {"failed", gaps_json(leaderboard.failed)},
                          {"waiting", leaderboard.waiting_count},

@@ -41,20 +41,27 @@ std::string latex_text(std::string_view name) {
   return text;
 }
 
-/// "93.21 +- 0.12", as siunitx reads it; one seed has no deviation.
-std::string number_of(const MeanStd* value) {
-  if (value == nullptr) return "{--}";
-  return value->n > 1 ? fmt::format("{:.2f} +- {:.2f}", 100 * value->mean, 100 * value->std)
-                      : fmt::format("{:.2f}", 100 * value->mean);
+/// "93.21 +- 0.12", as siunitx reads it; one seed has no deviation. What is really best is bold, the second underlined.
+std::string number_of(const LeaderboardRow& row, std::string_view group, std::string_view metric) {
+  const auto found = std::ranges::find_if(row.numbers, [&](const LeaderboardNumber& number) {
+    return number.group == group && number.metric == metric && (group == "id" || number.dataset == "mean");
+  });
+  if (found == row.numbers.end()) return "{--}";
+  const MeanStd& value = found->value;
+  const std::string text = value.n > 1 ? fmt::format("{:.2f} +- {:.2f}", 100 * value.mean, 100 * value.std)
+                                       : fmt::format("{:.2f}", 100 * value.mean);
+  if (found->mark == Mark::best) return "\\bfseries " + text;
+  if (found->mark == Mark::second) return "{\\underline{\\num{" + text + "}}}";  // no number for the column any more
+  return text;
 }
 
 std::string row_of(const SharedValues& shared, const LeaderboardRow& row) {
   std::vector<std::string> cells{row.rank ? std::to_string(*row.rank) : "{--}", latex_text(training_text(shared, row)),
                                  latex_text(postprocessor_text(row))};
   for (const char* metric : {"auroc", "fpr95"}) {
-    for (const char* group : {"near", "far"}) cells.push_back(number_of(row.number(group, "mean", metric)));
+    for (const char* group : {"near", "far"}) cells.push_back(number_of(row, group, metric));
   }
-  cells.push_back(number_of(row.accuracy()));
+  cells.push_back(number_of(row, "id", "accuracy"));
   const std::string marks = row.unranked_reason.empty() ? "" : "  % not ranked: " + latex_text(row.unranked_reason);
   return "    " + join(cells, " & ") + " \\\\" + marks + "\n";
 }
@@ -62,7 +69,8 @@ std::string row_of(const SharedValues& shared, const LeaderboardRow& row) {
 std::string board_of(const LeaderboardBoard& board) {
   std::string text =
       "\\begin{table}\n  \\centering\n  "
-      "\\sisetup{separate-uncertainty=true,retain-zero-uncertainty=true,table-align-uncertainty=false}\n"
+      "\\sisetup{separate-uncertainty=true,retain-zero-uncertainty=true,table-align-uncertainty=false,"
+      "mode=text,reset-text-series=false}\n"
       "  \\begin{tabular}{rll*{5}{S[table-format=3.2(4)]}}\n    \\toprule\n"
       "    & & & \\multicolumn{2}{c}{AUROC $\\uparrow$} & \\multicolumn{2}{c}{FPR@95 $\\downarrow$} & \\\\\n"
       "    \\cmidrule(lr){4-5} \\cmidrule(lr){6-7}\n"

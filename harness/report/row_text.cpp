@@ -50,7 +50,11 @@ std::string accuracy_text(const LeaderboardRow& row) {
   return !row.accuracy() || row.classifier.empty() ? number : fmt::format("{} ({})", number, row.classifier);
 }
 
-std::string rank_text(const LeaderboardRow& row) { return row.rank ? std::to_string(*row.rank) : "–"; }
+std::string rank_text(const LeaderboardRow& row) {
+  if (!row.rank) return "–";
+  if (!row.rank_low || row.rank_low == row.rank_high) return std::to_string(*row.rank);
+  return fmt::format("{} ({}–{})", *row.rank, *row.rank_low, *row.rank_high);
+}
 
 std::string seeds_text(const LeaderboardRow& row) {
   std::vector<std::string> parts = {std::to_string(row.seeds.size())};
@@ -118,6 +122,14 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
   notes.emplace_back(
       "Rank: by the average of near and far mean AUROC; ties share a rank. Means are unweighted over sets, per seed; ± "
       "is the population standard deviation over seeds. Control sets enter no mean.");
+  std::set<std::string> sources;
+  for (const LeaderboardBoard& board : leaderboard.boards) {
+    if (!board.intervals_from.empty()) sources.insert(board.intervals_from);
+  }
+  if (!sources.empty()) {
+    notes.push_back(fmt::format("Ranks in brackets, and what is marked as best or second: 95 % of resamples of {}.",
+                                joined(sources, ", elsewhere of ")));
+  }
   bool unranked = false;
   for (const LeaderboardBoard& board : leaderboard.boards) {
     unranked = unranked || std::ranges::any_of(board.rows, [](const LeaderboardRow& row) { return !row.rank; });

@@ -22,7 +22,7 @@ std::string training_text(const SharedValues& shared, const LeaderboardRow& row)
 std::string postprocessor_text(const LeaderboardRow& row);
 /// "94.10 ± 0.02 (ncm)".
 std::string accuracy_text(const LeaderboardRow& row);
-/// "1", or "–" where unranked.
+/// "2 (1–4)", "1" where the interval is one rank or not known, "–" where unranked.
 std::string rank_text(const LeaderboardRow& row);
 /// "2", with what is special: "2; partial", "1; other seeds".
 std::string seeds_text(const LeaderboardRow& row);

@@ -23,6 +23,7 @@ constexpr std::string_view kOfExperiment =
 struct OfModel {
   std::string run_uid;  ///< of the valid run; "" without one
   std::string flags, classifier, version, source_hash;
+  std::optional<double> train_seconds = {};
 };
 
 struct AccuracyCell {
@@ -41,6 +42,7 @@ OfModel read_of_model(Row& row) {
   OfModel result;
   for (std::string* field : {&result.run_uid, &result.flags, &result.classifier, &result.version, &result.source_hash})
     *field = row.text();
+  result.train_seconds = row.maybe_real();
   return result;
 }
 
@@ -60,7 +62,7 @@ class FrameLoader {
  private:
   static constexpr const char* kSelectOfModel =
       "coalesce(run.uid, ''), cell.flags || ';' || coalesce(run.flags, ''), coalesce(run.classifier, ''),"
-      " coalesce(plugin.version, ''), coalesce(plugin.source_hash, '') FROM cell"
+      " coalesce(plugin.version, ''), coalesce(plugin.source_hash, ''), run.train_seconds FROM cell"
       " LEFT JOIN run ON cell.state = 'ok' AND run.cell_key = cell.key AND run.attempt = cell.attempt AND run.state = "
       "'ok'"
       " LEFT JOIN plugin ON plugin.id = run.plugin_id";
@@ -104,11 +106,15 @@ class FrameLoader {
 
   void load_subjects() {
     const auto evals = of_experiment(fmt::format(
-        "SELECT key, run_uid, model_key, benchmark, data_hash, training, training_params, architecture, head,"
-        " recipe, postprocessor, postprocessor_params, seed, classifier, flags || ';' || run_flags,"
-        " numerics, engine_version, coalesce(plugin.version, ''), coalesce(plugin.source_hash, ''),"
+        "SELECT key, run.uid, model_key, benchmark, data_hash, training, training_params, architecture, head,"
+        " recipe, postprocessor, postprocessor_params, seed, run.classifier, cell.flags || ';' || run.flags,"
+        " run.numerics, run.engine_version, coalesce(plugin.version, ''), coalesce(plugin.source_hash, ''),"
+        " run.fit_seconds, run.score_seconds, run.device, run.thread_count,"
+        " CASE WHEN EXISTS(SELECT 1 FROM tune_point WHERE run_uid = run.uid) THEN 1 ELSE 0 END,"
         " coalesce(train_key, '')"
-        " FROM v_valid_cell AS cell LEFT JOIN plugin ON plugin.id = plugin_id WHERE cell.kind = 'eval' AND {}"
+        " FROM cell JOIN run ON run.cell_key = cell.key AND run.attempt = cell.attempt"
+        " LEFT JOIN plugin ON plugin.id = run.plugin_id"
+        " WHERE cell.state = 'ok' AND run.state = 'ok' AND cell.kind = 'eval' AND {}"
         " ORDER BY benchmark, data_hash, training, training_params, architecture, head, recipe, postprocessor,"
         " postprocessor_params, seed, key",
         kOfExperiment));
@@ -126,6 +132,11 @@ class FrameLoader {
                                  &subject.postprocessor_version, &subject.postprocessor_source_hash}) {
         *field = row.text();
       }
+      subject.fit_seconds = row.maybe_real();
+      subject.score_seconds = row.maybe_real();
+      subject.device = row.text();
+      subject.threads = row.small();
+      subject.tuned = row.number() != 0;
       join_model(subject, row.text());
       index_.emplace(subject.run_uid, frame_.subjects.size());
       frame_.subjects.push_back(std::move(subject));
@@ -138,6 +149,7 @@ class FrameLoader {
     if (const auto train = trains_.find(train_key); train != trains_.end()) {
       subject.training_version = train->second.version;
       subject.training_source_hash = train->second.source_hash;
+      subject.train_seconds = train->second.train_seconds;
       subject.flags += ";" + train->second.flags;
       accuracy_uid = train->second.run_uid;
       classifier = train->second.classifier;

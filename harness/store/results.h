@@ -75,6 +75,11 @@ struct ResultSubject {
   std::string numerics = {}, engine_version = {};
   std::string training_version = {}, training_source_hash = {};  ///< of the loss plugin that ran; "" if unknown
   std::string postprocessor_version = {}, postprocessor_source_hash = {};
+  /// Wall seconds: of training the model (nullopt: made elsewhere), of fit, of scoring all sets.
+  std::optional<double> train_seconds = {}, fit_seconds = {}, score_seconds = {};
+  std::string device = {};  ///< that scored, "cpu"
+  int threads = 1;
+  bool tuned = false;  ///< parameters were chosen on the validation sets
 };
 
 /// One number of one subject.

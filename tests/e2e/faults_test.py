@@ -21,7 +21,8 @@ SLOW = os.environ.get("NEARFAR_SLOW") == "1"
 # A process that is killed loses nothing of what it wrote, flushed or not: in memory the thousands of flushes cost nothing.
 if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 30:
     tempfile.tempdir = "/dev/shm"
-MODELS = 10
+MODELS = 4
+NEIGHBOURS = range(1, 37)  # of kNN, a cell each
 METHODS = ["msp", "mls", "ebo", "mcm", "gen", "gradnorm", "knn", "mds", "rmds", "react", "vra", "scale", "ash", "she", "dice", "klm", "nci", "fdbd", "nnguide"]
 # What does not depend on when, by whom and in how many attempts it was made.
 FACTS = {
@@ -42,7 +43,8 @@ def facts(database):
 
 
 class Faults(Case):
-    """MODELS feature folders, which differ in one number, and METHODS on each: about 200 cells, each a write or two."""
+    """MODELS feature folders, which differ in one number, METHODS on each, one of them with many parameters: about 200 cells, each a write or two.
+    Few models, because each costs the start of an engine."""
 
     @classmethod
     def setUpClass(cls):
@@ -52,7 +54,8 @@ class Faults(Case):
         first.run_smoke("losses=ce", f"postprocessors={','.join(METHODS)}", "train.epochs=1")
         cache = next((first.folder / "out/cache").glob("*/train")).parent
         cls.experiment = first.folder / "faults.toml"
-        lines = ['name = "faults"', 'benchmark = "smoke"', f"postprocessors = {json.dumps(METHODS)}", "[run]", "jobs = 2"]
+        lines = ['name = "faults"', 'benchmark = "smoke"', f"postprocessors = {json.dumps(METHODS)}", "[run]", "jobs = 2",
+                 "[sweep]", 'mode = "grid"', "[sweep.axes]", f'"postprocessor.knn.k" = {list(NEIGHBOURS)}']
         for seed in range(MODELS):
             folder = first.folder / f"features{seed}"
             shutil.copytree(cache, folder)

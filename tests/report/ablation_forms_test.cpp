@@ -1,7 +1,6 @@
-/// Forms of an ablation against files that were looked at (renewed with NEARFAR_WRITE_GOLDEN=1), and hostile names.
+/// Forms of an ablation against files that were looked at (./run golden), and hostile names.
 #include "report/ablation_forms.h"
 
-#include "base/files.h"
 #include "report/ablation_figures.h"
 #include "report/ablation_sample.h"
 #include "support/golden.h"
@@ -11,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <set>
 
@@ -19,15 +17,9 @@ namespace nearfar {
 namespace {
 
 using ::testing::HasSubstr, ::testing::Not;
-using testing::ablation_of, testing::grid, testing::ScoredResults, testing::source_dir, testing::star;
+using testing::ablation_of, testing::expect_golden, testing::grid, testing::ScoredResults, testing::source_dir, testing::star;
 
 constexpr const char* kHostile = "<script>alert(1)</script>|`*&\"'\\\n}_$";
-
-void expect_golden(const std::string& now, const std::string& file) {
-  const std::filesystem::path golden = source_dir() / "tests/report" / file;
-  if (std::getenv("NEARFAR_WRITE_GOLDEN") != nullptr) write_file_atomic(golden, now);
-  EXPECT_EQ(now, read_file(golden)) << "if this is meant: NEARFAR_WRITE_GOLDEN=1, then look at git diff";
-}
 
 Ablation hostile() {
   ScoredResults results;
@@ -38,11 +30,11 @@ Ablation hostile() {
   return ablation_of(results);
 }
 
-TEST(AblationForms, CsvIsTheFileThatWasLookedAt) { expect_golden(ablation_csv(ablation_of(star())), "ablation.csv"); }
+TEST(AblationForms, CsvIsTheFileThatWasLookedAt) { expect_golden(ablation_csv(ablation_of(star())), "tests/report/ablation.csv"); }
 TEST(AblationForms, MarkdownIsTheFileThatWasLookedAt) {
-  expect_golden(ablation_markdown(ablation_of(grid())), "ablation.md");
+  expect_golden(ablation_markdown(ablation_of(grid())), "tests/report/ablation.md");
 }
-TEST(AblationForms, LatexIsTheFileThatWasLookedAt) { expect_golden(ablation_latex(ablation_of(star())), "ablation.tex"); }
+TEST(AblationForms, LatexIsTheFileThatWasLookedAt) { expect_golden(ablation_latex(ablation_of(star())), "tests/report/ablation.tex"); }
 TEST(AblationForms, JsonIsTheFileThatWasLookedAt) {
   // Rounded: the last bits of a logarithm or a quantile are the library's.
   nlohmann::ordered_json document = nlohmann::ordered_json::parse(ablation_json(ablation_of(grid())));
@@ -54,7 +46,7 @@ TEST(AblationForms, JsonIsTheFileThatWasLookedAt) {
     }
   };
   round(document);
-  expect_golden(document.dump(1) + "\n", "ablation.json");
+  expect_golden(document.dump(1) + "\n", "tests/report/ablation.json");
 }
 
 TEST(AblationForms, TheTextSaysWhatTheOthersSay) {

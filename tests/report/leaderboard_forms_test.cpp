@@ -8,6 +8,7 @@
 #include "store/session.h"
 #include "support/golden.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +46,65 @@ class Forms : public ::testing::Test {
 
 TEST_F(Forms, CsvEqualsTheHandWrittenFile) {
   EXPECT_EQ(leaderboard_csv(load()), read_file(source_dir() / "tests" / "report" / "leaderboard.csv"));
+}
+
+TEST_F(Forms, OtherFormsEqualTheFilesThatWereLookedAt) {
+  testing::expect_golden(leaderboard_markdown(load()), "tests/report/leaderboard.md");
+  testing::expect_golden(leaderboard_json(load()), "tests/report/leaderboard.json");
+  testing::expect_golden(leaderboard_text(load()), "tests/report/leaderboard.txt");
+}
+
+/// The longest line, in characters.
+std::size_t width_of(const std::string& table) {
+  std::size_t widest = 0;
+  for (const std::string& line : split(table, '\n')) {
+    std::size_t columns = 0;
+    while (clipped(line, columns).size() < line.size()) ++columns;
+    widest = std::max(widest, columns);
+  }
+  return widest;
+}
+
+std::string first_table(const std::string& text) {
+  const std::size_t begin = text.find('\n') + 1;
+  return text.substr(begin, text.find("\n\n") - begin);
+}
+
+TEST_F(Forms, TheTerminalsTableFitsTheTerminal) {
+  const std::size_t whole = width_of(first_table(leaderboard_text(load())));
+  EXPECT_EQ(leaderboard_text(load(), whole), leaderboard_text(load()));
+  for (const std::size_t width : {whole - 1, std::size_t{80}, std::size_t{60}}) {
+    const std::string text = leaderboard_text(load(), width);
+    EXPECT_LE(width_of(first_table(text)), width) << text;
+    EXPECT_TRUE(contains(text, fmt::format("Not shown on {} columns: FPR@95", width))) << text;
+    EXPECT_TRUE(contains(text, "90.00 ± 0.00")) << text;  // what ranks always stays
+  }
+}
+
+TEST_F(Forms, CsvFieldsAreNoFormulas) {
+  for (const char* name : {"=1+2", "+x", "-x", "@x"}) store_.add(subject("ce", 0, name), all_at(0.5));
+  const std::string csv = leaderboard_csv(load());
+  for (const char* field : {",'=1+2,", ",'+x,", ",'-x,", ",'@x,"}) EXPECT_TRUE(contains(csv, field)) << csv;
+}
+
+TEST_F(Forms, WhatARowCostIsTheMeanOverItsSeeds) {
+  for (const std::int64_t seed : {0, 1}) {
+    ResultSubject result = subject("ce", seed, "vim");
+    result.train_seconds = 10 + 2 * static_cast<double>(seed);
+    result.fit_seconds = 1;
+    result.score_seconds = 2 + static_cast<double>(seed);
+    result.device = "cpu";
+    result.tuned = true;
+    store_.add(result, all_at(0.7));
+  }
+  const nlohmann::json board = nlohmann::json::parse(leaderboard_json(load())).at("boards").at(0);
+  const auto& rows = board.at("rows");
+  const auto row = std::ranges::find_if(rows, [](const auto& r) { return r.at("postprocessor") == "vim"; });
+  ASSERT_NE(row, rows.end());
+  EXPECT_EQ(row->at("train_seconds"), 11);
+  EXPECT_EQ(row->at("score_seconds"), 3.5);
+  EXPECT_EQ(row->at("device"), "cpu");
+  EXPECT_EQ(row->at("tuned"), true);
 }
 
 TEST_F(Forms, TwoEqualExperimentsGiveEqualCsv) {

@@ -43,10 +43,7 @@ std::string compile(const std::string& tables) {
 bool has_pdflatex() { return std::system("pdflatex --version > /dev/null 2>&1") == 0; }
 
 TEST(Latex, EqualsTheFileThatWasLookedAt) {
-  const fs::path golden = source_dir() / "tests/report/leaderboard.tex";
-  const std::string now = latex_of(sample());
-  if (std::getenv("NEARFAR_WRITE_GOLDEN") != nullptr) write_file_atomic(golden, now);
-  EXPECT_EQ(now, read_file(golden));
+  testing::expect_golden(latex_of(sample()), "tests/report/leaderboard.tex");
 }
 
 TEST(Latex, NamesAreText) {
