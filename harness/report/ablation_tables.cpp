@@ -147,8 +147,10 @@ std::string ablation_csv(const Ablation& ablation) {
     for (const AblationEffect& effect : panel.effects) {
       for (const std::string* field : {&panel.benchmark, &panel.protocol, &panel.loss, &panel.model,
                                        &panel.postprocessor, &ablation.metrics[effect.metric].name,
-                                       &panel.axes[effect.axis].name, &effect.from, &effect.to})
+                                       &panel.axes[effect.axis].name})
         csv += csv_field(*field) + ",";
+      const bool numeric = !panel.axes[effect.axis].numbers.empty();  // "-1" is no formula
+      for (const std::string* value : {&effect.from, &effect.to}) csv += (numeric ? *value : csv_field(*value)) + ",";
       const Difference& difference = effect.difference;
       csv += fmt::format("{:.4f},{:.4f},{:.4f},{:.4f},{:.4f},{:.6f},{:.6f},{},{}\n", 100 * effect.a, 100 * effect.b,
                          100 * difference.estimate, 100 * difference.low, 100 * difference.high, difference.p,
