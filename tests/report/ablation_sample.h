@@ -44,7 +44,10 @@ inline ScoredResults grid() {
 }
 
 inline Ablation ablation_of(const ScoredResults& results, AblationRequest request = {}, std::vector<Gap> failed = {}) {
-  Results loaded{.filter = {.experiment = "sample"}, .frame = results.frame(), .failed = std::move(failed)};
+  Results loaded;
+  loaded.filter.experiment = "sample";
+  loaded.frame = results.frame();
+  loaded.failed = std::move(failed);
   request.resamples = 60;
   return make_ablation(loaded, request, [&](int, const ResultSubject& subject) { return results.scores_of(subject); });
 }

@@ -145,7 +145,7 @@ TEST(Ablation, LessIsBetterIsSaid) {
   const AblationEffect& one = effect(found.panels[0], 0, "0.5");
   EXPECT_GT(one.difference.estimate, 0);
   EXPECT_EQ(one.real, one.adjusted_p < 0.05);
-  if (one.real) EXPECT_EQ(verdict_text(found, one), "real: worse");
+  EXPECT_EQ(verdict_text(found, one), "real: worse");
   request.metrics = {"near.aurocc"};
   EXPECT_THAT(refusal(star(), request), HasSubstr("did you mean 'near.auroc'?"));
 }
