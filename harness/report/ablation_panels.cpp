@@ -217,16 +217,17 @@ bool names_fact(const std::string& key, const std::string& fact) {
 }
 
 std::string axes_text(const std::vector<Panel>& panels) {
-  std::map<std::string, std::set<std::string>> axes;
+  std::map<std::string, std::vector<std::string>> axes;
   for (const Panel& panel : panels) {
-    for (const AblationAxis& axis : panel.axes) axes[axis.name].insert(axis.values.begin(), axis.values.end());
+    for (const AblationAxis& axis : panel.axes) {
+      std::vector<std::string>& values = axes[axis.name];
+      for (const std::string& value : axis.values) {
+        if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+      }
+    }
   }
   std::vector<std::string> texts;
-  for (const auto& [name, values] : axes) {
-    std::vector<std::string> list(values.begin(), values.end());
-    std::ranges::sort(list, natural_less);
-    texts.push_back(fmt::format("{} ({})", name, join(list, ", ")));
-  }
+  for (const auto& [name, values] : axes) texts.push_back(fmt::format("{} ({})", name, join(values, ", ")));
   return texts.empty() ? "none" : join(texts, "; ");
 }
 

@@ -72,6 +72,9 @@ std::string effect_text(const Ablation& ablation, const AblationEffect& effect) 
   } else {
     text = fmt::format("{}: no difference could be shown: {} {}, {}", metric.title, points_text(difference.estimate),
                        interval_text(difference), seeds);
+    if (difference.low > 0 || difference.high < 0)
+      text += fmt::format("; among so many comparisons the interval alone shows nothing (p = {:.3f}, Holm)",
+                          effect.adjusted_p);
   }
   if (effect.seeds.size() == 1) text += "; one seed: says nothing of other seeds";
   if (!effect.also_differ.empty()) text += fmt::format("; they also differ in {}", join(effect.also_differ, "; "));

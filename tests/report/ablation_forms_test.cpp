@@ -52,7 +52,8 @@ TEST(AblationForms, JsonIsTheFileThatWasLookedAt) {
 TEST(AblationForms, TheTextSaysWhatTheOthersSay) {
   const std::string text = ablation_text(ablation_of(grid()));
   EXPECT_THAT(text, HasSubstr("tiny, protocol ood: ce/net knn\nswept     train.lr (0.05, 0.1, 0.5)"));
-  EXPECT_THAT(text, HasSubstr("train.lr 0.1 → 0.5: near AUROC falls by "));
+  EXPECT_THAT(text, HasSubstr("train.lr 0.1 → 0.5: far AUROC falls by "));
+  EXPECT_THAT(text, HasSubstr("near AUROC: no difference could be shown: −5.52 [−10.27, −0.76], 2 seeds; among so many"));
   EXPECT_THAT(text, HasSubstr("importance for near AUROC: train.lr "));
   EXPECT_THAT(text, HasSubstr("every combination equally often"));
 }
