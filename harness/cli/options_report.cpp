@@ -47,6 +47,7 @@ Action declare_leaderboard(CLI::App& verb) {
 constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
     {"cell", "one cell: numbers, figures, most confused images, how it was made", declare_report_cell},
+    {"ablation", "what each setting of a sweep is worth, one change at a time", declare_report_ablation},
 };
 
 }  // namespace
