@@ -44,6 +44,7 @@ Action declare_leaderboard(CLI::App& verb) {
 /// One row a kind; each has its own file.
 constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
+    {"export", "for TensorBoard, trackio, MLflow, Hugging Face, as an RO-Crate", declare_report_export},
 };
 
 }  // namespace

@@ -386,8 +386,9 @@ TEST(MigrateV4, TheLeaderboardIsAViewAndNothingElseChanges) {
   }
   const auto schema = [&] {
     return SQLite::Database(file.string())
-        .execAndGet("SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE name <> "
-                    "'v_leaderboard' ORDER BY name)")
+        .execAndGet(
+            "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE name <> "
+            "'v_leaderboard' ORDER BY name)")
         .getString();
   };
   const std::string before = schema();
