@@ -53,6 +53,13 @@ std::set<std::string> listed_files(const fs::path& target) {
   return files;
 }
 
+/// Locks of trackio and what SQLite leaves where a database was read: empty files, and memory shared by its readers.
+bool is_nobodys_work(const fs::path& target, const std::string& file, const std::set<std::string>& listed) {
+  constexpr std::string_view kShared = "-shm";
+  if (file.ends_with(kShared) && listed.contains(file.substr(0, file.size() - kShared.size()))) return true;
+  return fs::is_regular_file(fs::symlink_status(target / file)) && fs::is_empty(target / file);
+}
+
 void check_target(const fs::path& target) {
   if (!fs::exists(fs::symlink_status(target))) return;
   if (!fs::is_directory(target) || fs::is_symlink(target))
@@ -60,7 +67,7 @@ void check_target(const fs::path& target) {
   if (fs::is_empty(target)) return;
   const std::set<std::string> listed = listed_files(target);
   for (const std::string& file : files_in(target)) {
-    if (!listed.contains(file)) {
+    if (!listed.contains(file) && !is_nobodys_work(target, file, listed)) {
       throw Error(ErrorKind::config,
                   fmt::format("{}: the export here did not write this file, and replacing it would remove it; move it "
                               "elsewhere, or name another folder",

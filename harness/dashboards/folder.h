@@ -11,8 +11,8 @@ namespace nearfar {
 inline constexpr const char* kExportMark = ".nearfar-export.json";
 
 /// Calls write(FOLDER) with an empty folder and makes that `target`. Where `target` exists it has to be empty or an
-/// export of ours of whatever format to which nobody added a file: else Error(config) that names the file. If write()
-/// throws, `target` is as it was.
+/// export of ours of whatever format to which nobody added a file (empty ones do not count): else Error(config) that
+/// names the file. If write() throws, `target` is as it was.
 void replace_export(const std::filesystem::path& target, std::string_view format,
                     const std::function<void(const std::filesystem::path& folder)>& write);
 

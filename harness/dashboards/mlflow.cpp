@@ -47,6 +47,9 @@ std::string id_of(const std::string& experiment) {
   return std::to_string(std::stoull(sha256(experiment).substr(0, 14), nullptr, 16) + 1);
 }
 
+/// An owner is HOST:…, what follows are numbers of its processes.
+std::string host_of(const RunStatus& run) { return run.context.owner.substr(0, run.context.owner.find(':')); }
+
 /// mlflow.entities.RunStatus.
 int status_of(CellState state) {
   constexpr int kRunning = 1, kFinished = 3, kFailed = 4, kKilled = 5;
@@ -61,7 +64,7 @@ std::map<std::string, std::string> tags_of(const ExportedCell& cell) {
   std::map<std::string, std::string> tags{{"mlflow.runName", cell.name},
                                           {"mlflow.source.name", "nearfar"},
                                           {"mlflow.source.type", "LOCAL"},
-                                          {"mlflow.user", run.context.owner},
+                                          {"mlflow.user", host_of(run)},
                                           {"nearfar.cell", record.key},
                                           {"nearfar.kind", std::string(kind_name(record.kind))},
                                           {"nearfar.model", record.model_key},
@@ -131,7 +134,7 @@ void write_run(const ExportedCell& cell, const std::string& experiment_id, const
       "entry_point_name: ''\nexperiment_id: '{}'\nlifecycle_stage: active\nrun_id: {}\nrun_name: {}\nrun_uuid: {}\n"
       "source_name: ''\nsource_type: 4\nsource_version: ''\nstart_time: {}\nstatus: {}\ntags: []\nuser_id: {}\n",
       experiment_id, yaml_text(cell.run_uid), yaml_text(cell.name), yaml_text(cell.run_uid), cell.started_unix_ms,
-      status_of(cell.details.status.state), yaml_text(cell.details.runs.back().context.owner));
+      status_of(cell.details.status.state), yaml_text(host_of(cell.details.runs.back())));
   write_export_file(run / "meta.yaml", meta);
   for (const auto& [name, value] : params_of(cell))
     write_export_file(run / "params" / key_of(name), clipped(value, kLongestParam));

@@ -72,6 +72,18 @@ TEST_F(ExportFolder, IsRefusedWhereSomebodyAddedAFileToAnExport) {
   EXPECT_EQ(read_file(target_ / "a/b"), "one");
 }
 
+TEST_F(ExportFolder, IsReplacedWhereAProgramLeftLocksAndSharedMemory) {
+  make("one");
+  write_file_atomic(target_ / "smoke.lock", "");
+  write_file_atomic(target_ / "a/b-wal", "");
+  write_file_atomic(target_ / "a/b-shm", "x");
+  make("two");
+  EXPECT_EQ(read_file(target_ / "a/b"), "two");
+  EXPECT_FALSE(fs::exists(target_ / "a/b-shm"));
+  write_file_atomic(target_ / "a/b-wal", "somebody wrote into it");
+  EXPECT_NE(refusal().find("b-wal"), std::string::npos);
+}
+
 TEST_F(ExportFolder, IsRefusedWhereAFileOrALinkIs) {
   write_file_atomic(target_, "x");
   EXPECT_NE(refusal().find("is no folder"), std::string::npos);

@@ -43,7 +43,7 @@ class Exports(Case):
         self.out = made / "out"
         if not self.out.exists():
             self.nearfar("run", SMOKE, "--out", self.out, "losses=ce,supcon", "seeds=0,1", "postprocessors=knn,mds", "--quiet")
-            self.nearfar("run", SMOKE, "--out", self.out, "losses=ce", "seeds=5", "postprocessors=knn", "name=part", "data.limit=20", "--quiet")
+            self.nearfar("run", SMOKE, "--out", self.out, "losses=ce", "seeds=5", "postprocessors=knn", "name=part", "data.limit=60", "--quiet")
         self.report = json.loads(self.nearfar("report", "--json", "--out", self.out)[0])
 
     def export(self, kind, *extra, folder=None, code=0):
@@ -181,7 +181,7 @@ context = backend_context.Context(base_plugin.TBContext(data_provider=data_provi
 from tensorboard import context as contexts
 request = contexts.RequestContext()
 metadata = context.hparams_metadata(request, "")
-experiment = context.experiment_from_metadata(request, "", True, metadata, context.hparams_from_data_provider(request, ""))
+experiment = context.experiment_from_metadata(request, "", True, metadata, context.hparams_from_data_provider(request, "", 1000))
 groups = list_session_groups.Handler(request, context, "", api_pb2.ListSessionGroupsRequest(
     start_index=0, slice_size=1000, allowed_statuses=[0, 1, 2, 3],
     col_params=[api_pb2.ColParams(metric=m.name) for m in experiment.metric_infos])).run()
