@@ -203,9 +203,12 @@ class Crate {
                         "cell out with -k",
                         from.string(), cell.name));
       }
-      add_file(file, fmt::format("Scores of {} on {}", cell.name, scores.set), "application/octet-stream",
-               fmt::format("{} scores as a NumPy file, one an image in list order, higher is more out of distribution",
-                           scores.count));
+      const bool marks = scores.set.starts_with("correct/");  // of accuracy cells
+      add_file(
+          file, fmt::format("{} of {} on {}", marks ? "Right and wrong" : "Scores", cell.name, scores.set),
+          "application/octet-stream",
+          fmt::format("{} {} as a NumPy file, one an image in list order, {}", scores.count, marks ? "marks" : "scores",
+                      marks ? "1 = the class was right" : "higher is more out of distribution"));
       copied.push_back(file);
     }
     return copied;
