@@ -34,6 +34,7 @@ std::span<const Verb> tool_verbs();    ///< what needs no database
 Action declare_report(CLI::App& verb);       ///< options_report.cpp: the verb with its kinds
 Action declare_report_cell(CLI::App& verb);  ///< report_cell.cpp
 Action declare_report_ablation(CLI::App& verb);  ///< report_ablation.cpp
+Action declare_report_export(CLI::App& verb);  ///< report_export.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

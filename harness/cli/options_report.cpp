@@ -48,6 +48,7 @@ constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
     {"cell", "one cell: numbers, figures, most confused images, how it was made", declare_report_cell},
     {"ablation", "what each setting of a sweep is worth, one change at a time", declare_report_ablation},
+    {"export", "for TensorBoard, trackio, MLflow, Hugging Face, as an RO-Crate", declare_report_export},
 };
 
 }  // namespace

@@ -360,5 +360,49 @@ TEST(MigrateV3, CellsMayBeHungAndWhatRefersToThemStill) {
   EXPECT_TRUE(std::filesystem::exists(file.string() + ".v3.backup"));
 }
 
+TEST(MigrateV4, TheLeaderboardIsAViewAndNothingElseChanges) {
+  TempDir folder;
+  const std::filesystem::path file = folder.path() / "results.sqlite";
+  {  // version 4 is what the first three steps make
+    SQLite::Database made(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    made.exec(kSchema2);
+    migrate_2_to_3(made);
+    migrate_3_to_4(made);
+    made.exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = 4", kApplicationId));
+    made.exec(R"sql(
+      INSERT INTO benchmark VALUES('b', 'd', '{}');
+      INSERT INTO cell(key, kind, model_key, train_key, label, benchmark, data_hash, architecture, head, training,
+                       training_params, recipe, seed, image_set, postprocessor, postprocessor_params, identity_json,
+                       flags, state, attempt)
+        VALUES('t', 'train', 't', NULL, 'ce/s0', 'b', 'd', 'resnet8', 'linear', 'ce', '', 'r', 7, '', '', '', '{}',
+               'partial', 'ok', 1),
+              ('e', 'eval', 't', 't', 'ce/s0 msp', 'b', 'd', 'resnet8', 'linear', 'ce', '', 'r', 7, '', 'msp', '',
+               '{}', '', 'ok', 1);
+      INSERT INTO run(uid, cell_key, attempt, state, owner, device, thread_count, engine_version, numerics, log_file,
+                      started_unix_ms) VALUES('u', 't', 1, 'ok', 'me', 'cpu', 1, 'v', '2', 'l', 5),
+                                             ('w', 'e', 1, 'ok', 'me', 'cpu', 1, 'v', '2', 'l', 5);
+      INSERT INTO metric VALUES('w', 'ood', 'near', 'x', 'auroc', 0.5), ('w', 'ood', 'near', 'y', 'auroc', 0.75);
+    )sql");
+  }
+  const auto schema = [&] {
+    return SQLite::Database(file.string())
+        .execAndGet(
+            "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE name <> "
+            "'v_leaderboard' ORDER BY name)")
+        .getString();
+  };
+  const std::string before = schema();
+  Session::open(file);
+  SQLite::Database now(file.string());
+  EXPECT_EQ(user_version(file), kSchemaVersion);
+  EXPECT_EQ(schema(), before);
+  EXPECT_EQ(now.execAndGet("SELECT count(*) FROM v_leaderboard").getInt(), 3);
+  EXPECT_EQ(now.execAndGet("SELECT value_fraction || ' ' || set_count || ' ' || seed || ' ' || flags FROM v_leaderboard"
+                           " WHERE dataset = 'mean'")
+                .getString(),
+            "0.625 2 7 partial");
+  EXPECT_TRUE(std::filesystem::exists(file.string() + ".v4.backup"));
+}
+
 }  // namespace
 }  // namespace nearfar

@@ -6,6 +6,7 @@
 #include "store/schema.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -84,9 +85,9 @@ TEST_F(StoreOpen, RefusesAnUnmarkedDatabaseWithTables) {
 
 TEST_F(StoreOpen, RefusesANewerSchema) {
   ASSERT_EQ(open(), "");
-  execute("PRAGMA user_version = 5");
+  execute(fmt::format("PRAGMA user_version = {}", kSchemaVersion + 1));
   const std::string message = open();
-  EXPECT_NE(message.find("schema version 5"), std::string::npos) << message;
+  EXPECT_NE(message.find(fmt::format("schema version {}", kSchemaVersion + 1)), std::string::npos) << message;
   EXPECT_NE(message.find("newer nearfar"), std::string::npos) << message;
 }
 
