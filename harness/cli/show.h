@@ -1,11 +1,12 @@
 #pragma once
-/// A cell's status as JSON, for `status` and `show`.
+/// What `show` prints about a cell, for `serve` as well. Pure, safe from any thread.
 #include "store/results.h"
 
-#include <nlohmann/json_fwd.hpp>
+#include <string>
 
 namespace nearfar {
 
-nlohmann::json status_json(const CellStatus& cell);
+/// `reproduce`: the command that makes it again, may be empty.
+std::string details_text(const CellDetails& details, const std::string& reproduce);
 
 }  // namespace nearfar
