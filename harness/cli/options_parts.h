@@ -31,6 +31,7 @@ std::span<const Verb> run_verbs();     ///< what plans and does cells
 std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
 
+Action declare_serve(CLI::App& verb);   ///< serve.cpp
 Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
 
 /// Of words of a command line: key=value, ~key or +key=value.

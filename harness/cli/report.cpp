@@ -2,6 +2,7 @@
 #include "base/files.h"
 #include "base/locations.h"
 #include "base/terminal.h"
+#include "cli/load_leaderboard.h"
 #include "cli/scores.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
@@ -37,14 +38,17 @@ std::size_t terminal_width() {
 }
 
 Leaderboard load(const fs::path& database, const std::string& experiment) {
-  const Session session = Session::open_read_only(database);
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
+  return load_leaderboard(Session::open_read_only(database), filter);
+}
+}  // namespace
+
+Leaderboard load_leaderboard(const Session& session, const ReportFilter& filter) {
   const RankRequest ranks{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
   return make_leaderboard(load_results(session.results(), filter), &ranks);
 }
-}  // namespace
 
 int report_verb(const ReportArguments& arguments) {
   const fs::path database = database_of(arguments.database);
