@@ -18,7 +18,7 @@ ALLOWED = {
     "report": ["base", "metrics", "store", "plot"],
     "bundle": ["base", "metrics", "store"],  # results as one file, and whether they are what they say
     "dashboards": ["base", "store", "report"],  # other people's formats
-    "serve": ["base", "store", "report"],
+    "serve": ["base", "store", "report", "plot"],
     "host": ["base", "device", "kernels"],
     "pixels": ["base"],
     "data": ["base", "config", "pixels"],

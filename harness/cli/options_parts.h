@@ -35,6 +35,7 @@ Action declare_report(CLI::App& verb);       ///< options_report.cpp: the verb w
 Action declare_report_cell(CLI::App& verb);  ///< report_cell.cpp
 Action declare_report_ablation(CLI::App& verb);  ///< report_ablation.cpp
 Action declare_report_export(CLI::App& verb);  ///< report_export.cpp
+Action declare_serve(CLI::App& verb);  ///< serve.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

@@ -137,6 +137,7 @@ constexpr Verb kVerbs[] = {
     {"show", "everything about one cell, with the command that makes it again", declare_show},
     {"logs", "what the processes of a cell have printed", declare_logs},
     {"report", "leaderboards and other reports of a database", declare_report},
+    {"serve", "the same live in a browser, while others write", declare_serve},
     {"compare", "two methods or databases: differences with intervals; exit 1 if the second is worse", declare_compare},
     {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},

@@ -6,10 +6,10 @@
 #include "base/progress.h"
 #include "base/stopwatch.h"
 #include "config/profile.h"
+#include "store/selection.h"
 #include "work/engine_client.h"
 #include "work/estimate.h"
 #include "work/put.h"
-#include "work/selection.h"
 #include "work/shares.h"
 
 #include <fmt/format.h>

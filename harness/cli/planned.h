@@ -3,10 +3,10 @@
 #include "base/signals.h"
 #include "cli/verbs.h"
 #include "plan/plan.h"
+#include "store/selection.h"
 #include "store/session.h"
 #include "work/compare.h"
 #include "work/device_slots.h"
-#include "work/selection.h"
 
 #include <cstdint>
 #include <string>

@@ -1,18 +1,13 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/locations.h"
-#include "base/log.h"
 #include "base/terminal.h"
 #include "cli/figures.h"
-#include "cli/scores.h"
+#include "cli/load_leaderboard.h"
 #include "cli/verbs.h"
-#include "report/figures.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
-#include "report/published.h"
-#include "report/ranks.h"
 #include "report/results.h"
-#include "report/selective_numbers.h"
 #include "store/address.h"
 #include "store/session.h"
 
@@ -43,97 +38,69 @@ std::size_t terminal_width() {
   return size ? size->columns : 0;
 }
 
-/// A row whose files are gone or changed stays without; the others have theirs.
-Evidence evidence_of(const Session& session, const ResultSubject& subject) {
-  try {
-    Correct correct = read_correct(session, subject.accuracy_key);
-    if (correct.empty()) return {};  // the scores need not be read
-    return {.scores = read_scores(session, subject.cell_key), .correct = std::move(correct)};
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::data && error.kind() != ErrorKind::nothing) throw;
-    log_warn(fmt::format("no AURC of cell {}: {}", subject.cell_key.substr(0, 12), error.what()));
-    return {};
-  }
-}
-
-Leaderboard load(const fs::path& database, const std::string& experiment, bool selective = false) {
-  const Session session = Session::open_read_only(database);
+ReportFilter filter_of(const std::string& experiment) {
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
-  const RankRequest ranks{
-      .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
-  const Results results = load_results(session.results(), filter);
-  Leaderboard leaderboard = make_leaderboard(results, &ranks);
-  add_published(leaderboard, read_published(share() / "reports/published"));
-  if (selective)
-    add_selective(leaderboard, results, [&](const ResultSubject& one) { return evidence_of(session, one); });
-  return leaderboard;
+  return filter;
 }
 
 /// BENCHMARK-PROTOCOL, with the data manifest where two boards would else have one name.
-std::string board_name(const std::vector<SelectedBoard>& boards, const SelectedBoard& board) {
-  const auto same = std::ranges::count_if(boards, [&](const SelectedBoard& other) {
+std::string board_name(const Leaderboard& leaderboard, const LeaderboardBoard& board) {
+  const auto same = std::ranges::count_if(leaderboard.boards, [&](const LeaderboardBoard& other) {
     return other.benchmark == board.benchmark && other.protocol == board.protocol;
   });
   return board.benchmark + "-" + board.protocol + (same > 1 ? "-" + board.data_hash.substr(0, 12) : "");
 }
 
-void write_board_figures(const fs::path& database, const ReportArguments& arguments, const Leaderboard& leaderboard) {
-  const Session session = Session::open_read_only(database);
-  ReportFilter filter;
-  if (!arguments.experiment.empty()) filter.experiment = arguments.experiment;
-  const FigureRequest request{
-      .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); },
-      .curves = [&](const ResultSubject& subject) { return read_curves(session.results(), subject.model_key); },
-      .log_fpr = arguments.log_fpr};
-  const ResultsFrame frame = session.results().frame(filter.experiment);
-  const std::vector<SelectedBoard> boards = select_boards(frame, filter);
-  for (const SelectedBoard& selected : boards) {
-    const auto board = std::ranges::find_if(leaderboard.boards, [&](const LeaderboardBoard& one) {
-      return one.benchmark == selected.benchmark && one.protocol == selected.protocol &&
-             one.data_hash == selected.data_hash;
-    });
-    if (board == leaderboard.boards.end()) continue;  // ended since the leaderboard was made
-    write_figures(arguments.svg, board_name(boards, selected), board_figures(*board, selected, request));
-  }
-}
-}  // namespace
+using Figures = std::vector<std::vector<plot::Figure>>;
 
-int report_verb(const ReportArguments& arguments) {
-  const fs::path database = database_of(arguments.database);
-  if (arguments.selective && arguments.json.empty())
-    throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
-  const Leaderboard leaderboard = load(database, arguments.experiment, arguments.selective);
-  if (leaderboard.boards.empty())
-    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
-                                                shown_database(database)));
+/// In every form asked for; without one as text.
+void show(const Leaderboard& leaderboard, const Figures& figures, const ReportArguments& arguments) {
   using Form = std::function<std::string()>;
   const std::pair<const std::string&, Form> forms[] = {
       {arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
       {arguments.markdown, [&] { return leaderboard_markdown(leaderboard); }},
       {arguments.latex, [&] { return leaderboard_latex(leaderboard); }},
       {arguments.json, [&] { return leaderboard_json(leaderboard); }},
-      {arguments.html, [&] { return leaderboard_html(leaderboard, templates()); }}};
-  bool written = false;
+      {arguments.html, [&] { return leaderboard_html(leaderboard, templates(), figures); }}};
+  bool written = !arguments.svg.empty();
   for (const auto& [target, form] : forms) {
     if (target.empty()) continue;
     put(target, form());
     written = true;
   }
   if (!arguments.svg.empty()) {
-    write_board_figures(database, arguments, leaderboard);
-    written = true;
+    for (std::size_t i = 0; i < leaderboard.boards.size(); ++i)
+      write_figures(arguments.svg, board_name(leaderboard, leaderboard.boards[i]), figures[i]);
   }
   if (!written) fmt::print("{}", leaderboard_text(leaderboard, terminal_width()));
+}
+
+}  // namespace
+
+int report_verb(const ReportArguments& arguments) {
+  const fs::path database = database_of(arguments.database);
+  if (arguments.selective && arguments.json.empty())
+    throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
+  const Session session = Session::open_read_only(database);
+  const ReportFilter filter = filter_of(arguments.experiment);
+  const Leaderboard leaderboard = load_leaderboard(session, filter, arguments.selective);
+  if (leaderboard.boards.empty())
+    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
+                                                shown_database(database)));
+  const bool with_figures = !arguments.html.empty() || !arguments.svg.empty();
+  show(leaderboard, with_figures ? load_figures(session, filter, leaderboard, arguments.log_fpr) : Figures{},
+       arguments);
   return 0;
 }
 
 void write_leaderboards(const fs::path& database, const fs::path& out) {
-  const Leaderboard leaderboard = load(database, "");
+  const Session session = Session::open_read_only(database);
+  const Leaderboard leaderboard = load_leaderboard(session, {});
   const std::pair<const char*, std::string> files[] = {
       {"leaderboard.csv", leaderboard_csv(leaderboard)},
       {"leaderboard.md", leaderboard_markdown(leaderboard)},
-      {"leaderboard.html", leaderboard_html(leaderboard, templates())}};
+      {"leaderboard.html", leaderboard_html(leaderboard, templates(), load_figures(session, {}, leaderboard))}};
   for (const auto& [name, content] : files) {
     try {
       write_file_atomic(out / name, content);
@@ -146,7 +113,7 @@ void write_leaderboards(const fs::path& database, const fs::path& out) {
 }
 
 std::string leaderboard_table(const fs::path& database) {
-  return leaderboard_text(load(database, ""), terminal_width());
+  return leaderboard_text(load_leaderboard(Session::open_read_only(database), {}), terminal_width());
 }
 
 }  // namespace nearfar

@@ -10,6 +10,7 @@
 #include "cli/scores.h"
 #include "cli/show.h"
 #include "report/cell.h"
+#include "report/cell_json.h"
 #include "store/session.h"
 
 #include <fmt/format.h>

@@ -1,20 +1,12 @@
 #pragma once
-/// A cell as JSON and as text, for `status`, `show` and `report cell`.
+/// What `show` prints about a cell, for `serve` as well. Pure, safe from any thread.
 #include "store/results.h"
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 
 namespace nearfar {
 
-nlohmann::json status_json(const CellStatus& cell);
-
-/// Everything that is known of it. `reproduce`: cli/reproduce.h.
-nlohmann::json details_json(const CellDetails& details, const std::string& reproduce);
+/// `reproduce`: the command that makes it again, may be empty.
 std::string details_text(const CellDetails& details, const std::string& reproduce);
-
-/// The cell's, and what was found out while it ran.
-std::string flags_of(const CellDetails& details);
 
 }  // namespace nearfar

@@ -2,11 +2,11 @@
 #include "base/progress.h"
 #include "base/terminal.h"
 #include "base/text.h"
-#include "cli/show.h"
 #include "cli/verbs.h"
-#include "store/process.h"
+#include "report/cell_json.h"
+#include "report/workload.h"
+#include "store/selection.h"
 #include "store/session.h"
-#include "work/selection.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -68,42 +68,6 @@ std::string counts_text(const std::vector<CellCount>& counts) {
 }
 
 constexpr std::int64_t kMostCells = 500;
-
-/// A cell whose process is gone (killed, or a disk that was full) is not running, whatever it last wrote.
-bool is_left(const CellStatus& cell) {
-  return cell.state == CellState::running && owner_state(cell.owner) == OwnerState::dead;
-}
-
-std::vector<CellStatus> cells_now(const ResultStore& results, const std::optional<std::string>& experiment,
-                                  const std::vector<CellState>& states = {}) {
-  std::vector<CellStatus> cells = results.cells(experiment, states);
-  for (CellStatus& cell : cells) {
-    if (!is_left(cell)) continue;
-    cell.state = CellState::planned;
-    cell.message = "its process is gone; the next run does it";
-  }
-  return cells;
-}
-
-std::vector<CellCount> counts_now(const ResultStore& results, const std::optional<std::string>& experiment) {
-  std::vector<CellCount> counts = results.counts(experiment);
-  const auto running = [](const CellCount& count) { return count.state == CellState::running && count.count > 0; };
-  if (std::none_of(counts.begin(), counts.end(), running)) return counts;
-  for (const CellStatus& cell : results.cells(experiment, {CellState::running})) {
-    if (!is_left(cell)) continue;
-    for (CellCount& count : counts) {
-      if (count.kind == cell.kind && count.state == CellState::running) --count.count;
-    }
-    counts.push_back({cell.kind, CellState::planned, 1});
-  }
-  return counts;
-}
-
-bool open_cells(const std::vector<CellCount>& counts) {
-  return std::any_of(counts.begin(), counts.end(), [](const CellCount& count) {
-    return count.count > 0 && (count.state == CellState::planned || count.state == CellState::running);
-  });
-}
 
 const std::vector<CellState> kOfInterest = {CellState::running, CellState::failed, CellState::crashed,
                                             CellState::timeout, CellState::nan,    CellState::oom,
@@ -231,7 +195,7 @@ void watch(const View& view, bool as_json) {
       changes.print(view, counts);
     }
     std::fflush(stdout);
-    if (!open_cells(counts)) return;
+    if (!any_open(counts)) return;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
 }

@@ -22,7 +22,7 @@ struct RunArguments {
   std::vector<std::string> overrides;
   Paths plugin_dirs;
   std::filesystem::path out, database;
-  std::string expression;    ///< -k: only these cells (work/selection.h), and what they need
+  std::string expression;    ///< -k: only these cells (store/selection.h), and what they need
   bool last_failed = false;  ///< only cells that have failed
   RunLimits limits;
   bool dry_run = false, json = false, quiet = false;

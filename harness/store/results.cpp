@@ -193,6 +193,21 @@ class Results final : public ResultStore {
     });
   }
 
+  std::string stamp() const override {
+    // Whatever begins an attempt adds a run, whatever ends one moves its cell from one state to another; what plans a
+    // cell again, or joins flags in a merge, leaves an event or a run; another config is another turn.
+    return db_.transaction(Database::Begin::snapshot, [&] {
+      std::string stamp = fmt::format("{}.{}.{}.{}", db_.number("SELECT count(*) FROM run").value_or(0),
+                                      db_.text("SELECT max(uid) FROM run").value_or(""),
+                                      db_.number("SELECT max(id) FROM event").value_or(0),
+                                      db_.number("SELECT max(turn) FROM experiment").value_or(0));
+      for (const CellCount& count : counts(std::nullopt)) {
+        stamp += fmt::format(".{}-{}-{}", kind_name(count.kind), state_name(count.state), count.count);
+      }
+      return stamp;
+    });
+  }
+
   std::vector<CostRow> costs() const override {
     return db_.reading([&] {
       return collect(db_.query(kSelectCosts), [](Row& row) {

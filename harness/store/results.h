@@ -136,6 +136,9 @@ class ResultStore {
   virtual std::optional<ExperimentRecord> experiment_with(std::string_view cell_key) const = 0;
   virtual std::vector<BenchmarkRecord> benchmarks() const = 0;
   virtual std::vector<PluginRecord> plugins() const = 0;
+  /// The same text as before: nothing that results, cells' states or reports are made of has changed since. (Heartbeats
+  /// do not count.) Quick for any number of cells.
+  virtual std::string stamp() const = 0;
   /// Of the 20,000 newest runs of all experiments; trainings that were resumed do not count.
   virtual std::vector<CostRow> costs() const = 0;
   virtual ResultsFrame frame(std::optional<std::string> experiment = std::nullopt) const = 0;

@@ -94,6 +94,7 @@ class FakeResults final : public ResultStore {
     return unused<std::optional<ExperimentRecord>>();
   }
   std::vector<PluginRecord> plugins() const override { return unused<std::vector<PluginRecord>>(); }
+  std::string stamp() const override { return unused<std::string>(); }
   std::vector<CostRow> costs() const override { return unused<std::vector<CostRow>>(); }
 
  private:

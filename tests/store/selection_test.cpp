@@ -1,4 +1,4 @@
-#include "work/selection.h"
+#include "store/selection.h"
 
 #include "base/error.h"
 
