@@ -11,7 +11,7 @@
 #include "dashboards/trackio.h"
 #include "store/address.h"
 #include "store/session.h"
-#include "data/selection.h"
+#include "store/selection.h"
 
 #include <fmt/format.h>
 
