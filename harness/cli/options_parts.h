@@ -36,6 +36,8 @@ Action declare_report_cell(CLI::App& verb);  ///< report_cell.cpp
 Action declare_report_ablation(CLI::App& verb);  ///< report_ablation.cpp
 Action declare_report_export(CLI::App& verb);  ///< report_export.cpp
 Action declare_serve(CLI::App& verb);  ///< serve.cpp
+Action declare_report_reproduction(CLI::App& verb);
+Action declare_report_benchmark(CLI::App& verb);
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

@@ -49,6 +49,8 @@ constexpr Verb kKinds[] = {
     {"cell", "one cell: numbers, figures, most confused images, how it was made", declare_report_cell},
     {"ablation", "what each setting of a sweep is worth, one change at a time", declare_report_ablation},
     {"export", "for TensorBoard, trackio, MLflow, Hugging Face, as an RO-Crate", declare_report_export},
+    {"reproduction", "published numbers and ours: which of them come out here", declare_report_reproduction},
+    {"benchmark", "what a benchmark is, and what is known on it", declare_report_benchmark},
 };
 
 }  // namespace
