@@ -33,6 +33,9 @@ std::span<const Verb> tool_verbs();    ///< what needs no database
 
 Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
 
+Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
+Action declare_verify(CLI::App& verb);
+
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);
 

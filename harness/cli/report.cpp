@@ -3,8 +3,9 @@
 #include "base/locations.h"
 #include "base/log.h"
 #include "base/terminal.h"
+#include "cli/bundle_verbs.h"
 #include "cli/scores.h"
-#include "cli/verbs.h"
+#include "cli/sources.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
 #include "report/published.h"
@@ -65,16 +66,9 @@ Leaderboard load(const fs::path& database, const std::string& experiment, bool s
     add_selective(leaderboard, results, [&](const ResultSubject& one) { return evidence_of(session, one); });
   return leaderboard;
 }
-}  // namespace
 
-int report_verb(const ReportArguments& arguments) {
-  const fs::path database = database_of(arguments.database);
-  if (arguments.selective && arguments.json.empty())
-    throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
-  const Leaderboard leaderboard = load(database, arguments.experiment, arguments.selective);
-  if (leaderboard.boards.empty())
-    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
-                                                shown_database(database)));
+/// In every form asked for; without one as text.
+void show(const Leaderboard& leaderboard, const ReportArguments& arguments) {
   using Form = std::function<std::string()>;
   const std::pair<const std::string&, Form> forms[] = {
       {arguments.csv, [&] { return leaderboard_csv(leaderboard); }},
@@ -89,6 +83,34 @@ int report_verb(const ReportArguments& arguments) {
     written = true;
   }
   if (!written) fmt::print("{}", leaderboard_text(leaderboard, terminal_width()));
+}
+}  // namespace
+
+int report_verb(const ReportArguments& arguments) {
+  const fs::path database = database_of(arguments.database);
+  if (arguments.selective && arguments.json.empty())
+    throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
+  const Leaderboard leaderboard = load(database, arguments.experiment, arguments.selective);
+  if (leaderboard.boards.empty())
+    throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
+                                                shown_database(database)));
+  show(leaderboard, arguments);
+  return 0;
+}
+
+int report_sources_verb(const std::vector<std::string>& from, const ReportArguments& arguments) {
+  if (arguments.selective)
+    throw Error(ErrorKind::config, "--selective is for one's own database; leave it out, or name one with --db");
+  ReportFilter filter;
+  if (!arguments.experiment.empty()) filter.experiment = arguments.experiment;
+  Leaderboard leaderboard = leaderboard_of(from, filter);
+  if (leaderboard.boards.empty())
+    throw Error(
+        ErrorKind::nothing,
+        "none of the sources given with --from has results that can be read; `nearfar verify` tells of each what "
+        "is wrong");
+  add_published(leaderboard, read_published(share() / "reports/published"));
+  show(leaderboard, arguments);
   return 0;
 }
 

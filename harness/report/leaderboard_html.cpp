@@ -238,6 +238,8 @@ data make_facts(const Leaderboard& leaderboard) {
     facts.emplace_back(fmt::format("{} {}", plugin.kind, plugin.name),
                        fmt::format("{}, source {}", plugin.version, plugin.source_hash.substr(0, 12)));
   }
+  for (const LeaderboardSource& source : leaderboard.sources)
+    facts.emplace_back("results of " + source.label(), source.verified ? "verified" : "unverified: " + source.reason);
   data list(data::type::list);
   for (const auto& [name, value] : facts) {
     if (value.empty()) continue;
