@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "cli/scores.h"
+#include "cli/sources.h"
 #include "cli/verbs.h"
 #include "store/address.h"
 #include "store/session.h"
@@ -12,10 +13,11 @@ namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-/// A file that is there, or what is written like a database's address. A row is neither.
+/// A file or bundle that is there, or what is written like a database's address. A row is neither.
 bool is_database(const std::string& text) {
   std::error_code none;
-  return text.ends_with(".sqlite") || is_server(text) || fs::is_regular_file(text, none);
+  return text.ends_with(".sqlite") || is_server(text) || fs::is_regular_file(text, none) ||
+         fs::exists(fs::path(text) / kResultsFile, none);
 }
 
 ReportFilter filter_of(const CompareArguments& arguments) {
@@ -36,7 +38,8 @@ int compare_verb(const CompareArguments& arguments) {
                                                is_database(arguments.a) ? arguments.b : arguments.a));
   }
   if (is_database(arguments.a)) {
-    const Session a = Session::open_read_only(arguments.a), b = Session::open_read_only(arguments.b);
+    const OpenedResults opened_a = open_results(arguments.a), opened_b = open_results(arguments.b);
+    const Session &a = *opened_a.session, &b = *opened_b.session;
     comparison = compare_databases(
         a.results().frame(request.filter.experiment), b.results().frame(request.filter.experiment), request,
         [&](int side, const ResultSubject& subject) { return read_scores(side == 0 ? a : b, subject.cell_key); });

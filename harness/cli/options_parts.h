@@ -39,6 +39,9 @@ Action declare_serve(CLI::App& verb);  ///< serve.cpp
 Action declare_report_reproduction(CLI::App& verb);
 Action declare_report_benchmark(CLI::App& verb);
 
+Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
+Action declare_verify(CLI::App& verb);
+
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);
 

@@ -1,4 +1,5 @@
 /// Options of `report` and its kinds. Without a kind it is the leaderboard.
+#include "cli/bundle_verbs.h"
 #include "cli/options_parts.h"
 
 #include <memory>
@@ -27,6 +28,8 @@ class JsonForm {
 Action declare_leaderboard(CLI::App& verb) {
   const auto report = std::make_shared<ReportArguments>();
   verb.add_option("--experiment", report->experiment, "only this experiment");
+  const auto from = std::make_shared<std::vector<std::string>>();
+  verb.add_option("--from", *from, "bundles, output folders or databases, each verified first");
   verb.add_option("--html", report->html, "file, or - for stdout");
   verb.add_option("--markdown", report->markdown, "file, or - for stdout");
   verb.add_option("--latex", report->latex, "file, or - for stdout: tables for a paper (booktabs, siunitx)");
@@ -37,9 +40,9 @@ Action declare_leaderboard(CLI::App& verb) {
   verb.add_flag("--log-fpr", report->log_fpr, "ROC curves over the logarithm of the false positive rate");
   const JsonForm json(verb);
   add_database(verb, report->database);
-  return [report, json] {
+  return [report, from, json] {
     report->json = json.target();
-    return report_verb(*report);
+    return from->empty() ? report_verb(*report) : report_sources_verb(*from, *report);
   };
 }
 

@@ -42,7 +42,8 @@ Action declare_logs(CLI::App& verb) {
 
 Action declare_compare(CLI::App& verb) {
   const auto compare = std::make_shared<CompareArguments>();
-  constexpr const char* kRows = "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database";
+  constexpr const char* kRows =
+      "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database or bundle";
   verb.add_option("a", compare->a, kRows)->required();
   verb.add_option("b", compare->b, "the same, compared with it")->required();
   verb.add_option("--experiment", compare->experiment, "only results of this experiment");
@@ -142,6 +143,8 @@ constexpr Verb kVerbs[] = {
     {"list", "losses, postprocessors, benchmarks, models, datasets, runs or cells", declare_list},
     {"export", "score vectors of a finished cell as .npy, in list order", declare_export},
     {"db", "check, back up or tidy a results database", declare_db},
+    {"bundle", "results with their evidence as one file that others can check", declare_bundle},
+    {"verify", "compute every number of a bundle again from its scores; exit 6 if one is wrong", declare_verify},
     {"merge", "databases of several hosts as one; again and again, if you like", declare_merge},
 };
 

@@ -2,11 +2,14 @@
 #include "base/files.h"
 #include "base/locations.h"
 #include "base/terminal.h"
+#include "cli/bundle_verbs.h"
 #include "cli/figures.h"
 #include "cli/load_leaderboard.h"
+#include "cli/sources.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
+#include "report/published.h"
 #include "report/results.h"
 #include "store/address.h"
 #include "store/session.h"
@@ -91,6 +94,22 @@ int report_verb(const ReportArguments& arguments) {
   const bool with_figures = !arguments.html.empty() || !arguments.svg.empty();
   show(leaderboard, with_figures ? load_figures(session, filter, leaderboard, arguments.log_fpr) : Figures{},
        arguments);
+  return 0;
+}
+
+int report_sources_verb(const std::vector<std::string>& from, const ReportArguments& arguments) {
+  if (arguments.selective)
+    throw Error(ErrorKind::config, "--selective is for one's own database; leave it out, or name one with --db");
+  if (!arguments.svg.empty())
+    throw Error(ErrorKind::config, "--svg is for one's own database; leave it out, or `nearfar merge` the databases");
+  Leaderboard leaderboard = leaderboard_of(from, filter_of(arguments.experiment));
+  if (leaderboard.boards.empty())
+    throw Error(
+        ErrorKind::nothing,
+        "none of the sources given with --from has results that can be read; `nearfar verify` tells of each what "
+        "is wrong");
+  add_published(leaderboard, read_published(share() / "reports/published"));
+  show(leaderboard, {}, arguments);
   return 0;
 }
 

@@ -154,6 +154,15 @@ LeaderboardCost cost_of(const SelectedRow& row) {
   return {mean_of(train), mean_of(score), joined(devices, "/")};
 }
 
+/// Whose results a row is of: "A (X); B (Y)".
+std::string source_of(const SelectedRow& row, const std::map<std::string, std::string>& sources) {
+  std::set<std::string> whose;
+  for (const SelectedSeed& seed : row.seeds) {
+    if (const auto found = sources.find(seed.subject->cell_key); found != sources.end()) whose.insert(found->second);
+  }
+  return joined(whose, "; ");
+}
+
 LeaderboardRow make_row(const SelectedRow& selected, const std::vector<BenchmarkSet>& sets) {
   LeaderboardRow row;
   static_cast<RowName&>(row) = selected.name;
@@ -225,16 +234,19 @@ void rank_rows(LeaderboardBoard& board) {
   }
 }
 
-LeaderboardBoard make_board(const SelectedBoard& selected, const std::vector<BenchmarkRecord>& benchmarks) {
+LeaderboardBoard make_board(const SelectedBoard& selected, const Results& results) {
   LeaderboardBoard board{.benchmark = selected.benchmark,
                          .data_hash = selected.data_hash,
                          .protocol = selected.protocol,
-                         .sets = measured_sets(selected, benchmarks),
+                         .sets = measured_sets(selected, results.benchmarks),
                          .ranked_seeds = {},
                          .intervals_from = {},
                          .differing_factors = selected.differing_factors,
                          .rows = {}};
-  for (const SelectedRow& row : selected.rows) board.rows.push_back(make_row(row, board.sets));
+  for (const SelectedRow& row : selected.rows) {
+    board.rows.push_back(make_row(row, board.sets));
+    board.rows.back().source = source_of(row, results.sources);
+  }
   rank_rows(board);
   board.over_sets = over_sets(board);
   return board;
@@ -335,7 +347,7 @@ Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks) {
                           .numerics = {}};
   Provenance provenance;
   for (const SelectedBoard& board : select_boards(results.frame, results.filter)) {
-    leaderboard.boards.push_back(make_board(board, results.benchmarks));
+    leaderboard.boards.push_back(make_board(board, results));
     if (ranks != nullptr) add_rank_intervals(leaderboard.boards.back(), board, *ranks);
     leaderboard.superseded_count += board.superseded_count;
     for (const SelectedRow& row : board.rows) {

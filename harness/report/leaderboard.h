@@ -58,8 +58,10 @@ struct LeaderboardRow : RowName {
   /// The ranks it would have with other seeds and other images of the same kind, 95 % (ranks.h); nullopt: not ranked,
   /// or nothing is known of that.
   std::optional<int> rank_low = {}, rank_high = {};
-  std::string unranked_reason;  ///< "control", "partial", "incomplete", "other seeds" where there is no rank
-  bool tuned = false;           ///< parameters of the postprocessor were chosen on the validation sets
+  std::string
+      unranked_reason;      ///< "control", "partial", "incomplete", "other seeds" where there is no rank; "unverified"
+  std::string source = {};  ///< whose results these are, of several; "" = one's own
+  bool tuned = false;       ///< parameters of the postprocessor were chosen on the validation sets
   LeaderboardCost cost = {};
 
   /// nullptr if the row has no such number.
@@ -87,6 +89,16 @@ struct LeaderboardPlugin {
   std::string kind, name, version, source_hash;
 };
 
+/// Results that somebody gave, and what checking them found.
+struct LeaderboardSource {
+  std::string name = {};  ///< the file
+  std::string title = {}, author = {}, url = {};
+  bool verified = false;
+  std::string reason = {};  ///< why not
+
+  std::string label() const;  ///< "TITLE (AUTHOR)", or the file's name
+};
+
 struct Leaderboard {
   std::vector<LeaderboardBoard> boards;      ///< by benchmark, protocol, data manifest
   std::vector<Gap> not_applicable, failed;   ///< of the benchmark asked for
@@ -98,6 +110,7 @@ struct Leaderboard {
   std::vector<std::string> numerics;         ///< sorted
   /// Of the boards' published rows.
   std::vector<PublishedSource> published_sources = {};
+  std::vector<LeaderboardSource> sources = {};  ///< in the order given; empty: one's own database
 };
 
 struct RankRequest;  // ranks.h

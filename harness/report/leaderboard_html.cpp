@@ -117,6 +117,8 @@ data make_facts(const Leaderboard& leaderboard) {
   for (const PublishedSource& source : leaderboard.published_sources)
     facts.emplace_back("published " + source.name,
                        fmt::format("{}, {}, {}", source.title, source.reference, source.date));
+  for (const LeaderboardSource& source : leaderboard.sources)
+    facts.emplace_back("results of " + source.label(), source.verified ? "verified" : "unverified: " + source.reason);
   data list(data::type::list);
   for (const auto& [name, value] : facts) {
     if (value.empty()) continue;

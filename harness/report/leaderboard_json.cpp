@@ -32,24 +32,26 @@ Json row_json(const LeaderboardRow& row) {
   };
   std::ranges::for_each(row.numbers, add);
   std::ranges::for_each(row.selective, add);
-  return {{"rank", optional(row.rank)},
-          {"rank_low", optional(row.rank_low)},
-          {"rank_high", optional(row.rank_high)},
-          {"unranked_reason", row.unranked_reason},
-          {"training", row.training},
-          {"training_params", row.training_params},
-          {"architecture", row.architecture},
-          {"recipe", row.recipe},
-          {"postprocessor", row.postprocessor},
-          {"postprocessor_params", row.postprocessor_params},
-          {"classifier", row.classifier},
-          {"flags", row.flags},
-          {"seeds", row.seeds},
-          {"tuned", row.tuned},
-          {"train_seconds", optional(row.cost.train_seconds)},
-          {"score_seconds", optional(row.cost.score_seconds)},
-          {"device", row.cost.device},
-          {"numbers", std::move(numbers)}};
+  Json result = {{"rank", optional(row.rank)},
+                 {"rank_low", optional(row.rank_low)},
+                 {"rank_high", optional(row.rank_high)},
+                 {"unranked_reason", row.unranked_reason},
+                 {"training", row.training},
+                 {"training_params", row.training_params},
+                 {"architecture", row.architecture},
+                 {"recipe", row.recipe},
+                 {"postprocessor", row.postprocessor},
+                 {"postprocessor_params", row.postprocessor_params},
+                 {"classifier", row.classifier},
+                 {"flags", row.flags},
+                 {"seeds", row.seeds},
+                 {"tuned", row.tuned},
+                 {"train_seconds", optional(row.cost.train_seconds)},
+                 {"score_seconds", optional(row.cost.score_seconds)},
+                 {"device", row.cost.device},
+                 {"numbers", std::move(numbers)}};
+  if (!row.source.empty()) result["source"] = row.source;
+  return result;
 }
 
 Json published_json(const PublishedRow& row) {
@@ -116,6 +118,19 @@ Json gaps_json(const std::vector<Gap>& gaps) {
   return result;
 }
 
+Json sources_json(const std::vector<LeaderboardSource>& sources) {
+  Json result = Json::array();
+  for (const LeaderboardSource& one : sources) {
+    result.push_back({{"name", one.name},
+                      {"title", one.title},
+                      {"author", one.author},
+                      {"url", one.url},
+                      {"verified", one.verified},
+                      {"reason", one.reason}});
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string leaderboard_json(const Leaderboard& leaderboard) {
@@ -128,17 +143,18 @@ std::string leaderboard_json(const Leaderboard& leaderboard) {
     sources.push_back(
         {{"name", source.name}, {"title", source.title}, {"reference", source.reference}, {"date", source.date}});
   }
-  const Json document = {{"schema", "nearfar/leaderboard"},
-                         {"version", kLeaderboardJsonVersion},
-                         {"boards", std::move(boards)},
-                         {"not_applicable", gaps_json(leaderboard.not_applicable)},
-                         {"failed", gaps_json(leaderboard.failed)},
-                         {"waiting", leaderboard.waiting_count},
-                         {"superseded", leaderboard.superseded_count},
-                         {"plugins", std::move(plugins)},
-                         {"engine_versions", leaderboard.engine_versions},
-                         {"numerics", leaderboard.numerics},
-                         {"published_sources", std::move(sources)}};
+  Json document = {{"schema", "nearfar/leaderboard"},
+                   {"version", kLeaderboardJsonVersion},
+                   {"boards", std::move(boards)},
+                   {"not_applicable", gaps_json(leaderboard.not_applicable)},
+                   {"failed", gaps_json(leaderboard.failed)},
+                   {"waiting", leaderboard.waiting_count},
+                   {"superseded", leaderboard.superseded_count},
+                   {"plugins", std::move(plugins)},
+                   {"engine_versions", leaderboard.engine_versions},
+                   {"numerics", leaderboard.numerics},
+                   {"published_sources", std::move(sources)}};
+  if (!leaderboard.sources.empty()) document["sources"] = sources_json(leaderboard.sources);
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

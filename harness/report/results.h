@@ -4,6 +4,7 @@
 #include "store/results.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +27,9 @@ struct Results {
   ReportFilter filter;  ///< what was asked for; only the experiment is applied to what follows
   ResultsFrame frame;
   std::vector<BenchmarkRecord> benchmarks;
-  std::vector<Gap> not_applicable, failed;  ///< in planned order
-  std::int64_t waiting_count = 0;           ///< cells that some config still waits for
+  std::vector<Gap> not_applicable, failed;          ///< in planned order
+  std::int64_t waiting_count = 0;                   ///< cells that some config still waits for
+  std::map<std::string, std::string> sources = {};  ///< cell key → whose result it is; empty: one's own
 };
 
 /// Reads results and gaps only, never the planned cells: quick where most are still to do. Error(store).

@@ -162,6 +162,10 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
     notes.push_back(fmt::format("{} rows made by older versions of plugins or numerics are not shown.",
                                 leaderboard.superseded_count));
   }
+  for (const LeaderboardSource& source : leaderboard.sources) {
+    notes.push_back(fmt::format("Results of {}: {}.", source.label(),
+                                source.verified ? "verified" : "unverified, without a rank: " + source.reason));
+  }
   return notes;
 }
 

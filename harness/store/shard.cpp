@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace nearfar {
 namespace {
@@ -86,11 +87,13 @@ bool stays_beneath(const fs::path& path) { return !path.is_absolute() && std::ra
 
 }  // namespace
 
-Shard::Shard(const fs::path& file) : file_(file), folder_(fs::absolute(file).parent_path()) {
+Shard::Shard(const fs::path& file, std::string then)
+    : file_(file), folder_(fs::absolute(file).parent_path()), then_(std::move(then)) {
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
-    throw Error(ErrorKind::store,
-                fmt::format("{}: is not there, or is no file; expected a results.sqlite to merge", file.string()));
+    throw Error(
+        ErrorKind::store,
+        fmt::format("{}: is not there, or is no file; expected a results.sqlite of nearfar; {}", file.string(), then_));
   }
   try {
     open();
@@ -107,14 +110,14 @@ void Shard::open() {
   if (application != kApplicationId) {
     throw Error(ErrorKind::store,
                 fmt::format("{}: is no results database of nearfar (application_id {:#010x}, expected "
-                            "{:#010x}); nothing was merged",
-                            file_.string(), static_cast<unsigned>(application), kApplicationId));
+                            "{:#010x}); {}",
+                            file_.string(), static_cast<unsigned>(application), kApplicationId, then_));
   }
   if (version < 1 || version > kSchemaVersion) {
     throw Error(ErrorKind::store,
-                fmt::format("{}: has schema version {}, this nearfar knows versions 1 to {}; merge with the newest "
-                            "nearfar; nothing was merged",
-                            file_.string(), version, kSchemaVersion));
+                fmt::format("{}: has schema version {}, this nearfar knows versions 1 to {}; read it with the newest "
+                            "nearfar; {}",
+                            file_.string(), version, kSchemaVersion, then_));
   }
   if (version < kSchemaVersion) make_newest(version);
   check_schema();
@@ -126,8 +129,8 @@ void Shard::refuse(const std::string& why) const {
   throw Error(
       ErrorKind::store,
       fmt::format("{}: {}; it was not made by nearfar, or was changed or damaged since: leave it out, or make it "
-                  "anew; nothing was merged",
-                  file_.string(), why));
+                  "anew; {}",
+                  file_.string(), why, then_));
 }
 
 /// In memory. Before a statement of ours runs there: no triggers, no tables that are modules or compute their columns.

@@ -1,5 +1,6 @@
 #pragma once
-/// Private to store/: a database that somebody else made, opened for reading by merge. Nothing in it is trusted.
+/// Private to store/: a database that somebody else made, opened for reading by merge, extract and evidence. Nothing in
+/// it is trusted.
 #include "store/connect.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -23,7 +24,8 @@ enum class TextRule {
 class Shard {
  public:
   /// Error(store): not there, not ours, newer, damaged, or with things in its schema that are not ours.
-  explicit Shard(const std::filesystem::path& file);
+  /// `then`: what messages say of what did not happen.
+  explicit Shard(const std::filesystem::path& file, std::string then = "nothing was merged");
 
   const std::filesystem::path& file() const { return file_; }
   const std::filesystem::path& folder() const { return folder_; }  ///< absolute
@@ -31,7 +33,7 @@ class Shard {
 
   /// Error(store) naming file and thing unless `text` is as the rule says.
   void check(std::string_view text, TextRule rule, std::string_view what) const;
-  /// Error(store): "FILE: WHY; it was not made by nearfar, or changed since; nothing was merged".
+  /// Error(store): "FILE: WHY; it was not made by nearfar, or changed since; THEN".
   [[noreturn]] void refuse(const std::string& why) const;
 
  private:
@@ -41,6 +43,7 @@ class Shard {
   void check_contents() const;
 
   std::filesystem::path file_, folder_;
+  std::string then_;
   Connection connection_;
 };
 
