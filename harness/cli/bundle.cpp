@@ -4,7 +4,7 @@
 #include "cli/bundle_verbs.h"
 #include "store/address.h"
 #include "store/session.h"
-#include "work/selection.h"
+#include "store/selection.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
