@@ -109,11 +109,16 @@ class Panel {
     if (column.key === "training") cell.scope = "row";
     if (text.lines) cell.append(...text.lines.map((line) => element("span", { className: "seed" }, line)));
     else if (text.mark) cell.append(element(text.mark === "best" ? "b" : "u", {}, text.main));
-    else if (column.kind.startsWith("name")) cell.append(element("span", { className: "clip", title: text.main.length > 40 ? text.main : "" }, text.main));
+    else if (column.kind.startsWith("name")) cell.append(this.clipped("span", text.main));
     else cell.append(text.main);
-    for (const note of [text.note, text.extra].filter(Boolean)) cell.append(element("small", { className: "clip", title: note.length > 60 ? note : "" }, note));
+    for (const note of [text.note, text.extra].filter(Boolean)) cell.append(column.kind.startsWith("name") ? this.clipped("small", note) : element("small", {}, note));
     for (const mark of text.marks || []) cell.append(element("small", { className: "mark", title: text.title || "" }, mark));
     return cell;
+  }
+
+  // Only what is long: a box that clips takes several times as long to lay out.
+  clipped(tag, text) {
+    return text.length > 60 ? element(tag, { className: "clip", title: text }, text) : element(tag, {}, text);
   }
 
   classOf(column) {
