@@ -46,6 +46,14 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
+std::string sha256_base64(std::string_view bytes) {
+  std::array<unsigned char, 32> digest{};
+  NEARFAR_ASSERT(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
+  std::array<unsigned char, 45> text{};  // four characters for every three bytes, and an end
+  const int length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
+  return {text.begin(), text.begin() + length};
+}
+
 std::string sha256_file(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw Error(ErrorKind::data, fmt::format("{}: cannot be opened: {}", file.string(), std::strerror(errno)));

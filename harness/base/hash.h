@@ -13,6 +13,8 @@ namespace nearfar {
 
 /// 64 hex digits.
 std::string sha256(std::string_view bytes);
+/// In base64, as a Content-Security-Policy names a script.
+std::string sha256_base64(std::string_view bytes);
 /// Of a whole file, streamed. Throws Error(data) naming the file if it cannot be read.
 std::string sha256_file(const std::filesystem::path& file);
 

@@ -1,10 +1,13 @@
 #pragma once
 /// The forms of a leaderboard. Pure functions that all show the same Leaderboard, safe from any thread.
+#include "plot/figure.h"
 #include "report/leaderboard.h"
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace nearfar {
 
@@ -28,8 +31,10 @@ std::string leaderboard_latex(const Leaderboard& leaderboard);
 /// One table per board for a terminal of `width` columns (0: no limit), percent with two decimals. What has no room is
 /// left out, and named.
 std::string leaderboard_text(const Leaderboard& leaderboard, std::size_t width = 0);
-/// One file that needs nothing else: leaderboard.html.mustache, .css and .js of `templates` filled in. Error(data) if
-/// one cannot be read, Error(config) if the template does not parse.
-std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesystem::path& templates);
+/// One file that asks nothing of anywhere: leaderboard.html.mustache, .css and the leaderboard*.js of `templates`
+/// filled in; its policy lets no other script run. `figures`: of each board, in their order, shown below its table.
+/// Error(data) if a file cannot be read, Error(config) if the template does not parse.
+std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesystem::path& templates,
+                             std::span<const std::vector<plot::Figure>> figures = {});
 
 }  // namespace nearfar

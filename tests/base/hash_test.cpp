@@ -17,6 +17,11 @@ TEST(Sha256, EqualsThePublishedVectors) {
   EXPECT_EQ(sha256(""), kEmpty);
 }
 
+TEST(Sha256, InBase64) {  // of the bytes above, by coreutils' base64
+  EXPECT_EQ(sha256_base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+  EXPECT_EQ(sha256_base64(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+}
+
 TEST(Sha256, InPiecesIsTheSameAsWhole) {
   Sha256 hash;
   hash.add("a");
