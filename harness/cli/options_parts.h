@@ -31,7 +31,7 @@ std::span<const Verb> run_verbs();     ///< what plans and does cells
 std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
 
-Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
+Action declare_report(CLI::App& verb);           ///< options_report.cpp: the verb with its kinds
 Action declare_report_ablation(CLI::App& verb);  ///< report_ablation.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
