@@ -8,7 +8,7 @@
 namespace nearfar {
 
 /// Quoted only where it must be, quotes doubled. A spreadsheet would compute a text that begins like a formula: an
-/// apostrophe before it makes it text there. For texts: a negative number needs no quotes.
+/// apostrophe before it makes it text there. Not for numbers.
 inline std::string csv_field(std::string text) {
   if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
     text.insert(0, 1, '\'');

@@ -31,6 +31,8 @@ Action declare_leaderboard(CLI::App& verb) {
   verb.add_option("--markdown", report->markdown, "file, or - for stdout");
   verb.add_option("--latex", report->latex, "file, or - for stdout: tables for a paper (booktabs, siunitx)");
   verb.add_option("--csv", report->csv, "file, or - for stdout");
+  verb.add_flag("--selective", report->selective,
+                "with --json: AURC and AUGRC of every row too; reads and checks all score files, which takes a while");
   const JsonForm json(verb);
   add_database(verb, report->database);
   return [report, json] {

@@ -1,13 +1,16 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/locations.h"
+#include "base/log.h"
 #include "base/terminal.h"
 #include "cli/scores.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
+#include "report/published.h"
 #include "report/ranks.h"
 #include "report/results.h"
+#include "report/selective_numbers.h"
 #include "store/address.h"
 #include "store/session.h"
 
@@ -36,19 +39,39 @@ std::size_t terminal_width() {
   return size ? size->columns : 0;
 }
 
-Leaderboard load(const fs::path& database, const std::string& experiment) {
+/// A row whose files are gone or changed stays without; the others have theirs.
+Evidence evidence_of(const Session& session, const ResultSubject& subject) {
+  try {
+    Correct correct = read_correct(session, subject.accuracy_key);
+    if (correct.empty()) return {};  // the scores need not be read
+    return {.scores = read_scores(session, subject.cell_key), .correct = std::move(correct)};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::data && error.kind() != ErrorKind::nothing) throw;
+    log_warn(fmt::format("no AURC of cell {}: {}", subject.cell_key.substr(0, 12), error.what()));
+    return {};
+  }
+}
+
+Leaderboard load(const fs::path& database, const std::string& experiment, bool selective = false) {
   const Session session = Session::open_read_only(database);
   ReportFilter filter;
   if (!experiment.empty()) filter.experiment = experiment;
   const RankRequest ranks{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
-  return make_leaderboard(load_results(session.results(), filter), &ranks);
+  const Results results = load_results(session.results(), filter);
+  Leaderboard leaderboard = make_leaderboard(results, &ranks);
+  add_published(leaderboard, read_published(share() / "reports/published"));
+  if (selective)
+    add_selective(leaderboard, results, [&](const ResultSubject& one) { return evidence_of(session, one); });
+  return leaderboard;
 }
 }  // namespace
 
 int report_verb(const ReportArguments& arguments) {
   const fs::path database = database_of(arguments.database);
-  const Leaderboard leaderboard = load(database, arguments.experiment);
+  if (arguments.selective && arguments.json.empty())
+    throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
+  const Leaderboard leaderboard = load(database, arguments.experiment, arguments.selective);
   if (leaderboard.boards.empty())
     throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
                                                 shown_database(database)));

@@ -6,14 +6,18 @@
 
 #include <fmt/format.h>
 
+#include <span>
+#include <string_view>
+
 namespace nearfar {
 
 void check_scores(const CellDetails& cell) {
   namespace fs = std::filesystem;
   if (cell.outcome.scores.empty()) {
     throw Error(ErrorKind::nothing,
-                fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do", cell.status.label,
-                            kind_name(cell.status.kind), state_name(cell.status.state)));
+                fmt::format("cell '{}' ({}, {}) has no scores; only finished eval cells do, and accuracy cells say "
+                            "which images are right",
+                            cell.status.label, kind_name(cell.status.kind), state_name(cell.status.state)));
   }
   for (const ScoreSetRow& row : cell.outcome.scores) {
     if (const fs::path file = cell.location / row.path; !fs::exists(file) || sha256_file(file) != row.sha256) {
@@ -32,6 +36,23 @@ Scores read_scores(const Session& session, const std::string& cell_key) {
   for (const ScoreSetRow& row : cell->outcome.scores)
     scores.emplace(row.set, converted<double>(NpyArray(cell->location / row.path)));
   return scores;
+}
+
+Correct read_correct(const Session& session, const std::string& cell_key) {
+  Correct correct;
+  if (cell_key.empty()) return correct;
+  const auto cell = session.results().find(cell_key);
+  if (!cell) throw Error(ErrorKind::store, fmt::format("{}: cell {} is gone", session.name(), cell_key));
+  if (cell->outcome.scores.empty()) return correct;
+  check_scores(*cell);
+  constexpr std::string_view kPrefix = "correct/";
+  for (const ScoreSetRow& row : cell->outcome.scores) {
+    if (!row.set.starts_with(kPrefix)) continue;
+    const NpyArray array(cell->location / row.path);
+    const std::span<const std::uint8_t> marks = array.values<std::uint8_t>(1);
+    correct.emplace(row.set.substr(kPrefix.size()), std::vector(marks.begin(), marks.end()));
+  }
+  return correct;
 }
 
 }  // namespace nearfar

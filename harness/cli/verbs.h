@@ -120,6 +120,7 @@ struct ReportArguments {
   DatabaseArguments database;
   std::string experiment;
   std::string html, markdown, latex, csv, json;
+  bool selective = false;  ///< AURC and AUGRC in `json`: reads all scores
 };
 int report_verb(const ReportArguments& arguments);
 /// leaderboard.{html,csv,md} into the output folder, atomically; used by run.

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
+#include "base/npy.h"
 #include "engine/job.h"
 #include "features/accuracy.h"
 #include "features/quality.h"
@@ -9,8 +11,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cmath>
 #include <map>
+#include <set>
+#include <span>
+#include <vector>
 
 namespace nearfar {
 namespace {
@@ -60,6 +66,19 @@ class Classifier {
   std::map<std::string, Set> sets_;
 };
 
+/// Whether the classifier is right, image by image in the order of the list: what accuracy is the mean of.
+wire::ScoreFile write_correct(const std::string& name, const Classifier::Set& set, const fs::path& out,
+                              const fs::path& folder) {
+  std::vector<std::uint8_t> marks;
+  const std::span predictions(set.result.predictions.const_data_ptr<std::int64_t>(),
+                              static_cast<std::size_t>(set.images));
+  const auto* label = set.batch.labels.const_data_ptr<std::int64_t>();
+  for (const std::int64_t prediction : predictions) marks.push_back(prediction == *label++ ? 1 : 0);
+  const fs::path file = folder / "correct" / (name + ".npy");
+  write_npy<std::uint8_t>(out / file, std::array{set.images}, marks);
+  return {"correct/" + name, file.string(), sha256_file(out / file), set.images};
+}
+
 json quality_json(const wire::Measured& measured, const Classifier::Set& test, std::int64_t classes) {
   json quality{{"set", "test"},
                {"classifier", measured.classifier},
@@ -91,6 +110,15 @@ wire::Measured measure_classifier(const FeatureFolder& features, const std::vect
     if (images == 0) continue;
     measured.accuracy.push_back({protocol.name, protocol.csid.empty() ? "test" : "test+csid",
                                  static_cast<double>(correct) / static_cast<double>(images)});
+  }
+  std::set<std::string> written;
+  for (const wire::Protocol& protocol : protocols) {
+    std::vector<std::string> names{"test"};
+    names.insert(names.end(), protocol.csid.begin(), protocol.csid.end());
+    for (const std::string& name : names) {
+      if (classifier.set(name).images > 0 && written.insert(name).second)
+        measured.correct.push_back(write_correct(name, classifier.set(name), out, folder));
+    }
   }
   const Classifier::Set& test = classifier.set("test");
   if (test.images == 0) return measured;

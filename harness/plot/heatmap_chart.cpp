@@ -114,7 +114,7 @@ void draw_fields(Frame& frame, const HeatmapChart& chart, const Grid& grid) {
                        fmt::format("fill-opacity=\"{:.2f}\"", 0.04 + 0.96 * shade.strength));
       if (printed) {  // the text in the colour of the ground where the field is strong: readable in light and dark
         frame.svg().text({corner.x + grid.column_width / 2, corner.y + kRow / 2 + 4}, number,
-                         shade.strength > 0.55 ? "nfp-g" : "nfp-t", Anchor::middle);
+                         shade.strength > 0.78 ? "nfp-g" : "nfp-t", Anchor::middle);
       }
     }
   }

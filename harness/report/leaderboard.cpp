@@ -236,6 +236,7 @@ LeaderboardBoard make_board(const SelectedBoard& selected, const std::vector<Ben
                          .rows = {}};
   for (const SelectedRow& row : selected.rows) board.rows.push_back(make_row(row, board.sets));
   rank_rows(board);
+  board.over_sets = over_sets(board);
   return board;
 }
 
@@ -344,6 +345,16 @@ Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks) {
   tell_manifests_apart(leaderboard.boards);
   provenance.fill(leaderboard);
   return leaderboard;
+}
+
+void add_published(Leaderboard& leaderboard, const Published& published) {
+  std::set<std::string_view> shown;
+  for (LeaderboardBoard& board : leaderboard.boards) {
+    board.published = published_rows(published, board.benchmark, board.protocol);
+    for (const PublishedRow& row : board.published) shown.insert(row.source);
+  }
+  std::ranges::copy_if(published.sources, std::back_inserter(leaderboard.published_sources),
+                       [&](const PublishedSource& source) { return shown.contains(source.name); });
 }
 
 }  // namespace nearfar

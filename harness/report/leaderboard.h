@@ -10,6 +10,8 @@
 /// listed below: the control (scores that know nothing), partial rows, rows with other seeds than most, rows that lack
 /// a set.
 #include "metrics/aggregate.h"
+#include "report/over_sets.h"
+#include "report/published.h"
 #include "report/results.h"
 #include "report/select.h"
 
@@ -51,6 +53,7 @@ struct LeaderboardRow : RowName {
   std::vector<std::int64_t> seeds;         ///< ascending
   std::vector<LeaderboardNumber> numbers;  ///< by group and metric as in order.h; mean first, then sets as in the
                                            ///< benchmark
+  std::vector<LeaderboardNumber> selective = {};  ///< AURC and AUGRC where asked for: selective_numbers.h
   std::optional<int> rank;
   /// The ranks it would have with other seeds and other images of the same kind, 95 % (ranks.h); nullopt: not ranked,
   /// or nothing is known of that.
@@ -75,6 +78,9 @@ struct LeaderboardBoard {
   std::string intervals_from = {};
   std::vector<std::string> differing_factors;  ///< told in the parameters of rows whose names would else be equal
   std::vector<LeaderboardRow> rows;            ///< ranked ones by rank, then the others; ties by name
+  OverSets over_sets = {};                     ///< of the ranked rows
+  /// Others' numbers of this benchmark and protocol (add_published()): shown apart, in no rank.
+  std::vector<PublishedRow> published = {};
 };
 
 struct LeaderboardPlugin {
@@ -90,11 +96,15 @@ struct Leaderboard {
   std::vector<LeaderboardPlugin> plugins;    ///< that made the numbers shown; sorted
   std::vector<std::string> engine_versions;  ///< sorted
   std::vector<std::string> numerics;         ///< sorted
+  /// Of the boards' published rows.
+  std::vector<PublishedSource> published_sources = {};
 };
 
 struct RankRequest;  // ranks.h
 
 /// With `ranks`, rows get rank intervals and numbers marks; without, none.
 Leaderboard make_leaderboard(const Results& results, const RankRequest* ranks = nullptr);
+/// Gives every board what others have published of its benchmark and protocol; ranks stay as they are.
+void add_published(Leaderboard& leaderboard, const Published& published);
 
 }  // namespace nearfar

@@ -1,5 +1,6 @@
 /// A table for a paper: booktabs and siunitx.
 #include "base/text.h"
+#include "report/escape.h"
 #include "report/leaderboard_forms.h"
 #include "report/row_text.h"
 
@@ -7,39 +8,9 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 namespace nearfar {
 namespace {
-
-/// A name as text of LaTeX, whatever characters it has.
-std::string latex_text(std::string_view name) {
-  constexpr std::pair<char, std::string_view> kEscapes[] = {{'\\', "\\textbackslash{}"},
-                                                            {'~', "\\textasciitilde{}"},
-                                                            {'^', "\\textasciicircum{}"},
-                                                            {'<', "\\textless{}"},
-                                                            {'>', "\\textgreater{}"},
-                                                            {'|', "\\textbar{}"},
-                                                            {'"', "\\textquotedbl{}"},
-                                                            {'{', "\\{"},
-                                                            {'}', "\\}"},
-                                                            {'$', "\\$"},
-                                                            {'&', "\\&"},
-                                                            {'#', "\\#"},
-                                                            {'_', "\\_"},
-                                                            {'%', "\\%"}};
-  std::string text;
-  for (const char c : name) {
-    const auto* escape =
-        std::find_if(std::begin(kEscapes), std::end(kEscapes), [&](const auto& e) { return e.first == c; });
-    if (escape != std::end(kEscapes)) {
-      text += escape->second;
-    } else {
-      text += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // a line's end would end a row, or a paragraph
-    }
-  }
-  return text;
-}
 
 /// "93.21 +- 0.12", as siunitx reads it; one seed has no deviation. What is really best is bold, the second underlined.
 std::string number_of(const LeaderboardRow& row, std::string_view group, std::string_view metric) {

@@ -1,6 +1,8 @@
 /// The two plain tables: terminal and Markdown.
 #include "base/text.h"
+#include "report/escape.h"
 #include "report/leaderboard_forms.h"
+#include "report/published_text.h"
 #include "report/row_text.h"
 
 #include <fmt/core.h>
@@ -28,20 +30,6 @@ std::vector<std::vector<std::string>> cells(const LeaderboardBoard& board) {
                     accuracy_text(row), seeds_text(row)});
   }
   return rows;
-}
-
-/// A name must not end its table cell or become markup.
-std::string markdown_cell(std::string text) {
-  constexpr std::array<std::pair<const char*, const char*>, 8> kEscapes = {{{"\\", "\\\\"},
-                                                                            {"|", "\\|"},
-                                                                            {"&", "&amp;"},
-                                                                            {"<", "&lt;"},
-                                                                            {">", "&gt;"},
-                                                                            {"`", "\\`"},
-                                                                            {"*", "\\*"},
-                                                                            {"\n", " "}}};
-  for (const auto& [from, to] : kEscapes) text = replace_all(std::move(text), from, to);
-  return text;
 }
 
 /// The columns that stay.
@@ -128,6 +116,8 @@ std::string leaderboard_markdown(const Leaderboard& leaderboard) {
     }
     text += fmt::format("\nPercent; ranked rows have the seeds {}; data manifest `{}`.\n\n",
                         seed_list(board.ranked_seeds), board.data_hash.substr(0, 12));
+    for (const ReportTable& table : published_tables(board, leaderboard.published_sources))
+      text += table_markdown(table, "####");
   }
   if (leaderboard.boards.empty()) text += "No results yet.\n\n";
   for (const std::string& note : footnotes(leaderboard)) text += "- " + markdown_cell(note) + "\n";

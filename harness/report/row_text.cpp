@@ -102,6 +102,16 @@ bool has_several_benchmarks(const Leaderboard& leaderboard) {
   return names.size() > 1;
 }
 
+/// One sentence a board, with its title where there are several; what several boards have in common once.
+void add_over_sets(std::vector<std::string>& notes, const std::vector<LeaderboardBoard>& boards) {
+  std::map<std::string, std::vector<std::string>> titles;  // by sentence
+  for (const LeaderboardBoard& board : boards)
+    titles[over_sets_sentence(board.over_sets)].push_back(board_title(board));
+  for (const auto& [sentence, of_boards] : titles) {
+    notes.push_back(titles.size() == 1 ? sentence : fmt::format("{}: {}", join(of_boards, "; "), sentence));
+  }
+}
+
 /// "Rows that differ in train.epochs are shown apart."
 void add_differing(std::vector<std::string>& notes, const std::vector<LeaderboardBoard>& boards) {
   std::set<std::string> names;
@@ -139,6 +149,7 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
         "Rows without a rank are partial, lack a set, have other seeds than the ranked ones, or are the control, whose "
         "scores are random numbers.");
   }
+  add_over_sets(notes, leaderboard.boards);
   add_differing(notes, leaderboard.boards);
   const bool with_benchmark = has_several_benchmarks(leaderboard);
   add_gaps(notes, "Not applicable", leaderboard.not_applicable, false, with_benchmark);

@@ -27,7 +27,7 @@ struct OfModel {
 };
 
 struct AccuracyCell {
-  std::string data_hash;
+  std::string key, data_hash;
   OfModel of_model;
 };
 
@@ -77,14 +77,15 @@ class FrameLoader {
       std::string key = row.text();
       trains_.emplace(std::move(key), read_of_model(row));
     }
-    const std::string accuracy = "SELECT model_key, benchmark, data_hash, " + of_model +
+    const std::string accuracy = "SELECT model_key, benchmark, cell.key, data_hash, " + of_model +
                                  " WHERE cell.kind = 'accuracy' ORDER BY coalesce(run.uid, '')";
     const auto accuracies = db_.query(accuracy.c_str());
     while (accuracies->step()) {
       Row row(*accuracies);
       Pair model{row.text(), row.text()};
-      std::string data_hash = row.text();
-      accuracies_[std::move(model)].push_back({std::move(data_hash), read_of_model(row)});
+      AccuracyCell cell{.key = row.text(), .data_hash = row.text(), .of_model = {}};  // from left to right
+      cell.of_model = read_of_model(row);
+      accuracies_[std::move(model)].push_back(std::move(cell));
     }
     const auto features = db_.query(
         "SELECT model_key, data_hash, group_concat(flags || ';' || run_flags, ';') FROM v_valid_cell"
@@ -154,11 +155,12 @@ class FrameLoader {
       accuracy_uid = train->second.run_uid;
       classifier = train->second.classifier;
     }
-    if (const OfModel* accuracy = accuracy_of(subject)) {
-      subject.flags += ";" + accuracy->flags;
-      if (!accuracy->run_uid.empty()) {
-        accuracy_uid = accuracy->run_uid;
-        classifier = accuracy->classifier;
+    if (const AccuracyCell* accuracy = accuracy_of(subject)) {
+      subject.flags += ";" + accuracy->of_model.flags;
+      if (!accuracy->of_model.run_uid.empty()) {
+        subject.accuracy_key = accuracy->key;
+        accuracy_uid = accuracy->of_model.run_uid;
+        classifier = accuracy->of_model.classifier;
       }
     }
     if (const auto flags = feature_flags_.find({subject.model_key, subject.data_hash}); flags != feature_flags_.end())
@@ -171,14 +173,14 @@ class FrameLoader {
 
   /// The accuracy cell on the same data, of several the one that ran last. Where there is none, because another version
   /// of the benchmark has the same test images and so the same cell: the only one on a benchmark of this name.
-  const OfModel* accuracy_of(const ResultSubject& subject) const {
+  const AccuracyCell* accuracy_of(const ResultSubject& subject) const {
     const auto found = accuracies_.find({subject.model_key, subject.benchmark});
     if (found == accuracies_.end()) return nullptr;
     const std::vector<AccuracyCell>& cells = found->second;
     const auto same = std::find_if(cells.rbegin(), cells.rend(),
                                    [&](const AccuracyCell& cell) { return cell.data_hash == subject.data_hash; });
-    if (same != cells.rend()) return &same->of_model;
-    return cells.size() == 1 ? &cells.front().of_model : nullptr;
+    if (same != cells.rend()) return &*same;
+    return cells.size() == 1 ? &cells.front() : nullptr;
   }
 
   void load_factors() {

@@ -65,6 +65,7 @@ struct CellCount {
 struct ResultSubject {
   std::string cell_key = {}, run_uid = {};  ///< a later run has a larger uid
   std::string model_key = {};
+  std::string accuracy_key = {};  ///< of the accuracy cell whose numbers it has; "" without one
   std::string benchmark = {}, data_hash = {};
   std::string training = {}, training_params = {}, architecture = {}, head = {}, recipe = {}, postprocessor = {},
               postprocessor_params = {};

@@ -127,9 +127,10 @@ struct MeasureRow {
   double value = 0;
 };
 struct ScoreSetRow {
-  std::string set = {};                ///< "test", "near/NAME", …
+  std::string set =
+      {};  ///< of eval cells "test", "near/NAME", …; of accuracy cells "correct/test", "correct/csid/NAME"
   std::string path = {}, sha256 = {};  ///< path beneath the run's location
-  std::int64_t count = 0;              ///< number of scores
+  std::int64_t count = 0;              ///< number of scores, or of marks: uint8, 1 = right, 0 = wrong
 };
 struct ArtifactRow {
   std::string name = {};               ///< "checkpoint", "last", "quality", "tune", "features"

@@ -171,6 +171,18 @@ struct ProtocolAccuracy {
   }
 };
 
+struct ScoreFile {
+  std::string set = {}, path = {}, sha256 = {};  ///< path beneath the job's `out`
+  std::int64_t count = 0;
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("set", m.set);
+    visit("path", m.path);
+    visit("sha256", m.sha256);
+    visit("count", m.count);
+  }
+};
+
 /// An accuracy cell is done: how good the model's classifier is.
 struct Measured {
   static constexpr const char* kType = "measured";
@@ -180,6 +192,7 @@ struct Measured {
   std::optional<double> nll = {}, ece = {};  ///< of `test`, with logits only: nats, fraction
   std::int64_t unreadable = 0, damaged = 0;
   std::vector<Artifact> artifacts = {};
+  std::vector<ScoreFile> correct = {};  ///< "correct/test", "correct/csid/NAME": uint8 a labelled image, 1 = right
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("cell", m.cell);
@@ -190,18 +203,7 @@ struct Measured {
     visit("unreadable", m.unreadable);
     visit("damaged", m.damaged);
     visit("artifacts", m.artifacts);
-  }
-};
-
-struct ScoreFile {
-  std::string set = {}, path = {}, sha256 = {};  ///< path beneath the job's `out`
-  std::int64_t count = 0;
-  template <class Visit, class Self>
-  static void fields(Visit&& visit, Self& m) {
-    visit("set", m.set);
-    visit("path", m.path);
-    visit("sha256", m.sha256);
-    visit("count", m.count);
+    visit("correct", m.correct);
   }
 };
 

@@ -74,6 +74,8 @@ Outcome outcome_of(const wire::Measured& message) {
   for (const wire::ProtocolAccuracy& row : message.accuracy) {
     outcome.metrics.push_back({row.protocol, "id", row.dataset, "accuracy", row.value});
   }
+  for (const wire::ScoreFile& file : message.correct)
+    outcome.scores.push_back({file.set, file.path, file.sha256, file.count});
   if (message.nll) outcome.measures.push_back({"test", "nll", "nat", *message.nll});
   if (message.ece) outcome.measures.push_back({"test", "ece", "fraction", *message.ece});
   return outcome;

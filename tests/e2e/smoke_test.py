@@ -2,7 +2,7 @@
 import json
 import sqlite3
 import unittest
-from support import SMOKE, SOURCE, Case
+from support import SMOKE, SOURCE, Case, read_npy
 
 
 class Smoke(Case):
@@ -72,6 +72,39 @@ class Smoke(Case):
                 continue
             again = json.loads(self.nearfar("metrics", "--id", files["test"], "--ood", files[f"{metric['group']}/{metric['dataset']}"], "--json")[0])
             self.assertEqual(again[metric["metric"]], metric["value"])
+
+    def test_accuracy_and_aurc_are_those_of_the_stored_files(self):
+        self.run_smoke()
+        where = ("--out", self.folder / "out")
+        shown = json.loads(self.nearfar("show", "ce/resnet8/s0 accuracy", "--json", *where)[0])
+        files = {row["set"]: self.folder / "out" / row["path"] for row in shown["scores"]}
+        correct = list(read_npy(files["correct/test"])[0])
+        accuracy = next(m["value"] for m in shown["metrics"] if m["protocol"] == "ood" and m["metric"] == "accuracy")
+        self.assertLess(0, sum(correct))
+        self.assertAlmostEqual(sum(correct) / len(correct), accuracy, delta=1e-15)
+        self.nearfar("export", "ce/resnet8/s0 accuracy", "--scores", self.folder / "marks", *where)
+        self.assertEqual((self.folder / "marks/correct/test.npy").read_bytes(), files["correct/test"].read_bytes())
+        self.nearfar("db", "check", "--deep", *where)
+        self.nearfar("export", "ce/resnet8/s0 knn", "--scores", self.folder / "scores", *where)
+        scores = read_npy(self.folder / "scores/test.npy")[0]
+        numbers = self.numbers_of("ce", "knn", "--selective")
+        self.assertEqual(len(scores), len(correct))
+        failed = [1 - mark for _, mark in sorted(zip(scores, correct), key=lambda one: one[0])]
+        self.assertEqual(len(set(scores)), len(scores), "no ties, or the order below is not the only one")
+        self.assertAlmostEqual(numbers["id", "test", "aurc"], sum(sum(failed[:k]) / k for k in range(1, len(failed) + 1)) / len(failed), delta=1e-12)
+        self.assertIn(("near", "test+near", "augrc"), numbers)
+        self.assertNotIn(("id", "test", "aurc"), self.numbers_of("ce", "knn"))
+        self.assertIn("--json", self.nearfar("report", "leaderboard", "--selective", *where, code=4)[1])
+        # A database that has stored no marks, as those made before.
+        with sqlite3.connect(self.folder / "out/results.sqlite") as database:
+            database.execute("DELETE FROM score_set WHERE set_name LIKE 'correct/%'")
+        self.assertNotIn(("id", "test", "aurc"), self.numbers_of("ce", "knn", "--selective"))
+        self.assertEqual(json.loads(self.run_smoke("--json")[0])["ran"], 0)
+
+    def numbers_of(self, training, postprocessor, *words):
+        document = json.loads(self.nearfar("report", "leaderboard", "--json", *words, "--out", self.folder / "out")[0])
+        row = next(r for r in document["boards"][0]["rows"] if (r["training"], r["postprocessor"]) == (training, postprocessor))
+        return {(n["group"], n["dataset"], n["metric"]): n["mean"] for n in row["numbers"]}
 
     def test_compare_two_methods_and_two_databases(self):
         self.run_smoke("losses=ce,supcon", "postprocessors=knn,mds", "seeds=0,1")

@@ -22,7 +22,7 @@ def read_npy(path):
     content = path.read_bytes()
     length = struct.unpack("<H", content[8:10])[0]
     header = content[10:10 + length].decode()
-    kind = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "<i2": "h", "|i1": "b"}[header.split("'descr': '")[1][:3]]
+    kind = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i", "<i2": "h", "|i1": "b", "|u1": "B"}[header.split("'descr': '")[1][:3]]
     shape = [int(n) for n in header.split("(")[1].split(")")[0].split(",") if n.strip()]
     values = array.array(kind)
     values.frombytes(content[10 + length:])

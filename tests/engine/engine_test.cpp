@@ -1,6 +1,7 @@
 /// Parts of the engine that need no process: jobs against what is there now, the classifier's accuracy, devices.
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/npy.h"
 #include "base/text.h"
 #include "device/device.h"
@@ -103,6 +104,24 @@ TEST_F(EngineClassifier, PoolsShiftedSetsWhereTheProtocolDoes) {
   const auto quality = nlohmann::json::parse(read_file(out_.path() / "cell/quality.json"));
   EXPECT_EQ(quality.at("classes").at(1).at("correct"), 1);
   EXPECT_EQ(measured.artifacts.at(0).path, "cell/quality.json");
+}
+
+TEST_F(EngineClassifier, WhatAccuracyIsTheMeanOfIsWritten) {
+  const wire::Measured measured =
+      measure_classifier(FeatureFolder(folder_.path()), {{"ood", {}}, {"fsood", {"csid/fog"}}}, out_.path(), "cell");
+  ASSERT_EQ(measured.correct.size(), 2u) << "each set once";
+  const auto marks = [&](const wire::ScoreFile& file) {
+    EXPECT_EQ(file.sha256, sha256_file(out_.path() / file.path));
+    const NpyArray array(out_.path() / file.path);
+    EXPECT_EQ(array.size(), file.count);
+    const auto values = array.values<std::uint8_t>(1);
+    return std::vector<int>(values.begin(), values.end());
+  };
+  EXPECT_EQ(measured.correct[0].set, "correct/test");
+  EXPECT_EQ(measured.correct[0].path, "cell/correct/test.npy");
+  EXPECT_EQ(marks(measured.correct[0]), (std::vector{1, 1, 1, 0}));
+  EXPECT_EQ(measured.correct[1].set, "correct/csid/fog");
+  EXPECT_EQ(marks(measured.correct[1]), (std::vector{1, 0}));
 }
 
 TEST_F(EngineClassifier, WithoutLabelsThereIsNoAccuracy) {

@@ -1,32 +1,22 @@
-/// Each chart against a file that was looked at: tests/plot/golden. NEARFAR_WRITE_GOLDEN=1 writes them anew.
+/// Each chart against a file that was looked at: tests/plot/golden.
 #include "plot/charts.h"
 
-#include "base/files.h"
 #include "plot/sample_charts.h"
 #include "support/golden.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 #include <string>
 
 namespace nearfar::plot {
 namespace {
 
-namespace fs = std::filesystem;
-
-void expect_golden(const Figure& figure) {
-  const fs::path folder = nearfar::testing::source_dir() / "tests/plot/golden";
-  for (const auto& [ending, content] : {std::pair(".svg", &figure.svg), std::pair(".csv", &figure.csv)}) {
-    const fs::path file = folder / (figure.id + ending);
-    if (std::getenv("NEARFAR_WRITE_GOLDEN") != nullptr) write_file_atomic(file, *content);
-    EXPECT_EQ(*content, read_file(file)) << "look at the new picture, then: NEARFAR_WRITE_GOLDEN=1 plot_test";
-  }
-}
-
 class Golden : public ::testing::TestWithParam<Figure> {};
-TEST_P(Golden, EqualsTheFileThatWasLookedAt) { expect_golden(GetParam()); }
+TEST_P(Golden, EqualsTheFileThatWasLookedAt) {
+  nearfar::testing::expect_golden(GetParam().svg, "tests/plot/golden/" + GetParam().id + ".svg");
+  nearfar::testing::expect_golden(GetParam().csv, "tests/plot/golden/" + GetParam().id + ".csv");
+}
 INSTANTIATE_TEST_SUITE_P(Charts, Golden, ::testing::ValuesIn(testing::sample_figures()),
                          [](const auto& test) { return test.param.id; });
 

@@ -127,7 +127,15 @@ TEST(Wire, MessagesAreTheirGoldenFiles) {
   check_message(wire::Trained{
       "ab", 1.5, {{0, 0.7, 0.1, 0.5}, {1, 0.6, 0.05, std::nullopt}}, 1, 0.5, "linear", 2, 1, kUse, kArtifacts});
   check_message(wire::Passed{"f1", "near/tin", 0.5, {100, 10, 20, 5}, 1, 2, kUse, kArtifacts});
-  check_message(wire::Measured{"ac", "linear", {{"ood", "test", 0.9}}, 0.3, 0.02, 0, 3, kArtifacts});
+  check_message(wire::Measured{"ac",
+                               "linear",
+                               {{"ood", "test", 0.9}},
+                               0.3,
+                               0.02,
+                               0,
+                               3,
+                               kArtifacts,
+                               {{"correct/test", "cells/ac/correct/test.npy", "cc", 9}}});
   check_message(wire::Scored{"ev",
                              0.1,
                              0.2,

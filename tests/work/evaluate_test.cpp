@@ -70,5 +70,15 @@ TEST(Outcome, FlagsSayHowManyImagesWereLeftOutOrDamaged) {
   EXPECT_EQ(outcome_of(wire::Passed{.unreadable = 2, .damaged = 3}).flags, "damaged-images=3;skipped-images=2");
 }
 
+TEST(Outcome, KeepsWhichImagesTheClassifierIsRightOn) {
+  const Outcome outcome = outcome_of(wire::Measured{
+      .accuracy = {{"ood", "test", 0.75}}, .correct = {{"correct/test", "cells/a/correct/test.npy", "c0", 4}}});
+  ASSERT_EQ(outcome.scores.size(), 1u);
+  EXPECT_EQ(outcome.scores[0].set, "correct/test");
+  EXPECT_EQ(outcome.scores[0].path, "cells/a/correct/test.npy");
+  EXPECT_EQ(outcome.scores[0].sha256, "c0");
+  EXPECT_EQ(outcome.scores[0].count, 4);
+}
+
 }  // namespace
 }  // namespace nearfar
