@@ -1,6 +1,4 @@
 /// `nearfar report ablation EXPERIMENT`: its options, and what a sweep of the experiment starts from.
-#include "report/ablation.h"
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/locations.h"
@@ -8,6 +6,7 @@
 #include "cli/options_parts.h"
 #include "cli/scores.h"
 #include "config/experiment.h"
+#include "report/ablation.h"
 #include "report/ablation_figures.h"
 #include "report/ablation_forms.h"
 #include "report/results.h"
@@ -86,10 +85,10 @@ std::vector<DeclaredBaseline> declared_baseline(const Experiment& experiment) {
 ExperimentRecord find_experiment(const Session& session, const std::string& name) {
   if (std::optional<ExperimentRecord> found = session.results().experiment(name)) return std::move(*found);
   const std::vector<std::string> names = session.results().experiments();
-  throw Error(ErrorKind::config,
-              names.empty() ? fmt::format("{} has no experiments yet; run one first", session.name())
-                            : fmt::format("there is no experiment '{}' in {}{}; there are: {}", name, session.name(),
-                                          suggestion(name, names), join(names, ", ")));
+  throw Error(ErrorKind::config, names.empty()
+                                     ? fmt::format("{} has no experiments yet; run one first", session.name())
+                                     : fmt::format("there is no experiment '{}' in {}{}; there are: {}", name,
+                                                   session.name(), suggestion(name, names), join(names, ", ")));
 }
 
 AblationRequest request_of(const AblationArguments& arguments, const ExperimentRecord& record) {

@@ -71,7 +71,8 @@ std::vector<Column> columns_of(const VarianceAxis& axis) {
 }
 
 void check(std::span<const VarianceAxis> axes, std::span<const std::vector<double>> by_seed) {
-  if (by_seed.size() < 2) throw Error(ErrorKind::data, fmt::format("{} rows have no variance to share", by_seed.size()));
+  if (by_seed.size() < 2)
+    throw Error(ErrorKind::data, fmt::format("{} rows have no variance to share", by_seed.size()));
   for (const std::vector<double>& row : by_seed) {
     if (row.empty()) throw Error(ErrorKind::data, "a row has no values");
     for (const double value : row) {

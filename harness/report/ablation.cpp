@@ -100,8 +100,8 @@ void add_gaps(const Results& results, std::vector<std::string>& left_out) {
     constexpr std::size_t kShown = 8;
     const std::size_t more = labels.size() > kShown ? labels.size() - kShown : 0;
     labels.resize(labels.size() - more);
-    left_out.push_back(fmt::format("cells that failed: {}{}", join(labels, ", "),
-                                   more > 0 ? fmt::format(" and {} more", more) : ""));
+    left_out.push_back(
+        fmt::format("cells that failed: {}{}", join(labels, ", "), more > 0 ? fmt::format(" and {} more", more) : ""));
   }
   if (!results.not_applicable.empty()) {
     std::set<std::string> labels;
@@ -141,9 +141,10 @@ class Effects {
  public:
   Effects(const Panel& panel, AblationPanel& shown, const std::vector<AblationMetric>& metrics,
           const AblationRequest& request)
-      : panel_(panel), shown_(shown), metrics_(metrics), request_{.alpha = request.alpha,
-                                                                 .resamples = request.resamples,
-                                                                 .random = request.random} {}
+      : panel_(panel),
+        shown_(shown),
+        metrics_(metrics),
+        request_{.alpha = request.alpha, .resamples = request.resamples, .random = request.random} {}
 
   void add(const ScoresOf& scores) {
     const ScoresOf remembered = remembering(scores);
@@ -164,8 +165,8 @@ class Effects {
     while (a.levels[axis] == b.levels[axis]) ++axis;
     const AblationAxis& changed = panel_.axes[axis];
     if (!compared) {
-      shown_.notes.push_back(fmt::format("{} {} has no seed in common with the baseline", changed.name,
-                                         changed.values[b.levels[axis]]));
+      shown_.notes.push_back(
+          fmt::format("{} {} has no seed in common with the baseline", changed.name, changed.values[b.levels[axis]]));
       return;
     }
     for (std::size_t metric = 0; metric < metrics_.size(); ++metric) {
@@ -214,9 +215,10 @@ AblationPanel measure(const Panel& panel, const std::vector<AblationMetric>& met
   }
   const auto several = std::ranges::count_if(shown.rows, [](const AblationRow& row) { return row.changes > 1; });
   if (several > 0)
-    shown.notes.push_back(fmt::format("{} more setting{} differ{} from the baseline in more than one axis: they are in "
-                                      "the table of all numbers, in grids and in the importance of axes",
-                                      several, several == 1 ? "" : "s", several == 1 ? "s" : ""));
+    shown.notes.push_back(
+        fmt::format("{} more setting{} differ{} from the baseline in more than one axis: they are in "
+                    "the table of all numbers, in grids and in the importance of axes",
+                    several, several == 1 ? "" : "s", several == 1 ? "s" : ""));
   return shown;
 }
 
@@ -244,8 +246,9 @@ void adjust(Ablation& ablation) {
 std::vector<std::string> grid_names(const std::vector<Panel>& panels, const std::vector<std::string>& asked) {
   if (asked.empty()) return {};
   if (asked.size() != 2)
-    throw Error(ErrorKind::config, fmt::format("--axes '{}': expected two axes, like train.lr,train.epochs; there are: {}",
-                                               join(asked, ","), axes_text(panels)));
+    throw Error(ErrorKind::config,
+                fmt::format("--axes '{}': expected two axes, like train.lr,train.epochs; there are: {}",
+                            join(asked, ","), axes_text(panels)));
   std::vector<std::string> names;
   for (const std::string& key : asked) {
     std::set<std::string> found;
@@ -257,8 +260,9 @@ std::vector<std::string> grid_names(const std::vector<Panel>& panels, const std:
       }
     }
     if (found.size() != 1)
-      throw Error(ErrorKind::config, fmt::format("--axes: '{}' names {}; the axes are: {}", key,
-                                                 found.empty() ? "no axis" : joined(found, " and "), axes_text(panels)));
+      throw Error(ErrorKind::config,
+                  fmt::format("--axes: '{}' names {}; the axes are: {}", key,
+                              found.empty() ? "no axis" : joined(found, " and "), axes_text(panels)));
     names.push_back(*found.begin());
   }
   if (names[0] == names[1])

@@ -3,11 +3,10 @@
 /// most; which differences are real. Pure but for the scores, which a function brings. Safe from any thread with
 /// results of its own.
 ///
-/// A panel is one loss, network and postprocessor on one board (select.h); its axes are the factors that vary within it.
-/// Factors that always change together are one axis (not where they were drawn at random); the seed is a replicate, never
-/// an axis. Where a board has several
-/// losses, networks or postprocessors, one panel more compares these, each at the baseline of its own panel. Boards are
-/// never mixed: other images, other numbers.
+/// A panel is one loss, network and postprocessor on one board (select.h); its axes are the factors that vary within
+/// it. Factors that always change together are one axis (not where they were drawn at random); the seed is a replicate,
+/// never an axis. Where a board has several losses, networks or postprocessors, one panel more compares these, each at
+/// the baseline of its own panel. Boards are never mixed: other images, other numbers.
 ///
 /// Differences are those of compare.h, B - A with A the baseline; p is adjusted after Holm over all differences of one
 /// metric in the report. Values are fractions. Never part of it, and told in `left_out`: partial results, the control,
@@ -37,7 +36,7 @@ struct AblationRequest {
   /// key=value. A key is an axis or the end of its name ("lr"), "loss", "model" or "postprocessor".
   std::vector<std::string> baseline = {};
   std::vector<DeclaredBaseline> declared = {};  ///< gives way to `baseline`; before what is most common
-  bool drawn = false;  ///< values of axes were drawn at random, so none belongs to another's
+  bool drawn = false;                           ///< values of axes were drawn at random, so none belongs to another's
   std::vector<std::string> metrics = {};        ///< "near.auroc"; empty: near.auroc and far.auroc
   std::vector<std::string> grid_axes = {};      ///< none, or the two axes of the grids
   ReportFilter filter = {};                     ///< benchmark and protocol
@@ -47,8 +46,8 @@ struct AblationRequest {
 };
 
 struct AblationMetric {
-  std::string group, metric;     ///< "near", "auroc"
-  std::string name, title;       ///< "near.auroc", "near AUROC"
+  std::string group, metric;  ///< "near", "auroc"
+  std::string name, title;    ///< "near.auroc", "near AUROC"
   bool lower_is_better = false;
 };
 
@@ -61,8 +60,8 @@ struct AblationAxis {
 
 struct AblationRow {
   RowName name = {};
-  std::vector<std::size_t> levels = {};  ///< place in `values` of each axis
-  std::vector<std::int64_t> seeds = {};  ///< ascending
+  std::vector<std::size_t> levels = {};           ///< place in `values` of each axis
+  std::vector<std::int64_t> seeds = {};           ///< ascending
   std::vector<std::vector<double>> by_seed = {};  ///< of each metric; empty where a seed lacks it
   std::vector<std::optional<MeanStd>> numbers = {};
   std::size_t changes = 0;  ///< axes in which it differs from the baseline
@@ -94,7 +93,7 @@ struct AblationImportance {
 
 /// Every combination of two axes, others at the baseline.
 struct AblationGrid {
-  std::size_t metric = 0, x = 0, y = 0;        ///< axes
+  std::size_t metric = 0, x = 0, y = 0;            ///< axes
   std::vector<std::optional<MeanStd>> cells = {};  ///< y by y, each with all x
 };
 
@@ -103,9 +102,9 @@ struct AblationPanel {
   std::string loss = {}, model = {}, postprocessor = {};  ///< all "" of the panel that compares methods
   bool of_methods = false;
   std::vector<AblationAxis> axes = {};
-  std::vector<AblationRow> rows = {};  ///< baseline first, then by the number of changes, axis and value
-  std::string baseline_from = {};      ///< "--baseline", "the sweep", "the most common values"
-  std::vector<AblationEffect> effects = {};  ///< by metric, then as rows
+  std::vector<AblationRow> rows = {};               ///< baseline first, then by the number of changes, axis and value
+  std::string baseline_from = {};                   ///< "--baseline", "the sweep", "the most common values"
+  std::vector<AblationEffect> effects = {};         ///< by metric, then as rows
   std::vector<AblationImportance> importance = {};  ///< by metric
   std::vector<AblationGrid> grids = {};             ///< at most one a metric
   std::vector<std::string> notes = {};              ///< sentences

@@ -60,8 +60,8 @@ bool determines(const std::vector<PanelRow>& rows, const std::string& from, cons
 }
 
 bool varies(const std::vector<PanelRow>& rows, const std::string& name) {
-  return std::ranges::any_of(
-      rows, [&](const PanelRow& row) { return row.facts.at(name) != rows.front().facts.at(name); });
+  return std::ranges::any_of(rows,
+                             [&](const PanelRow& row) { return row.facts.at(name) != rows.front().facts.at(name); });
 }
 
 bool is_method(const std::string& name) { return name == "loss" || name == "model" || name == "postprocessor"; }

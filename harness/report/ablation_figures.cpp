@@ -35,8 +35,8 @@ std::string figure_id(const AblationPanel& panel, std::size_t place, const std::
   const std::string method =
       panel.of_methods ? "methods" : fmt::format("{} {} {}", panel.loss, panel.model, panel.postprocessor);
   // The place keeps apart what safe_name() makes equal.
-  return fmt::format("{:02}-{}-{}", place + 1, safe_name(fmt::format("{} {} {}", panel.benchmark, panel.protocol, method)),
-                     safe_name(what));
+  return fmt::format("{:02}-{}-{}", place + 1,
+                     safe_name(fmt::format("{} {} {}", panel.benchmark, panel.protocol, method)), safe_name(what));
 }
 
 std::string whisker_note(const AblationPanel& panel) {
@@ -67,8 +67,8 @@ plot::Figure tornado(const Ablation& ablation, std::size_t place, std::size_t me
                    .description = "Percent points against the baseline, largest first: " + join(words, "; ") + ".",
                    .notes = {fmt::format("{:.3g} % intervals over seeds and images, not adjusted for their number.",
                                          100 * (1 - ablation.alpha))}};
-  chart.x.label = fmt::format("{}, points against the baseline{}", shown.title,
-                              shown.lower_is_better ? " (less is better)" : "");
+  chart.x.label =
+      fmt::format("{}, points against the baseline{}", shown.title, shown.lower_is_better ? " (less is better)" : "");
   return plot::interval_chart(chart);
 }
 
@@ -128,16 +128,17 @@ plot::Figure heatmap(const Ablation& ablation, std::size_t place, const Ablation
     for (std::size_t column = 0; column < x.values.size(); ++column) {
       const auto& cell = grid.cells[row * x.values.size() + column];
       values.push_back(cell ? std::optional(100 * cell->mean) : std::nullopt);
-      words.push_back(fmt::format("{} {}, {} {}: {}", y.name, y.values[row], x.name, x.values[column],
-                                  number_text_of(cell)));
+      words.push_back(
+          fmt::format("{} {}, {} {}: {}", y.name, y.values[row], x.name, x.values[column], number_text_of(cell)));
       if (cell) widest = std::max(widest, 100 * cell->std);
     }
   }
-  chart.caption = {.id = figure_id(panel, place, metric.name + " grid"),
-                   .title = fmt::format("{} by {} and {}", metric.title, y.name, x.name),
-                   .description = join(words, "; ") + ".",
-                   .notes = {widest > 0 ? fmt::format("Means over seeds; their deviation is at most {:.2f} points.", widest)
-                                        : whisker_note(panel)}};
+  chart.caption = {
+      .id = figure_id(panel, place, metric.name + " grid"),
+      .title = fmt::format("{} by {} and {}", metric.title, y.name, x.name),
+      .description = join(words, "; ") + ".",
+      .notes = {widest > 0 ? fmt::format("Means over seeds; their deviation is at most {:.2f} points.", widest)
+                           : whisker_note(panel)}};
   return plot::heatmap_chart(chart);
 }
 
@@ -154,7 +155,7 @@ plot::Figure importance_figure(const Ablation& ablation, std::size_t place, cons
     row.estimate = 100 * shares.shares[axis];
     if (!importance.low.empty()) row.interval = plot::Interval{100 * importance.low[axis], 100 * importance.high[axis]};
   }
-  if (shares.has_products) chart.rows.push_back({.label = "interactions in pairs", .estimate = 100 * shares.interaction});
+  if (shares.has_products) chart.rows.push_back({.label = "interactions", .estimate = 100 * shares.interaction});
   if (shares.has_products) chart.rows.push_back({.label = "the rest", .estimate = 100 * shares.residual});
   if (std::abs(shares.shared) >= 0.005)
     chart.rows.push_back({.label = "not told apart", .estimate = 100 * shares.shared});
@@ -179,7 +180,8 @@ std::vector<plot::Figure> ablation_figures(const Ablation& ablation, std::size_t
   }
   for (std::size_t axis = 0; axis < panel.axes.size(); ++axis) {
     const std::vector<const AblationRow*> rows = along(panel, axis);
-    if (!panel.axes[axis].numbers.empty() && rows.size() > 1) figures.push_back(sensitivity(ablation, place, axis, rows));
+    if (!panel.axes[axis].numbers.empty() && rows.size() > 1)
+      figures.push_back(sensitivity(ablation, place, axis, rows));
   }
   for (const AblationGrid& grid : panel.grids) figures.push_back(heatmap(ablation, place, grid));
   for (const AblationImportance& one : panel.importance) figures.push_back(importance_figure(ablation, place, one));

@@ -20,8 +20,8 @@ std::string ablation_csv(const Ablation& ablation);
 std::string ablation_json(const Ablation& ablation);
 /// One table a panel for \input, with booktabs. Names are plain text whatever they hold.
 std::string ablation_latex(const Ablation& ablation);
-/// One file that needs nothing else, and no script: ablation.html.mustache and leaderboard.css of `templates` filled in.
-/// Error(data) if one cannot be read, Error(config) if the template does not parse.
+/// One file that needs nothing else, and no script: ablation.html.mustache and leaderboard.css of `templates` filled
+/// in. Error(data) if one cannot be read, Error(config) if the template does not parse.
 std::string ablation_html(const Ablation& ablation, const std::filesystem::path& templates);
 
 }  // namespace nearfar

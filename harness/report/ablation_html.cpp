@@ -86,8 +86,7 @@ data panel_item(const Ablation& ablation, std::size_t place) {
   const AblationPanel& panel = ablation.panels[place];
   data item, axes(data::type::list), metrics(data::type::list);
   std::vector<std::string> importance;
-  for (const AblationImportance& one : panel.importance)
-    importance.push_back(importance_text(ablation, panel, one));
+  for (const AblationImportance& one : panel.importance) importance.push_back(importance_text(ablation, panel, one));
   for (const AblationAxis& axis : panel.axes) {
     data one;
     one.set("text", axis.name);

@@ -63,7 +63,9 @@ Json importance_json(const Ablation& ablation, const AblationPanel& panel, const
                     {"share", shares.shares[axis]},
                     {"low", importance.low.empty() ? Json(nullptr) : Json(importance.low[axis])},
                     {"high", importance.high.empty() ? Json(nullptr) : Json(importance.high[axis])},
-                    {"entered_as", !importance.line[axis] ? "levels" : importance.log[axis] ? "log line" : "line"}});
+                    {"entered_as", !importance.line[axis] ? "levels"
+                                   : importance.log[axis] ? "log line"
+                                                          : "line"}});
   }
   return {{"metric", ablation.metrics[importance.metric].name},
           {"settings", importance.rows},
@@ -123,12 +125,9 @@ std::string ablation_json(const Ablation& ablation) {
   for (const AblationPanel& panel : ablation.panels) panels.push_back(panel_json(ablation, panel));
   Json metrics = Json::array();
   for (const AblationMetric& metric : ablation.metrics) metrics.push_back(metric.name);
-  const Json document = {{"experiment", ablation.experiment},
-                         {"metrics", std::move(metrics)},
-                         {"alpha", ablation.alpha},
-                         {"resamples", ablation.resamples},
-                         {"panels", std::move(panels)},
-                         {"left_out", ablation.left_out}};
+  const Json document = {{"experiment", ablation.experiment}, {"metrics", std::move(metrics)},
+                         {"alpha", ablation.alpha},           {"resamples", ablation.resamples},
+                         {"panels", std::move(panels)},       {"left_out", ablation.left_out}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

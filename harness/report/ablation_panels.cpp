@@ -164,9 +164,7 @@ void choose_baseline(Panel& panel, const AblationRequest& request, const std::ve
   const PanelRow& row = panel.rows[*best];
   const bool complete = matches(panel, row, declared) == known(panel, declared);
   const bool has_declared = known(panel, declared) > 0;
-  panel.baseline_from = typed                      ? "--baseline"
-                        : has_declared && complete ? "the sweep"
-                                                   : "the most common values";
+  panel.baseline_from = typed ? "--baseline" : has_declared && complete ? "the sweep" : "the most common values";
   if (!typed && has_declared && !complete)
     panel.notes.push_back(
         fmt::format("The sweep's own baseline has no finished result here; compared with {}", row_text(panel, row)));
@@ -207,10 +205,10 @@ std::optional<Panel> panel_of_methods(const SelectedBoard& board, std::span<cons
 }  // namespace
 
 bool names_fact(const std::string& key, const std::string& fact) {
-  const std::string name = key == "losses"                            ? "loss"
-                           : key == "postprocessors"                  ? "postprocessor"
+  const std::string name = key == "losses"                          ? "loss"
+                           : key == "postprocessors"                ? "postprocessor"
                            : key == "models" || key == "model.name" ? "model"
-                                                                      : key;
+                                                                    : key;
   if (name == fact || fact.ends_with("." + name)) return true;
   const std::size_t train = name.find(".train.");  // loss.NAME.train.KEY
   return name.starts_with("loss.") && train != std::string::npos && name.substr(train + 1) == fact;

@@ -88,17 +88,17 @@ std::string panel_latex(const Ablation& ablation, const AblationPanel& panel) {
                         ablation.metrics[metric].lower_is_better ? "$\\downarrow$" : "$\\uparrow$");
     rules += fmt::format(" \\cmidrule(lr){{{}-{}}}", 3 + 3 * metric, 5 + 3 * metric);
   }
-  std::string text = fmt::format("\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{ll{}}}\n    \\toprule\n    &{} "
-                                 "\\\\\n   {}\n    Axis & Change",
-                                 columns, head, rules);
+  std::string text = fmt::format(
+      "\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{ll{}}}\n    \\toprule\n    &{} "
+      "\\\\\n   {}\n    Axis & Change",
+      columns, head, rules);
   for (std::size_t metric = 0; metric < ablation.metrics.size(); ++metric) text += " & $\\Delta$ & interval & $p$";
   text += " \\\\\n    \\midrule\n";
   for (std::size_t row = 1; row < panel.rows.size(); ++row) {
     std::string line, name;
     for (std::size_t metric = 0; metric < ablation.metrics.size(); ++metric) {
-      const auto effect = std::ranges::find_if(panel.effects, [&](const AblationEffect& one) {
-        return one.row == row && one.metric == metric;
-      });
+      const auto effect = std::ranges::find_if(
+          panel.effects, [&](const AblationEffect& one) { return one.row == row && one.metric == metric; });
       if (effect == panel.effects.end()) {
         line += " & -- & & ";
         continue;
@@ -113,12 +113,13 @@ std::string panel_latex(const Ablation& ablation, const AblationPanel& panel) {
     }
     if (!name.empty()) text += "    " + name + line + " \\\\\n";
   }
-  return text + fmt::format("    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}: percent points against the baseline {}; "
-                            "{:.3g}\\,\\% intervals; $p$ after Holm, bold where below {:.3g}.}}\n\\end{{table}}\n",
-                            latex_text(panel_title(panel)),
-                            // pdflatex knows the sign in math mode only
-                            replace_all(latex_text(baseline_text(ablation, panel)), "±", "$\\pm$"),
-                            100 * (1 - ablation.alpha), ablation.alpha);
+  return text + fmt::format(
+                    "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}: percent points against the baseline {}; "
+                    "{:.3g}\\,\\% intervals; $p$ after Holm, bold where below {:.3g}.}}\n\\end{{table}}\n",
+                    latex_text(panel_title(panel)),
+                    // pdflatex knows the sign in math mode only
+                    replace_all(latex_text(baseline_text(ablation, panel)), "±", "$\\pm$"), 100 * (1 - ablation.alpha),
+                    ablation.alpha);
 }
 
 }  // namespace
@@ -134,7 +135,8 @@ std::string ablation_text(const Ablation& ablation) {
 std::string ablation_markdown(const Ablation& ablation) {
   std::string text = fmt::format("## Ablation of {}\n\n", markdown_cell(ablation.experiment));
   for (const AblationPanel& panel : ablation.panels) text += panel_markdown(ablation, panel);
-  for (const std::string& sentence : ablation.left_out) text += fmt::format("- Left out: {}.\n", markdown_cell(sentence));
+  for (const std::string& sentence : ablation.left_out)
+    text += fmt::format("- Left out: {}.\n", markdown_cell(sentence));
   for (const std::string& note : reading_notes(ablation)) text += "- " + markdown_cell(note) + "\n";
   return text;
 }
@@ -145,9 +147,9 @@ std::string ablation_csv(const Ablation& ablation) {
       "real,seeds\n";
   for (const AblationPanel& panel : ablation.panels) {
     for (const AblationEffect& effect : panel.effects) {
-      for (const std::string* field : {&panel.benchmark, &panel.protocol, &panel.loss, &panel.model,
-                                       &panel.postprocessor, &ablation.metrics[effect.metric].name,
-                                       &panel.axes[effect.axis].name})
+      for (const std::string* field :
+           {&panel.benchmark, &panel.protocol, &panel.loss, &panel.model, &panel.postprocessor,
+            &ablation.metrics[effect.metric].name, &panel.axes[effect.axis].name})
         csv += csv_field(*field) + ",";
       const bool numeric = !panel.axes[effect.axis].numbers.empty();  // "-1" is no formula
       for (const std::string* value : {&effect.from, &effect.to}) csv += (numeric ? *value : csv_field(*value)) + ",";

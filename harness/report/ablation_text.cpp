@@ -62,9 +62,8 @@ std::string effect_text(const Ablation& ablation, const AblationEffect& effect) 
   const std::string seeds = fmt::format("{} seed{}", effect.seeds.size(), effect.seeds.size() == 1 ? "" : "s");
   std::string text;
   if (effect.real) {
-    const std::string p = difference.p < 0.001 && effect.adjusted_p < 0.001
-                              ? "p < 0.001"
-                              : fmt::format("p = {:.3f}", effect.adjusted_p);
+    const std::string p =
+        difference.p < 0.001 && effect.adjusted_p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3f}", effect.adjusted_p);
     text = fmt::format("{} {} by {} points {}{}, real ({}, Holm; {})", metric.title,
                        difference.estimate > 0 ? "rises" : "falls", unsigned_points(difference.estimate),
                        interval_text(difference),
@@ -102,7 +101,8 @@ std::string baseline_text(const Ablation& ablation, const AblationPanel& panel) 
 
 std::string swept_text(const AblationPanel& panel) {
   std::vector<std::string> axes;
-  for (const AblationAxis& axis : panel.axes) axes.push_back(fmt::format("{} ({})", axis.name, join(axis.values, ", ")));
+  for (const AblationAxis& axis : panel.axes)
+    axes.push_back(fmt::format("{} ({})", axis.name, join(axis.values, ", ")));
   return join(axes, "; ");
 }
 
@@ -114,7 +114,9 @@ std::string importance_text(const Ablation& ablation, const AblationPanel& panel
   std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t axis) { return shares.shares[axis]; });
   std::vector<std::string> parts;
   for (const std::size_t axis : order) {
-    const std::string how = !importance.line[axis] ? "" : importance.log[axis] ? " (a line in its logarithm)" : " (a line)";
+    const std::string how = !importance.line[axis] ? ""
+                            : importance.log[axis] ? " (a line in its logarithm)"
+                                                   : " (a line)";
     parts.push_back(fmt::format("{} {}{}", panel.axes[axis].name, percent(shares.shares[axis]), how));
   }
   parts.push_back(shares.has_products ? "interactions in pairs " + percent(shares.interaction)
@@ -143,7 +145,8 @@ std::vector<std::string> reading_notes(const Ablation& ablation) {
       "\"No difference could be shown\" does not say that there is none: the interval tells how large it may be. ± is "
       "the population standard deviation over seeds.");
   notes.emplace_back(
-      "Importance: the share of an axis in the sum of squares of the settings' means over seeds. It is that of the values "
+      "Importance: the share of an axis in the sum of squares of the settings' means over seeds. It is that of the "
+      "values "
       "that were swept: wider steps weigh more.");
   return notes;
 }

@@ -162,9 +162,8 @@ class PairComparison {
 
   /// The other metrics' means over the group.
   void add_drawn(std::string_view group, const std::vector<std::string>& sets) {
-    const bool any = std::ranges::any_of(kOodMetrics, [&](const MetricInfo& metric) {
-      return metric.key != "auroc" && is_wanted(group, metric.key);
-    });
+    const bool any = std::ranges::any_of(
+        kOodMetrics, [&](const MetricInfo& metric) { return metric.key != "auroc" && is_wanted(group, metric.key); });
     if (!any) return;
     std::vector<PairedScores> paired;
     for (const SeedScores& seed : scores_) {

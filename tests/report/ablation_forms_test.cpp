@@ -16,8 +16,9 @@
 namespace nearfar {
 namespace {
 
+using testing::ablation_of, testing::expect_golden, testing::grid, testing::ScoredResults, testing::source_dir,
+    testing::star;
 using ::testing::HasSubstr, ::testing::Not;
-using testing::ablation_of, testing::expect_golden, testing::grid, testing::ScoredResults, testing::source_dir, testing::star;
 
 constexpr const char* kHostile = "<script>alert(1)</script>|`*&\"'\\\n}_$";
 
@@ -30,11 +31,15 @@ Ablation hostile() {
   return ablation_of(results);
 }
 
-TEST(AblationForms, CsvIsTheFileThatWasLookedAt) { expect_golden(ablation_csv(ablation_of(star())), "tests/report/ablation.csv"); }
+TEST(AblationForms, CsvIsTheFileThatWasLookedAt) {
+  expect_golden(ablation_csv(ablation_of(star())), "tests/report/ablation.csv");
+}
 TEST(AblationForms, MarkdownIsTheFileThatWasLookedAt) {
   expect_golden(ablation_markdown(ablation_of(grid())), "tests/report/ablation.md");
 }
-TEST(AblationForms, LatexIsTheFileThatWasLookedAt) { expect_golden(ablation_latex(ablation_of(star())), "tests/report/ablation.tex"); }
+TEST(AblationForms, LatexIsTheFileThatWasLookedAt) {
+  expect_golden(ablation_latex(ablation_of(star())), "tests/report/ablation.tex");
+}
 TEST(AblationForms, JsonIsTheFileThatWasLookedAt) {
   // Rounded: the last bits of a logarithm or a quantile are the library's.
   nlohmann::ordered_json document = nlohmann::ordered_json::parse(ablation_json(ablation_of(grid())));
@@ -53,7 +58,8 @@ TEST(AblationForms, TheTextSaysWhatTheOthersSay) {
   const std::string text = ablation_text(ablation_of(grid()));
   EXPECT_THAT(text, HasSubstr("tiny, protocol ood: ce/net knn\nswept     train.lr (0.05, 0.1, 0.5)"));
   EXPECT_THAT(text, HasSubstr("train.lr 0.1 → 0.5: far AUROC falls by "));
-  EXPECT_THAT(text, HasSubstr("near AUROC: no difference could be shown: −5.52 [−10.27, −0.76], 2 seeds; among so many"));
+  EXPECT_THAT(text,
+              HasSubstr("near AUROC: no difference could be shown: −5.52 [−10.27, −0.76], 2 seeds; among so many"));
   EXPECT_THAT(text, HasSubstr("importance for near AUROC: train.lr "));
   EXPECT_THAT(text, HasSubstr("every combination equally often"));
 }

@@ -11,7 +11,9 @@
 namespace nearfar::testing {
 
 inline std::vector<Factor> setting(double lr, const std::string& projection, double smoothing) {
-  return {{"loss.smoothing", smoothing, smoothing == 0}, {"train.lr", lr, lr == 0.1}, {"train.projection", projection, false}};
+  return {{"loss.smoothing", smoothing, smoothing == 0},
+          {"train.lr", lr, lr == 0.1},
+          {"train.projection", projection, false}};
 }
 
 /// From lr 0.1, mlp, smoothing 0: lr 0.05 (a little worse), 0.5 (much worse), linear (the same but for a hair),

@@ -11,8 +11,8 @@
 namespace nearfar {
 namespace {
 
-using ::testing::ElementsAre, ::testing::HasSubstr, ::testing::IsEmpty;
 using testing::ablation_of, testing::grid, testing::refusal, testing::ScoredResults, testing::setting, testing::star;
+using ::testing::ElementsAre, ::testing::HasSubstr, ::testing::IsEmpty;
 
 const AblationEffect& effect(const AblationPanel& panel, std::size_t metric, const std::string& to) {
   const auto found = std::ranges::find_if(
@@ -54,7 +54,8 @@ TEST(Ablation, TheBaselineIsWhatMostRowsHave) {
 
 TEST(Ablation, WhatTheSweepStartsFromComesFirst) {
   AblationRequest request;
-  request.declared = {{.loss = "ce", .values = {{"train.lr", 0.5, false}}}, {.loss = "supcon", .values = {{"train.lr", 0.05, false}}}};
+  request.declared = {{.loss = "ce", .values = {{"train.lr", 0.5, false}}},
+                      {.loss = "supcon", .values = {{"train.lr", 0.05, false}}}};
   const AblationPanel panel = ablation_of(star(), request).panels[0];
   EXPECT_EQ(level(panel, 0, 1), "0.5");
   EXPECT_EQ(panel.baseline_from, "the sweep");
