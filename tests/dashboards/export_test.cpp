@@ -7,6 +7,7 @@
 #include "dashboards/mlflow.h"
 #include "dashboards/ro_crate.h"
 #include "dashboards/source.h"
+#include "dashboards/tensorboard.h"
 #include "dashboards/trackio.h"
 #include "store/sample.h"
 
@@ -160,6 +161,33 @@ TEST_F(Export, TheCrateDescribesEveryFileInIt) {
       ++failed;
   }
   EXPECT_EQ(failed, 1u);
+}
+
+TEST_F(Export, NamesAndMessagesAreTextWhateverTheyHold) {
+  CellRecord train = testing::train_cell("ce", 0);
+  train.label = "../\n---\n'\"}|<b>x/s0";
+  train.key = train.model_key = sha256(train.label);
+  train.factors.push_back({"train.\n# x|", std::string("a: [\n---\n|<i>"), false});
+  CellRecord knn = testing::eval_cell(train, "knn");
+  testing::put(session_, session_.planning().put_experiment(testing::sample_experiment("../odd", "c2")), {train, knn});
+  testing::run(session_, train, testing::train_result());
+  testing::run(session_, knn, testing::eval_result({0.8, 0.9, 0.94, 1}, {0.5, 0.3, 0.2, 0}));
+  const ExportSource source(session_.results(), {.experiment = "../odd"});
+  for (const char* format : {"hf", "mlflow", "trackio", "tensorboard", "ro-crate"})
+    fs::create_directories(out_ / format);
+  export_hugging_face(source, "a/b\n", out_ / "hf");
+  export_mlflow(source, out_ / "mlflow", out_ / "mlflow");
+  export_trackio(source, out_ / "trackio");
+  export_tensorboard(source, out_ / "tensorboard");
+  export_ro_crate(source, database_, out_ / "ro-crate");
+  for (const auto& entry : fs::directory_iterator(folder_.path()))
+    EXPECT_TRUE(entry.path() == out_ || entry.path().string().starts_with(database_.string())) << entry.path();
+  EXPECT_TRUE(fs::exists(out_ / "trackio/odd.db"));
+  const std::vector<std::string> lines = split(read_file(out_ / "hf/_..__---______b_x_s0/README.md"), '\n');
+  EXPECT_EQ(std::ranges::count(lines, "---"), 2) << "the head of the card and nothing else";
+  EXPECT_TRUE(std::ranges::none_of(lines, [](const std::string& line) {
+    return line.starts_with("|") && line.find("<i>") != std::string::npos && line.find("\\<i\\>") == std::string::npos;
+  }));
 }
 
 TEST_F(Export, CardsNeedAnEvaluation) {
