@@ -11,7 +11,7 @@
 namespace nearfar::plot {
 namespace {
 
-constexpr double kRow = 20, kLabelSize = 12, kSide = 200, kBar = 9;
+constexpr double kRow = 20, kLabelSize = 12, kSide = 250, kBar = 9;
 
 /// Methods in the order of their ranks; the better half is named on the left, best on top.
 struct Ordered {

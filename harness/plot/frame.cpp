@@ -26,7 +26,7 @@ std::vector<LegendPlace> legend_places(const std::vector<LegendEntry>& legend) {
   double x = kEdge;
   std::size_t row = 0;
   for (const LegendEntry& entry : legend) {
-    std::string text = fitted(entry.label, kTextSize, kWidth / 2);
+    std::string text = fitted(entry.label, kTextSize, kWidth - 2 * kEdge - kLegendText);
     const double width = kLegendText + text_width(text, kTextSize);
     if (x > kEdge && x + width > kWidth - kEdge) {
       x = kEdge;

@@ -171,7 +171,8 @@ Figure scatter_chart(const ScatterChart& chart) {
     sentences.push_back(sentence(points[i]));
   }
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (label_places[i]) frame.svg().text(label_places[i]->at, labels[i], "nfp-t nfp-s", label_places[i]->anchor);
+    if (label_places[i])
+      frame.svg().text(label_places[i]->at, labels[i], "nfp-t nfp-s nfp-halo", label_places[i]->anchor);
   }
   frame.end_clip();
   return frame.finish(description_of(chart.caption, sentences), csv_of(points));

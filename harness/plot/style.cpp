@@ -43,13 +43,14 @@ std::string make_style_sheet() {
       ".nfp .nfp-s{font-size:11px}\n.nfp .nfp-h{font-size:15px;font-weight:600}\n"
       ".nfp-l{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}\n"
       ".nfp-a{fill:currentColor;fill-opacity:.17;stroke:none}\n.nfp-f{fill:currentColor;stroke:none}\n"
-      ".nfp-grid,.nfp-axis,.nfp-ref{fill:none;stroke-width:1}\n.nfp-ref{stroke-dasharray:4 4}\n"
+      ".nfp-halo{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}\n.nfp-grid,.nfp-axis,.nfp-ref{fill:none;"
+      "stroke-width:1}\n.nfp-ref{stroke-dasharray:4 4}\n"
       ".nfp-d1{stroke-dasharray:7 3}\n.nfp-d2{stroke-dasharray:2 3}\n.nfp-d3{stroke-dasharray:9 3 2 3}\n"
       ".nfp-thick{stroke-width:5;stroke-linecap:round}\n.nfp-weak{opacity:.55}\n";
   const Colour &ground = kPalette[0], &ink = kPalette[1], &soft = kPalette[2], &line = kPalette[3];
-  text += colour_rule(".nfp-ground,.nfp-g", "fill", ground) + colour_rule(".nfp-t,.nfp-h", "fill", ink) +
-          colour_rule(".nfp-s", "fill", soft) + colour_rule(".nfp-grid", "stroke", line) +
-          colour_rule(".nfp-axis,.nfp-ref", "stroke", soft);
+  text += colour_rule(".nfp-ground,.nfp-g", "fill", ground) + colour_rule(".nfp-halo", "stroke", ground) +
+          colour_rule(".nfp-t,.nfp-h", "fill", ink) + colour_rule(".nfp-s", "fill", soft) +
+          colour_rule(".nfp-grid", "stroke", line) + colour_rule(".nfp-axis,.nfp-ref", "stroke", soft);
   for (std::size_t i = 0; i < kColours; ++i) text += colour_rule(fmt::format(".nfp-c{}", i), "color", kPalette[4 + i]);
   return text;
 }

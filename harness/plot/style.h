@@ -7,8 +7,8 @@
 /// ground.
 ///
 /// Classes: nfp-cN a colour; nfp-l a line, nfp-a an area, nfp-f a filled mark of that colour; nfp-dN dashes; nfp-t
-/// text, nfp-s soft small text, nfp-h the title, nfp-g ground-coloured text; nfp-grid, nfp-axis, nfp-ref lines without
-/// colour.
+/// text, nfp-s soft small text, nfp-h the title, nfp-g ground-coloured text, nfp-halo an edge of the ground's colour
+/// around it; nfp-grid, nfp-axis, nfp-ref lines without colour.
 #include <cstddef>
 #include <string>
 

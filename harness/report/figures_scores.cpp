@@ -33,7 +33,7 @@ plot::Figure roc_figure(plot::Caption caption, const std::vector<RocInput>& curv
   for (const RocInput& input : curves) {
     const OodMetrics metrics = ood_metrics(input.id, input.ood);
     plot::LineSeries& one = series.emplace_back();
-    one.label = fmt::format("{}: {:.2f}", input.label, 100 * metrics.auroc);
+    one.label = fmt::format("{:.2f} {}", 100 * metrics.auroc, input.label);
     for (const RocPoint& point : roc_curve(input.id, input.ood))
       one.points.push_back({.x = 100 * point.fpr, .y = 100 * point.tpr});
     fewest = std::min(fewest, 1 / static_cast<double>(std::max<std::size_t>(input.id.size(), 1)));
@@ -41,7 +41,7 @@ plot::Figure roc_figure(plot::Caption caption, const std::vector<RocInput>& curv
                                100 * metrics.auroc, 100 * metrics.fpr95);
   }
   if (caption.description.empty()) caption.description = "ROC curves. " + description;
-  caption.notes.emplace_back("the number beside a name is its AUROC in percent; dashed: what chance gives");
+  caption.notes.emplace_back("the number before a name is its AUROC in percent; dashed: what chance gives");
   const plot::Axis rates{.label = "true positive rate % (OOD caught)", .low = 0.0, .high = 100.0};
   plot::Axis x{.label = "false positive rate % (in-distribution flagged)", .low = 0.0, .high = 100.0};
   if (log_fpr) {  // the first image flagged is at one over their number: nothing is to be seen below

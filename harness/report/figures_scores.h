@@ -15,7 +15,7 @@ struct RocInput {
   std::string label = {};
   std::span<const double> id = {}, ood = {};
 };
-/// The AUROC is added to each label. Error(data) for scores that cannot be ranked.
+/// The AUROC stands before each label. Error(data) for scores that cannot be ranked.
 plot::Figure roc_figure(plot::Caption caption, const std::vector<RocInput>& curves, bool log_fpr);
 
 /// In-distribution, near, far: those that have values.

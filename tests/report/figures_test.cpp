@@ -121,10 +121,10 @@ TEST(RocFigure, SaysTheAurocBesideTheName) {
   // 3 of 4 pairs are in order: AUROC 0.75.
   const std::vector<double> id{1, 3}, ood{2, 4};
   const plot::Figure figure = roc_figure({.id = "roc"}, {{"m", id, ood}}, false);
-  EXPECT_TRUE(contains(figure.svg, ">m: 75.00<")) << figure.svg;
+  EXPECT_TRUE(contains(figure.svg, ">75.00 m<")) << figure.svg;
   EXPECT_EQ(figure.csv,
-            "series,x,y,low,high\nm: 75.00,0,0,,\nm: 75.00,0,50,,\nm: 75.00,50,50,,\nm: 75.00,50,100,,\n"
-            "m: 75.00,100,100,,\n");
+            "series,x,y,low,high\n75.00 m,0,0,,\n75.00 m,0,50,,\n75.00 m,50,50,,\n75.00 m,50,100,,\n"
+            "75.00 m,100,100,,\n");
   EXPECT_EQ(figure.description, "ROC curves. m: AUROC 75.00 %, FPR@95 50.00 %.");
 }
 
