@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "store/shard_sample.h"
+#include "support/golden.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -58,6 +59,17 @@ TEST_F(Merge, HasWhatTheShardHas) {
   ASSERT_EQ(merged.values.size(), own.values.size());
   for (std::size_t i = 0; i < own.values.size(); ++i) EXPECT_EQ(merged.values[i].value, own.values[i].value);
   EXPECT_EQ(Session::open_read_only(all_).results().cells("one").size(), 3u);
+}
+
+TEST_F(Merge, ShardsOfOlderVersionsComeAlong) {
+  fs::create_directories(a_);
+  fs::copy_file(testing::source_dir() / "tests/golden/store_v1/results.sqlite", a_ / "results.sqlite");
+  const ResultsFrame own = Session::open_read_only(a_ / "results.sqlite").results().frame();
+  const MergeSummary summary = merge({a_ / "results.sqlite"});
+  EXPECT_GT(summary.results, 0);
+  const ResultsFrame merged = Session::open_read_only(all_).results().frame();
+  ASSERT_EQ(merged.values.size(), own.values.size());
+  for (std::size_t i = 0; i < own.values.size(); ++i) EXPECT_EQ(merged.values[i].value, own.values[i].value);
 }
 
 TEST_F(Merge, AgainAddsNothing) {
