@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 #include <kainjow/mustache.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <span>
@@ -72,20 +73,35 @@ std::string under_text(const LeaderboardBoard& board) {
   return under + " " + marks_text(board);
 }
 
-data figure_items(std::span<const plot::Figure> figures) {
+/// The page stays small enough to send: longer data, and figures beyond, are had from --svg.
+constexpr std::size_t kLongestData = 12'000, kMostFigureBytes = 1'000'000;
+
+/// `room`: bytes left for figures on the page.
+void set_figures(data& item, std::span<const plot::Figure> figures, std::size_t& room) {
   data items(data::type::list);
+  std::size_t shown = 0;
   for (const plot::Figure& figure : figures) {
-    data item;
-    item.set("title", figure.title);
-    item.set("description", figure.description);
-    item.set("svg", figure.svg);
-    item.set("csv", figure.csv);
-    items.push_back(item);
+    const std::size_t bytes = figure.svg.size() + figure.description.size() + std::min(figure.csv.size(), kLongestData);
+    if (bytes > room) break;
+    room -= bytes;
+    ++shown;
+    data one;
+    one.set("description", figure.description);
+    one.set("svg", figure.svg);
+    one.set("csv", optional_text(figure.csv.size() <= kLongestData ? figure.csv : ""));
+    items.push_back(one);
   }
-  return items;
+  item.set("has_figures", shown > 0);
+  item.set("figures", items);
+  item.set("left_out", shown == figures.size()
+                           ? data(false)
+                           : data(fmt::format("{} more figures have no room here: nearfar report leaderboard --svg "
+                                                 "FOLDER writes them all, with their data.",
+                                                 figures.size() - shown)));
 }
 
-data board_item(const Leaderboard& leaderboard, std::size_t index, std::span<const plot::Figure> figures) {
+data board_item(const Leaderboard& leaderboard, std::size_t index, std::span<const plot::Figure> figures,
+                std::size_t& room) {
   const LeaderboardBoard& board = leaderboard.boards[index];
   const PageBoard page = page_board(leaderboard, board);
   data item;
@@ -98,7 +114,7 @@ data board_item(const Leaderboard& leaderboard, std::size_t index, std::span<con
   item.set("under", under_text(board));
   item.set("reasons", reason_items(page));
   item.set("table", page_table(page));
-  item.set("figures", figure_items(figures));
+  set_figures(item, figures, room);
   item.set("data", page_data(page));
   return item;
 }
@@ -148,8 +164,11 @@ std::string leaderboard_html(const Leaderboard& leaderboard, const std::filesyst
   if (!page.is_valid())
     throw Error(ErrorKind::config, fmt::format("{}: not a valid template: {}", file.string(), page.error_message()));
   data boards(data::type::list), notes(data::type::list);
-  for (std::size_t i = 0; i < leaderboard.boards.size(); ++i)
-    boards.push_back(board_item(leaderboard, i, i < figures.size() ? figures[i] : std::span<const plot::Figure>()));
+  std::size_t room = kMostFigureBytes;
+  for (std::size_t i = 0; i < leaderboard.boards.size(); ++i) {
+    boards.push_back(
+        board_item(leaderboard, i, i < figures.size() ? figures[i] : std::span<const plot::Figure>(), room));
+  }
   for (const std::string& note : footnotes(leaderboard)) {
     data item;
     item.set("text", note);
