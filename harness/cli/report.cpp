@@ -6,6 +6,7 @@
 #include "cli/figures.h"
 #include "cli/load_leaderboard.h"
 #include "cli/sources.h"
+#include "cli/put.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
@@ -27,13 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path templates() { return share() / "reports"; }
-
-void put(const std::string& target, const std::string& content) {
-  if (target == "-")
-    fmt::print("{}", content);
-  else
-    write_file_atomic(target, content);
-}
 
 /// 0 where stdout is no terminal: everything, however wide.
 std::size_t terminal_width() {
