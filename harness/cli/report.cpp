@@ -6,7 +6,7 @@
 #include "cli/figures.h"
 #include "cli/load_leaderboard.h"
 #include "cli/sources.h"
-#include "cli/put.h"
+#include "cli/report_target.h"
 #include "cli/verbs.h"
 #include "report/leaderboard.h"
 #include "report/leaderboard_forms.h"
@@ -63,7 +63,7 @@ void show(const Leaderboard& leaderboard, const Figures& figures, const ReportAr
   bool written = !arguments.svg.empty();
   for (const auto& [target, form] : forms) {
     if (target.empty()) continue;
-    put(target, form());
+    put_form(target, form());
     written = true;
   }
   if (!arguments.svg.empty()) {

@@ -4,6 +4,7 @@
 #include "base/locations.h"
 #include "base/text.h"
 #include "cli/options_parts.h"
+#include "cli/report_target.h"
 #include "cli/scores.h"
 #include "config/experiment.h"
 #include "report/ablation.h"
@@ -110,14 +111,6 @@ AblationRequest request_of(const AblationArguments& arguments, const ExperimentR
   return request;
 }
 
-void put(const std::string& target, const std::string& content) {
-  if (target == "-") {
-    fmt::print("{}", content);
-  } else {
-    write_file_atomic(target, content);
-  }
-}
-
 /// FIGURE.svg and FIGURE.csv of all figures; says what it wrote.
 void put_figures(const Ablation& ablation, const fs::path& folder) {
   for (std::size_t panel = 0; panel < ablation.panels.size(); ++panel) {
@@ -146,7 +139,7 @@ int report_ablation(const AblationArguments& arguments) {
   bool written = false;
   for (const auto& [target, form] : forms) {
     if (target.empty()) continue;
-    put(target, form());
+    put_form(target, form());
     written = true;
   }
   if (!arguments.svg.empty()) put_figures(ablation, arguments.svg);

@@ -7,6 +7,7 @@
 #include "cli/figures.h"
 #include "cli/options_parts.h"
 #include "cli/reproduce.h"
+#include "cli/report_target.h"
 #include "cli/scores.h"
 #include "cli/show.h"
 #include "report/cell.h"
@@ -30,13 +31,6 @@ struct CellArguments {
   std::size_t images = 12;
   bool log_fpr = false;
 };
-
-void put(const std::string& target, const std::string& content) {
-  if (target == "-")
-    fmt::print("{}", content);
-  else
-    write_file_atomic(target, content);
-}
 
 /// Without scores, a page of what there is: cells of other kinds have none, and files may be elsewhere.
 CellPage page_of(const Session& session, const CellArguments& arguments) {
@@ -92,8 +86,8 @@ int report_cell_verb(const CellArguments& arguments) {
   const Session session = Session::open_read_only(database_of(arguments.database));
   CellPage page = page_of(session, arguments);
   add_pictures(session.results(), page.details, page.confused, page.notes);
-  if (!arguments.html.empty()) put(arguments.html, cell_html(page, share() / "reports"));
-  if (!arguments.json.empty()) put(arguments.json, page_json(page));
+  if (!arguments.html.empty()) put_form(arguments.html, cell_html(page, share() / "reports"));
+  if (!arguments.json.empty()) put_form(arguments.json, page_json(page));
   if (!arguments.svg.empty()) write_figures(arguments.svg, page.details.status.label, page.figures);
   if (arguments.html.empty() && arguments.json.empty() && arguments.svg.empty()) {
     fmt::print("{}{}", details_text(page.details, page.reproduce), confused_text(page.confused));

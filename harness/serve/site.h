@@ -38,7 +38,7 @@ struct SiteOptions {
   /// Of each of its boards. May be empty: no figures.
   std::function<std::vector<std::vector<plot::Figure>>(const Session& session, const ReportFilter& filter,
                                                        const Leaderboard& leaderboard)>
-      figures;
+      figures = {};
   /// The command that makes a cell again, and what `show` prints.
   std::function<std::string(const ResultStore& results, const CellDetails& cell)> reproduce;
   std::function<std::string(const CellDetails& cell, const std::string& reproduce)> describe;
