@@ -3,8 +3,8 @@
 #include "bundle/make.h"
 #include "cli/bundle_verbs.h"
 #include "store/address.h"
-#include "store/session.h"
 #include "store/selection.h"
+#include "store/session.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

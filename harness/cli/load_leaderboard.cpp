@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace nearfar {
@@ -46,7 +47,7 @@ Leaderboard load_leaderboard(const Session& session, const ReportFilter& filter,
 
 std::vector<std::vector<plot::Figure>> load_figures(const Session& session, const ReportFilter& filter,
                                                     const Leaderboard& leaderboard, bool log_fpr) {
-  const FigureRequest request{
+  FigureRequest request{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); },
       .curves = [&](const ResultSubject& subject) { return read_curves(session.results(), subject.model_key); },
       .log_fpr = log_fpr};
@@ -57,6 +58,7 @@ std::vector<std::vector<plot::Figure>> load_figures(const Session& session, cons
     const auto found = std::ranges::find_if(selected, [&](const SelectedBoard& one) {
       return one.benchmark == board.benchmark && one.protocol == board.protocol && one.data_hash == board.data_hash;
     });
+    request.cliques = board.over_sets.tested() ? std::optional(board.over_sets.cliques) : std::nullopt;
     figures.push_back(found == selected.end() ? std::vector<plot::Figure>{} : board_figures(board, *found, request));
   }
   return figures;

@@ -31,11 +31,11 @@ std::span<const Verb> run_verbs();     ///< what plans and does cells
 std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
 
-Action declare_report(CLI::App& verb);       ///< options_report.cpp: the verb with its kinds
-Action declare_report_cell(CLI::App& verb);  ///< report_cell.cpp
+Action declare_report(CLI::App& verb);           ///< options_report.cpp: the verb with its kinds
+Action declare_report_cell(CLI::App& verb);      ///< report_cell.cpp
 Action declare_report_ablation(CLI::App& verb);  ///< report_ablation.cpp
-Action declare_report_export(CLI::App& verb);  ///< report_export.cpp
-Action declare_serve(CLI::App& verb);  ///< serve.cpp
+Action declare_report_export(CLI::App& verb);    ///< report_export.cpp
+Action declare_serve(CLI::App& verb);            ///< serve.cpp
 Action declare_report_reproduction(CLI::App& verb);
 Action declare_report_benchmark(CLI::App& verb);
 

@@ -10,8 +10,8 @@
 #include "dashboards/tensorboard.h"
 #include "dashboards/trackio.h"
 #include "store/address.h"
-#include "store/session.h"
 #include "store/selection.h"
+#include "store/session.h"
 
 #include <fmt/format.h>
 

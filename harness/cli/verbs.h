@@ -120,7 +120,7 @@ struct ReportArguments {
   DatabaseArguments database;
   std::string experiment;
   std::string html, markdown, latex, csv, json;
-  bool selective = false;  ///< AURC and AUGRC in `json`: reads all scores
+  bool selective = false;          ///< AURC and AUGRC in `json`: reads all scores
   std::filesystem::path svg = {};  ///< folder for figures; "" = none
   bool log_fpr = false;            ///< ROC curves over the logarithm of the false positive rate
 };

@@ -96,8 +96,8 @@ void set_figures(data& item, std::span<const plot::Figure> figures, std::size_t&
   item.set("left_out", shown == figures.size()
                            ? data(false)
                            : data(fmt::format("{} more figures have no room here: nearfar report leaderboard --svg "
-                                                 "FOLDER writes them all, with their data.",
-                                                 figures.size() - shown)));
+                                              "FOLDER writes them all, with their data.",
+                                              figures.size() - shown)));
 }
 
 data board_item(const Leaderboard& leaderboard, std::size_t index, std::span<const plot::Figure> figures,

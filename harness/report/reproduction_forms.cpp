@@ -41,9 +41,8 @@ std::string with_params(const std::string& name, const std::string& params) {
 
 /// "MSP", and what ours is called and has for parameters where that says more: "KNN = knn (tune=openood)".
 std::string both_names(const PublishedName& published, const std::string& params) {
-  return published.name == published.key && params.empty()
-             ? published.name
-             : fmt::format("{} = {}", published.name, with_params(published.key, params));
+  const std::string ours = with_params(published.key, params);
+  return published.name == published.key ? ours : fmt::format("{} = {}", published.name, ours);
 }
 
 struct Line {
@@ -62,7 +61,7 @@ std::vector<TableCell> cells(const ReproductionRequest& request, const Line& lin
           {published_percent(&number.published)},
           {percent_text(&number.ours)},
           {std::to_string(number.ours.n)},
-          {fmt::format("{:+.2f}", number.difference * 100)},
+          {fmt::format("{:+.{}f}", number.difference * 100, request.points < 0.001 ? 4 : 2)},
           {verdict(request, number), mark(number)},
           {replace_all(row.flags, ";", ", "), "quiet"}};
 }
@@ -123,7 +122,7 @@ std::vector<std::string> reproduction_summary(const Reproduction& r) {
                       : fmt::format("{} of {} numbers within {}; largest difference {:.4f} points.", r.within_count,
                                     r.compared_count, join(bounds, " or "), r.largest * 100));
   if (r.doubted_count > 0)
-    lines.push_back(fmt::format("{} more are not to be trusted as published and do not count.", r.doubted_count));
+    lines.push_back(fmt::format("{} more, not to be trusted as published, do not count.", r.doubted_count));
   if (r.without_result_count + r.unknown_count > 0)
     lines.push_back(fmt::format(
         "No result of ours for {} of {}: {} are of methods or networks that are here, {} of such "
@@ -153,8 +152,7 @@ TablesReport reproduction_report(const Reproduction& reproduction, std::size_t m
     for (const ReproducedNumber& number : row.numbers) {
       found->second.push_back({&row, &number});
       if (!number.published.doubt.empty())
-        doubts.insert(
-            fmt::format("{}, not to be trusted: {}.", row.published.postprocessor.name, number.published.doubt));
+        doubts.insert(fmt::format("{}, not to be trusted: {}.", method_name(row.published), number.published.doubt));
     }
   }
   for (auto& [title, lines] : tables)

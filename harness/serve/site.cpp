@@ -255,8 +255,8 @@ struct Site::Impl {
       board.body = leaderboard_json(leaderboard);
     } else {
       board.type = kHtml;
-      const auto figures = options.figures ? options.figures(session, filter, leaderboard)
-                                           : std::vector<std::vector<plot::Figure>>{};
+      const auto figures =
+          options.figures ? options.figures(session, filter, leaderboard) : std::vector<std::vector<plot::Figure>>{};
       std::string html = leaderboard_html(leaderboard, options.templates, figures);
       board.policy = pages.leaderboard_policy(html);
       board.body = pages.leaderboard(std::move(html), experiments, filter.experiment.value_or(""), stamp);

@@ -19,11 +19,8 @@ struct Migration {
   void (*run)(SQLite::Database&);
 };
 constexpr std::array kMigrations = {
-    Migration{0, 2, create_version_2},
-    Migration{1, 2, migrate_1_to_2},
-    Migration{2, 3, migrate_2_to_3},
-    Migration{3, 4, migrate_3_to_4},
-    Migration{4, 5, migrate_4_to_5},
+    Migration{0, 2, create_version_2}, Migration{1, 2, migrate_1_to_2}, Migration{2, 3, migrate_2_to_3},
+    Migration{3, 4, migrate_3_to_4},   Migration{4, 5, migrate_4_to_5},
 };
 
 }  // namespace

@@ -136,9 +136,10 @@ void Shard::refuse(const std::string& why) const {
 /// In memory. Before a statement of ours runs there: no triggers, no tables that are modules or compute their columns.
 void Shard::make_newest(int version) {
   {  // gone before its database is
-    SQLite::Statement strange(*connection_.database,
-                              "SELECT type || ' ' || name FROM sqlite_schema WHERE type NOT IN ('table', 'index', 'view')"
-                              " OR (type = 'table' AND (rootpage = 0 OR sql LIKE '%generated%' OR sql LIKE '% AS (%'))");
+    SQLite::Statement strange(
+        *connection_.database,
+        "SELECT type || ' ' || name FROM sqlite_schema WHERE type NOT IN ('table', 'index', 'view')"
+        " OR (type = 'table' AND (rootpage = 0 OR sql LIKE '%generated%' OR sql LIKE '% AS (%'))");
     if (strange.executeStep()) refuse(fmt::format("its schema has a {}", strange.getColumn(0).getString()));
   }
   auto memory = connect(":memory:", SQLite::OPEN_READWRITE);

@@ -5,6 +5,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/elu.h>
@@ -138,11 +139,27 @@ TEST(Contrastive, IsItsFormulaForDegenerateBatches) {
   expect_formulas(at::cat({z.narrow(0, 0, 3), z.narrow(0, 0, 3).neg()}), at::arange(6, at::kLong).remainder(3), 3);
 }
 
+/// Whether LibTorch's own product is: on some processors its library sums in another order with three threads.
+bool products_are_the_same_for_any_number_of_threads(const at::Tensor& z) {
+  const at::Tensor similar = z.mm(z.t());
+  std::vector<at::Tensor> products;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    products.push_back(z.mm(z.t()));
+    products.push_back(z.sub(z).addmm_(similar, z));
+  }
+  for (std::size_t i = 2; i < products.size(); ++i) {
+    if (!at::equal(products[i], products[i % 2])) return false;
+  }
+  return true;
+}
+
 TEST(Contrastive, IsTheSameForAnyNumberOfThreads) {
   const int before = at::get_num_threads();
   for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
     for (const std::int64_t rows : {40, 900}) {
       const at::Tensor z = unit_rows(rows, 61).to(type), labels = some_labels(rows, 9);
+      const bool exact = products_are_the_same_for_any_number_of_threads(z);
       std::vector<at::Tensor> results;
       for (const int threads : {1, 2, 3}) {
         at::set_num_threads(threads);
@@ -153,7 +170,9 @@ TEST(Contrastive, IsTheSameForAnyNumberOfThreads) {
         }
       }
       for (std::size_t i = 4; i < results.size(); ++i)
-        EXPECT_TRUE(at::equal(results[i], results[i % 4])) << rows << " " << type << " " << i;
+        EXPECT_TRUE(exact ? at::equal(results[i], results[i % 4])
+                          : at::allclose(results[i], results[i % 4], 1e-5, 1e-7))
+            << rows << " " << type << " " << i;
     }
   }
   at::set_num_threads(before);
