@@ -32,6 +32,8 @@ std::span<const Verb> result_verbs();  ///< what reads or tidies databases
 std::span<const Verb> tool_verbs();    ///< what needs no database
 
 Action declare_report(CLI::App& verb);  ///< options_report.cpp: the verb with its kinds
+Action declare_report_reproduction(CLI::App& verb);
+Action declare_report_benchmark(CLI::App& verb);
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

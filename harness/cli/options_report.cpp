@@ -44,6 +44,8 @@ Action declare_leaderboard(CLI::App& verb) {
 /// One row a kind; each has its own file.
 constexpr Verb kKinds[] = {
     {"leaderboard", "methods by rank: the default", declare_leaderboard},
+    {"reproduction", "published numbers and ours: which of them come out here", declare_report_reproduction},
+    {"benchmark", "what a benchmark is, and what is known on it", declare_report_benchmark},
 };
 
 }  // namespace
