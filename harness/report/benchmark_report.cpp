@@ -106,7 +106,7 @@ ReportTable difficulty_table(const LeaderboardBoard& board, const BenchmarkFacts
 /// What it is, in sentences.
 std::vector<std::string> summary_of(const BenchmarkFacts& facts, const Leaderboard& leaderboard) {
   std::vector<std::string> lines = {
-      facts.title,
+      facts.title.empty() ? facts.name : fmt::format("{}: {}.", facts.name, facts.title),
       fmt::format("{} classes; images of {} x {} x {} (channels, height, width). Definition: {} ({}).",
                   facts.class_count, facts.channels, facts.height, facts.width, facts.file, facts.identity)};
   for (const BenchmarkRecord& record : facts.measured) {
@@ -122,7 +122,6 @@ std::vector<std::string> summary_of(const BenchmarkFacts& facts, const Leaderboa
                                 join(std::vector<std::string>(protocols.begin(), protocols.end()), ", ")));
   }
   if (facts.measured.empty()) lines.emplace_back("No results of ours on it in this database.");
-  std::erase(lines, "");
   return lines;
 }
 

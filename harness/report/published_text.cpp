@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include <map>
 #include <set>
 
 namespace nearfar {
@@ -22,6 +23,8 @@ std::string number_name(std::string_view group, std::string_view dataset, std::s
   return fmt::format("{} {} {}", group, dataset, place < kMetrics.size() ? kMetrics[place].title : metric);
 }
 
+std::string method_name(const PublishedRow& row) { return row.training.name + " " + row.postprocessor.name; }
+
 std::vector<ReportTable> published_tables(const LeaderboardBoard& board, const std::vector<PublishedSource>& sources) {
   if (board.published.empty()) return {};
   ReportTable table{.title = fmt::format("Published elsewhere: {}", board_title(board)),
@@ -29,7 +32,7 @@ std::vector<ReportTable> published_tables(const LeaderboardBoard& board, const s
                     .header = {"training", "postprocessor", "network", "near AUROC", "far AUROC", "near FPR@95",
                                "far FPR@95", "published in"},
                     .is_number = {false, false, false, true, true, true, true, false}};
-  std::set<std::string> doubts;
+  std::map<std::string, std::set<std::string>> methods_by_doubt;
   for (const PublishedRow& row : board.published) {
     const auto cell = [&](const char* group, const char* metric) {
       return TableCell{published_percent(row.number(group, "mean", metric))};
@@ -43,15 +46,14 @@ std::vector<ReportTable> published_tables(const LeaderboardBoard& board, const s
                           cell("far", "fpr95"),
                           {row.source, "quiet"}});
     for (const PublishedNumber& number : row.numbers) {
-      if (!number.doubt.empty()) doubts.insert(fmt::format("{}: {}", row.postprocessor.name, number.doubt));
+      if (!number.doubt.empty()) methods_by_doubt[number.doubt].insert(method_name(row));
     }
   }
   for (const PublishedSource& source : sources)
     table.above.push_back(fmt::format("{}: {} ({}).", source.name, source.reference, source.date));
-  if (doubts.empty())
-    table.above.front() = "Not made here and not ranked: as others have published it.";
-  else
-    table.above.push_back("? " + joined(doubts, "; ") + ".");
+  if (methods_by_doubt.empty()) table.above.front() = "Not made here and not ranked: as others have published it.";
+  for (const auto& [doubt, methods] : methods_by_doubt)
+    table.above.push_back(fmt::format("? {}: {}.", joined(methods, ", "), doubt));
   return {table};
 }
 

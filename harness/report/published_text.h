@@ -14,6 +14,8 @@ namespace nearfar {
 std::string published_percent(const PublishedNumber* number);
 /// "near mean AUROC", "far svhn FPR@95".
 std::string number_name(std::string_view group, std::string_view dataset, std::string_view metric);
+/// "CE KNN".
+std::string method_name(const PublishedRow& row);
 /// A board's published rows by their means; no table without such rows.
 std::vector<ReportTable> published_tables(const LeaderboardBoard& board, const std::vector<PublishedSource>& sources);
 

@@ -41,9 +41,8 @@ std::string with_params(const std::string& name, const std::string& params) {
 
 /// "MSP", and what ours is called and has for parameters where that says more: "KNN = knn (tune=openood)".
 std::string both_names(const PublishedName& published, const std::string& params) {
-  return published.name == published.key && params.empty()
-             ? published.name
-             : fmt::format("{} = {}", published.name, with_params(published.key, params));
+  const std::string ours = with_params(published.key, params);
+  return published.name == published.key ? ours : fmt::format("{} = {}", published.name, ours);
 }
 
 struct Line {
@@ -62,7 +61,7 @@ std::vector<TableCell> cells(const ReproductionRequest& request, const Line& lin
           {published_percent(&number.published)},
           {percent_text(&number.ours)},
           {std::to_string(number.ours.n)},
-          {fmt::format("{:+.2f}", number.difference * 100)},
+          {fmt::format("{:+.{}f}", number.difference * 100, request.points < 0.001 ? 4 : 2)},
           {verdict(request, number), mark(number)},
           {replace_all(row.flags, ";", ", "), "quiet"}};
 }
@@ -154,7 +153,7 @@ TablesReport reproduction_report(const Reproduction& reproduction, std::size_t m
       found->second.push_back({&row, &number});
       if (!number.published.doubt.empty())
         doubts.insert(
-            fmt::format("{}, not to be trusted: {}.", row.published.postprocessor.name, number.published.doubt));
+            fmt::format("{}, not to be trusted: {}.", method_name(row.published), number.published.doubt));
     }
   }
   for (auto& [title, lines] : tables)
