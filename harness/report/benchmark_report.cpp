@@ -117,7 +117,7 @@ std::vector<std::string> summary_of(const BenchmarkFacts& facts, const Leaderboa
       rows = std::max(rows, board.rows.size());
       protocols.insert(board.protocol);
     }
-    lines.push_back(fmt::format("Results: {} rows on the images of manifest {}, protocols {}.", rows,
+    lines.push_back(fmt::format("Results: {} rows on the images of manifest {}; protocols: {}.", rows,
                                 record.data_hash.substr(0, 16),
                                 join(std::vector<std::string>(protocols.begin(), protocols.end()), ", ")));
   }

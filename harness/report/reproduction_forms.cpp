@@ -122,7 +122,7 @@ std::vector<std::string> reproduction_summary(const Reproduction& r) {
                       : fmt::format("{} of {} numbers within {}; largest difference {:.4f} points.", r.within_count,
                                     r.compared_count, join(bounds, " or "), r.largest * 100));
   if (r.doubted_count > 0)
-    lines.push_back(fmt::format("{} more are not to be trusted as published and do not count.", r.doubted_count));
+    lines.push_back(fmt::format("{} more, not to be trusted as published, do not count.", r.doubted_count));
   if (r.without_result_count + r.unknown_count > 0)
     lines.push_back(fmt::format(
         "No result of ours for {} of {}: {} are of methods or networks that are here, {} of such "
@@ -152,8 +152,7 @@ TablesReport reproduction_report(const Reproduction& reproduction, std::size_t m
     for (const ReproducedNumber& number : row.numbers) {
       found->second.push_back({&row, &number});
       if (!number.published.doubt.empty())
-        doubts.insert(
-            fmt::format("{}, not to be trusted: {}.", method_name(row.published), number.published.doubt));
+        doubts.insert(fmt::format("{}, not to be trusted: {}.", method_name(row.published), number.published.doubt));
     }
   }
   for (auto& [title, lines] : tables)

@@ -1,8 +1,7 @@
 /// Published numbers beside ours: bounds worked out by hand, which rows stand for which, and the forms against files
-/// that were looked at. NEARFAR_WRITE_GOLDEN=1 writes these anew; look at `git diff tests/report` afterwards.
+/// that were looked at.
 #include "report/reproduction.h"
 
-#include "base/files.h"
 #include "report/benchmark_report.h"
 #include "report/fake_results.h"
 #include "support/golden.h"
@@ -10,14 +9,13 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
+#include <optional>
 
 namespace nearfar {
 namespace {
 
-namespace fs = std::filesystem;
-using testing::all_at, testing::FakeResults, testing::sample, testing::source_dir, testing::subject,
-    testing::with_factor;
+using testing::all_at, testing::expect_golden, testing::FakeResults, testing::sample, testing::source_dir,
+    testing::subject, testing::with_factor;
 
 PublishedRow row_of(const std::string& postprocessor, std::vector<PublishedNumber> numbers) {
   return {.source = "table",
@@ -63,12 +61,6 @@ Published mixed() {
        unknown});
   published.unmapped = {"postprocessor NAC"};
   return published;
-}
-
-void expect_golden(const std::string& name, const std::string& now) {
-  const fs::path golden = source_dir() / "tests/report" / name;
-  if (std::getenv("NEARFAR_WRITE_GOLDEN") != nullptr) write_file_atomic(golden, now);
-  EXPECT_EQ(now, read_file(golden)) << golden << ": NEARFAR_WRITE_GOLDEN=1 writes it anew";
 }
 
 TEST(Reproduction, BoundsAreKDeviationsOfThePublishedNumber) {
@@ -152,10 +144,10 @@ TEST(Reproduction, ATerminalShowsTheFarthest) {
 TEST(Reproduction, FormsEqualTheFilesThatWereLookedAt) {
   const Reproduction r = reproduce(board_of(sample()), mixed());
   const TablesReport report = reproduction_report(r);
-  expect_golden("reproduction.txt", tables_text(report));
-  expect_golden("reproduction.md", tables_markdown(report));
-  expect_golden("reproduction.tex", tables_latex(report));
-  expect_golden("reproduction.csv", reproduction_csv(r));
+  expect_golden(tables_text(report), "tests/report/reproduction.txt");
+  expect_golden(tables_markdown(report), "tests/report/reproduction.md");
+  expect_golden(tables_latex(report), "tests/report/reproduction.tex");
+  expect_golden(reproduction_csv(r), "tests/report/reproduction.csv");
 }
 
 TEST(Reproduction, JsonHasFractions) {
@@ -192,7 +184,7 @@ TEST(Paper, HasTheLayoutOfThePublication) {
   for (const auto& row : report.tables[0].rows) first.push_back(row[0].text);
   EXPECT_EQ(first, (std::vector<std::string>{"cousins", "Near-OOD mean", "digits", "letters", "Far-OOD mean"}));
   EXPECT_EQ(report.summary, std::vector<std::string>{"1 of 2 tables have a result of ours."});
-  expect_golden("paper.txt", tables_text(report));
+  expect_golden(tables_text(report), "tests/report/paper.txt");
 }
 
 TEST(Paper, RowsOfMeansAreNoTable) { EXPECT_TRUE(paper_report(board_of(sample()), ce_knn(0.8, 0.1)).tables.empty()); }
@@ -238,7 +230,7 @@ TEST(Benchmark, TheBestOfEach) {
 }
 
 TEST(Benchmark, TextEqualsTheFileThatWasLookedAt) {
-  expect_golden("benchmark.txt", tables_text(benchmark_report(tiny_facts(), board_of(sample()), mixed())));
+  expect_golden(tables_text(benchmark_report(tiny_facts(), board_of(sample()), mixed())), "tests/report/benchmark.txt");
 }
 
 TEST(Benchmark, WithoutResultsItIsWhatItIs) {
