@@ -138,7 +138,9 @@ TEST_F(SiteTest, WhatIsNotThereIs404) {
                            "/api/cell/.json", "/api/cell/ffff.json", "/api/curve/%2e%2e.json", "/api/", "//", ""}) {
     const HttpResponse response = get(path);
     EXPECT_EQ(response.status, 404) << path;
-    if (std::string(path).starts_with("/api/")) EXPECT_TRUE(json::parse(response.body).contains("error")) << path;
+    if (std::string(path).starts_with("/api/")) {
+      EXPECT_TRUE(json::parse(response.body).contains("error")) << path;
+    }
   }
 }
 
