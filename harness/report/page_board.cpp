@@ -104,6 +104,7 @@ PageRow make_row(const SharedValues& shared, const LeaderboardRow& row) {
   std::erase(result.marks, "");
   if (!row.rank && std::ranges::find(result.marks, row.unranked_reason) == result.marks.end())
     result.marks.push_back(row.unranked_reason);
+  if (!row.source.empty()) result.marks.insert(result.marks.begin(), "of " + row.source);
   return result;
 }
 
