@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,5 +52,20 @@ void add_database(CLI::App& verb, DatabaseArguments& arguments);
 void add_plugin_dirs(CLI::App& verb, Paths& directories);
 void add_cell(CLI::App& verb, std::string& cell);
 void add_expression(CLI::App& verb, std::string& expression);
+
+/// A target that a bare --json sets to stdout: call target() once the command line has been read.
+class JsonForm {
+ public:
+  explicit JsonForm(CLI::App& verb)
+      : option_(verb.add_option("--json", *text_, "file, or - for stdout (the default of a bare --json)")
+                    ->expected(0, 1)
+                    ->default_str("-")) {}
+
+  std::string target() const { return option_->count() > 0 && text_->empty() ? "-" : *text_; }
+
+ private:
+  std::shared_ptr<std::string> text_ = std::make_shared<std::string>();
+  const CLI::Option* option_;
+};
 
 }  // namespace nearfar

@@ -10,21 +10,6 @@
 namespace nearfar {
 namespace {
 
-/// A target that a bare --json sets to stdout: call target() once the command line has been read.
-class JsonForm {
- public:
-  explicit JsonForm(CLI::App& verb)
-      : option_(verb.add_option("--json", *text_, "file, or - for stdout (the default of a bare --json)")
-                    ->expected(0, 1)
-                    ->default_str("-")) {}
-
-  std::string target() const { return option_->count() > 0 && text_->empty() ? "-" : *text_; }
-
- private:
-  std::shared_ptr<std::string> text_ = std::make_shared<std::string>();
-  const CLI::Option* option_;
-};
-
 Action declare_leaderboard(CLI::App& verb) {
   const auto report = std::make_shared<ReportArguments>();
   verb.add_option("--experiment", report->experiment, "only this experiment");

@@ -170,12 +170,10 @@ Action declare_report_ablation(CLI::App& verb) {
   verb.add_option("--csv", arguments->csv, "file, or - for stdout");
   verb.add_option("--latex", arguments->latex, "file, or - for stdout: tables for a paper (booktabs)");
   verb.add_option("--svg", arguments->svg, "folder for the figures: NAME.svg, and NAME.csv with what is drawn");
-  const auto json = verb.add_option("--json", arguments->json, "file, or - for stdout (the default of a bare --json)")
-                        ->expected(0, 1)
-                        ->default_str("-");
+  const JsonForm json(verb);
   add_database(verb, arguments->database);
   return [arguments, json] {
-    if (json->count() > 0 && arguments->json.empty()) arguments->json = "-";
+    arguments->json = json.target();
     return report_ablation(*arguments);
   };
 }

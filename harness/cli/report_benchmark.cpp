@@ -20,7 +20,6 @@ struct Arguments {
   DatabaseArguments database;
   std::string benchmark;             ///< a name or a file
   std::string html, markdown, json;  ///< targets, as ReportArguments
-  const CLI::Option* json_option = nullptr;
 };
 
 BenchmarkFacts facts_of(const Benchmark& benchmark) {
@@ -82,12 +81,10 @@ Action declare_report_benchmark(CLI::App& verb) {
   verb.add_option("benchmark", a.benchmark, "a name (`list benchmarks`), or a TOML file")->required();
   verb.add_option("--html", a.html, "file, or - for stdout");
   verb.add_option("--markdown", a.markdown, "file, or - for stdout");
-  a.json_option = verb.add_option("--json", a.json, "file, or - for stdout (the default of a bare --json)")
-                      ->expected(0, 1)
-                      ->default_str("-");
+  const JsonForm json(verb);
   add_database(verb, a.database);
-  return [arguments] {
-    if (arguments->json_option->count() > 0 && arguments->json.empty()) arguments->json = "-";
+  return [arguments, json] {
+    arguments->json = json.target();
     return benchmark_verb(*arguments);
   };
 }

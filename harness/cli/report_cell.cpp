@@ -102,18 +102,15 @@ Action declare_report_cell(CLI::App& verb) {
   const auto cell = std::make_shared<CellArguments>();
   add_cell(verb, cell->cell);
   verb.add_option("--html", cell->html, "file, or - for stdout");
-  const CLI::Option* json_option =
-      verb.add_option("--json", cell->json, "file, or - for stdout (the default of a bare --json)")
-          ->expected(0, 1)
-          ->default_str("-");
+  const JsonForm json(verb);
   verb.add_option("--svg", cell->svg, "folder: every figure as CELL-FIGURE.svg and .csv");
   verb.add_option("--images", cell->images, "how many most confused images of each side")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   verb.add_flag("--log-fpr", cell->log_fpr, "ROC curves over the logarithm of the false positive rate");
   add_database(verb, cell->database);
-  return [cell, json_option] {
-    if (json_option->count() > 0 && cell->json.empty()) cell->json = "-";
+  return [cell, json] {
+    cell->json = json.target();
     return report_cell_verb(*cell);
   };
 }

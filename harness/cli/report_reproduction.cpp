@@ -23,7 +23,6 @@ struct Arguments {
   fs::path against;
   double k = 2, points = 0.5;
   std::string html, markdown, csv, json, latex;  ///< targets, as ReportArguments
-  const CLI::Option* json_option = nullptr;
 };
 
 fs::path published_folder() { return share() / "reports/published"; }
@@ -107,12 +106,10 @@ Action declare_report_reproduction(CLI::App& verb) {
   verb.add_option("--markdown", a.markdown, "file, or - for stdout");
   verb.add_option("--latex", a.latex, "file, or - for stdout: tables for a paper (booktabs)");
   verb.add_option("--csv", a.csv, "file, or - for stdout");
-  a.json_option = verb.add_option("--json", a.json, "file, or - for stdout (the default of a bare --json)")
-                      ->expected(0, 1)
-                      ->default_str("-");
+  const JsonForm json(verb);
   add_database(verb, a.database);
-  return [arguments] {
-    if (arguments->json_option->count() > 0 && arguments->json.empty()) arguments->json = "-";
+  return [arguments, json] {
+    arguments->json = json.target();
     return reproduction_verb(*arguments);
   };
 }
