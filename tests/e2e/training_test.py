@@ -287,7 +287,7 @@ class TwoRanks(Case):
         self.assertEqual(sorted(one), sorted(self.LOSSES))
         for loss, history in one.items():
             for epoch, (a, b) in enumerate(zip(history, two[loss], strict=True)):
-                self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-6 if epoch == 0 else 2e-4, msg=f"{loss} epoch {epoch}")
+                self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=2e-6 if epoch == 0 else 1e-3, msg=f"{loss} epoch {epoch}")
                 self.assertAlmostEqual(a["gradient_norm"] / b["gradient_norm"], 1, delta=1e-4 if epoch == 0 else 1e-2, msg=f"{loss} epoch {epoch}")
 
     def test_two_ranks_on_a_device_tell_each_other_without_the_host(self):
