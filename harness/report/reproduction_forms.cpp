@@ -136,7 +136,8 @@ std::vector<std::string> reproduction_summary(const Reproduction& r) {
   }
   if (!flags.empty())
     lines.push_back(
-        fmt::format("Results of ours are marked {}: they are not of the published images.", joined(flags, ", ")));
+        fmt::format("Results of ours are marked {}: their images are not those of the benchmark, or not all.",
+                    joined(flags, ", ")));
   return lines;
 }
 

@@ -130,7 +130,8 @@ TEST(Reproduction, SaysWhenTheImagesAreOthers) {
   FakeResults store = sample();
   for (FakeResults::Result& result : store.results) result.subject.flags = "count-mismatch";
   const std::vector<std::string> lines = reproduction_summary(reproduce(board_of(store), mixed()));
-  EXPECT_EQ(lines.back(), "Results of ours are marked count-mismatch: they are not of the published images.");
+  EXPECT_EQ(lines.back(),
+            "Results of ours are marked count-mismatch: their images are not those of the benchmark, or not all.");
 }
 
 TEST(Reproduction, ATerminalShowsTheFarthest) {
