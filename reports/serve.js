@@ -65,10 +65,12 @@
     });
   }
 
+  // An answer about a hundred thousand cells takes a second: then it is asked for less often, for the sake of the run.
   function again() {
+    var begun = Date.now();
     look().catch(function (error) {
       if (kind !== "answer") say("No answer (" + error.message + "); trying again.");
-    }).then(function () { setTimeout(again, kEvery); });
+    }).then(function () { setTimeout(again, Math.max(kEvery, 20 * (Date.now() - begun))); });
   }
   setTimeout(again, kEvery);
 })();

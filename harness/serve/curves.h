@@ -15,8 +15,7 @@ struct Curve {
 /// In the order in which names first come.
 std::vector<Curve> curves_of(const Outcome& outcome);
 
-/// An <svg> that says in words what it shows: the name, the range, the last value. Values that are no numbers are left
-/// out of the line. Text is escaped.
+/// A figure of plot/: over epochs, which count from 1.
 std::string curve_svg(const Curve& curve);
 
 /// {"key", "label", "state", "curves": [{"name", "points": [[step, value], …]}], "note"}. `note` says why there are

@@ -30,6 +30,13 @@ std::string read_template(const std::filesystem::path& file) {
   return text;
 }
 
+/// The style sheet that every figure carries.
+std::string figure_style() {
+  const std::string svg = curve_svg({});
+  const std::size_t begin = svg.find("<style>") + 7;
+  return svg.substr(begin, svg.find("</style>") - begin);
+}
+
 std::string render(const std::string& text, const data& values) { return mustache(text).render(values); }
 
 data optional_text(const std::string& text) { return text.empty() ? data(false) : data(text); }
@@ -62,6 +69,8 @@ data cell_item(const CellStatus& cell) {
   item.set("attempt", std::to_string(cell.attempt));
   return item;
 }
+
+std::string cells_text(std::size_t count) { return count == 1 ? "1 cell" : fmt::format("{} cells", count); }
 
 std::string remaining_text(const Remaining& remaining) {
   return fmt::format("{} {} to go, {} at work", remaining.at_least ? "at least" : "about",
@@ -148,7 +157,8 @@ Pages::Pages(const std::filesystem::path& templates)
       css_(read_file(templates / "leaderboard.css") + own_css_),
       js_(read_file(templates / "serve.js")),
       board_js_(read_file(templates / "leaderboard.js")),
-      policy_(fmt::format("{}; style-src {}; script-src {}", kNoInline, policy_hash(css_), policy_hash(js_))) {}
+      policy_(fmt::format("{}; style-src {} {}; script-src {}", kNoInline, policy_hash(css_),
+                          policy_hash(figure_style()), policy_hash(js_))) {}
 
 std::string Pages::whole(const std::string& title, const std::string& here, const std::string& live,
                          const std::string& stamp, const std::string& content) const {
@@ -186,7 +196,7 @@ std::string Pages::overview(const Overview& overview) const {
   values.set("database", overview.database);
   values.set("experiments", experiments);
   values.set("running", running);
-  values.set("running_count", std::to_string(overview.running.size()));
+  values.set("running_count", cells_text(overview.running.size()));
   values.set("any_running", data(!overview.running.empty()));
   values.set("more_running", overview.running.size() > kMostRunning
                                  ? data(std::to_string(overview.running.size() - kMostRunning))
@@ -218,7 +228,7 @@ std::string Pages::cells(const CellList& list) const {
   values.set("problem", optional_text(list.problem));
   const std::size_t end = list.from + list.cells.size();
   values.set("count", list.cells.size() == list.found
-                          ? fmt::format("{} cells", list.found)
+                          ? cells_text(list.found)
                           : fmt::format("cells {} to {} of {}", list.from + 1, end, list.found));
   values.set("before",
              list.from > 0 ? data(pages_link(list, list.from - std::min(list.from, kCellsOnPage))) : data(false));

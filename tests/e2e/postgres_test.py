@@ -3,6 +3,8 @@ import json
 import sys
 import time
 import unittest
+import urllib.error
+import urllib.request
 from support import SMOKE, SOURCE, Case
 
 sys.path.insert(0, str(SOURCE / "tests/support"))
@@ -70,6 +72,34 @@ class Postgres(Case):
         self.assertFalse([cell for cell in plan["cells"] if cell["will_run"]])
         doctor = json.loads(self.nearfar("doctor", "--json", **where)[0])
         self.assertIn(self.address, next(f["message"] for f in doctor["findings"] if f["name"] == "database"))
+
+    def test_pages_are_served_from_the_server_while_a_run_writes(self):
+        server = self.start("serve", "--port", "0", "--json", NEARFAR_DB=self.secret)
+        said = json.loads(server.stdout.readline())
+        self.assertEqual(said["database"], self.address)
+        run = self.start("run", SMOKE, "--out", self.folder / "out", "--db", self.address, "losses=ce", "postprocessors=knn")
+        seen = set()
+        while run.poll() is None:
+            try:
+                with urllib.request.urlopen(said["url"] + "api/status.json", timeout=60) as answer:
+                    seen |= {one["ended_well"] for one in json.load(answer)["experiments"]}
+            except urllib.error.HTTPError as error:  # the schema is not there yet
+                self.assertEqual(error.code, 503, error.read())
+            time.sleep(0.05)
+        self.wait(run, codes=(0,))
+        self.assertGreater(len(seen), 1, "cells were not seen to come")
+        with urllib.request.urlopen(said["url"] + "api/leaderboard.json", timeout=60) as answer:
+            board, tag = answer.read().decode(), answer.headers["ETag"]
+        self.assertEqual(board, self.nearfar("report", "--json", "--db", self.address)[0])
+        with self.assertRaises(urllib.error.HTTPError) as unchanged:
+            urllib.request.urlopen(urllib.request.Request(said["url"] + "api/leaderboard.json", headers={"If-None-Match": tag}), timeout=60)
+        self.assertEqual(unchanged.exception.code, 304)
+        pages = "".join(urllib.request.urlopen(said["url"] + page, timeout=60).read().decode() for page in ("", "cells", "leaderboard"))
+        self.assertIn(self.address.replace("/", "&#x2F;"), pages.replace("/", "&#x2F;"))
+        self.assertNotIn("s3cret", pages)
+        server.terminate()
+        self.assertNotIn("s3cret", "".join(server.communicate(timeout=60)))
+        self.assertEqual(server.returncode, 0)
 
     def test_a_machine_that_does_not_see_the_files_throws_nothing_away(self):
         arguments = (SMOKE, "--out", self.folder / "out", "--db", self.address, "losses=ce", "postprocessors=knn")

@@ -70,7 +70,7 @@ class Serve(Case):
         curve = json.loads(self.get(f"{url}api/curve/{cell['id']}.json")[2])
         self.assertEqual({one["name"] for one in curve["curves"]}, {point["name"] for point in shown["curve"]})
         html = self.get(f"{url}cell/{cell['key']}")[2]
-        self.assertIn("<polyline", html)
+        self.assertIn("<title>train_loss</title>", html)
         self.assertIn(cell["key"], html)
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)

@@ -50,7 +50,7 @@ TEST_F(SiteTest, SeesACellStartAndEnd) {
   EXPECT_NE(during["stamp"], before);
   const json curve = json::parse(get("/api/curve/" + cell.key + ".json").body);
   EXPECT_EQ(curve["curves"][0]["points"], json::parse("[[0, 1.5], [1, 0.5]]"));
-  EXPECT_THAT(get("/cell/" + cell.key).body, HasSubstr("<polyline"));
+  EXPECT_THAT(get("/cell/" + cell.key).body, HasSubstr("<title>train_loss</title>"));
 }
 
 TEST_F(SiteTest, TheBoardIsThatOfReport) {
@@ -81,26 +81,34 @@ TEST_F(SiteTest, AnUnchangedBoardIsNotSentAgain) {
   EXPECT_EQ(site_.respond(request).status, 200);
 }
 
-/// Every inline script of a page, as the policy has to name it.
-std::vector<std::string> script_hashes(const std::string& html) {
+/// Every inline <tag> of a page, as the policy has to name it.
+std::vector<std::string> hashes_of(const std::string& html, const std::string& tag) {
   std::vector<std::string> hashes;
-  for (std::size_t at = html.find("<script>"); at != std::string::npos; at = html.find("<script>", at + 1)) {
-    const std::size_t begin = at + 8;
-    hashes.push_back(policy_hash(html.substr(begin, html.find("</script>", begin) - begin)));
+  const std::string open = "<" + tag + ">", close = "</" + tag + ">";
+  for (std::size_t at = html.find(open); at != std::string::npos; at = html.find(open, at + 1)) {
+    const std::size_t begin = at + open.size();
+    hashes.push_back(policy_hash(html.substr(begin, html.find(close, begin) - begin)));
   }
   return hashes;
 }
 
-TEST_F(SiteTest, EveryScriptOfAPageIsOneThatItsPolicyNames) {
-  const std::string cell = "/cell/" + train_cell("ce", 0).key;
-  for (const std::string& path : std::vector<std::string>{"/", "/cells", "/leaderboard", cell, "/nothing"}) {
+TEST_F(SiteTest, ScriptsAndStylesOfAPageAreThoseThatItsPolicyNames) {
+  Outcome outcome = train_result();
+  outcome.curve = {{"train_loss", 0, 1.5}, {"train_loss", 1, 0.5}};
+  const CellRecord trained = train_cell("late", 7);
+  session_.queue().finish(start_one(trained), outcome);
+  for (const std::string& path :
+       std::vector<std::string>{"/", "/cells", "/leaderboard", "/cell/" + trained.key, "/nothing"}) {
     const HttpResponse response = get(path);
     const std::string policy = header(response, "Content-Security-Policy");
     EXPECT_THAT(policy, HasSubstr("default-src 'none'")) << path;
     EXPECT_THAT(policy, HasSubstr("connect-src 'self'")) << path;
     EXPECT_THAT(policy, Not(HasSubstr("script-src 'unsafe"))) << path;
-    const std::vector<std::string> hashes = script_hashes(response.body);
+    std::vector<std::string> hashes = hashes_of(response.body, "script");
     EXPECT_FALSE(hashes.empty()) << path;
+    if (policy.find("style-src 'unsafe-inline'") == std::string::npos) {
+      for (const std::string& hash : hashes_of(response.body, "style")) hashes.push_back(hash);
+    }
     for (const std::string& hash : hashes) EXPECT_THAT(policy, HasSubstr(hash)) << path;
     EXPECT_EQ(response.body.find("http-equiv=\"Content-Security-Policy\""), std::string::npos) << path;
   }
@@ -123,7 +131,7 @@ TEST_F(SiteTest, APolicyThatThePageHasBecomesTheHeadersWithWhatOurScriptNeeds) {
 
 TEST_F(SiteTest, CellsAreChosenByStateAndExpression) {
   EXPECT_THAT(get("/cells").body, HasSubstr("18 cells"));
-  EXPECT_THAT(get("/cells", {{"state", "failed"}}).body, HasSubstr("1 cells"));
+  EXPECT_THAT(get("/cells", {{"state", "failed"}}).body, HasSubstr("1 cell<"));
   EXPECT_THAT(get("/cells", {{"k", "knn and not s0"}}).body, HasSubstr("2 cells"));
   EXPECT_THAT(get("/cells", {{"experiment", "nobody"}}).body, HasSubstr("No cell is like this"));
   for (const auto& [name, value] : {std::pair("k", "(<b>"), std::pair("state", "<b>"), std::pair("from", "-1")}) {
