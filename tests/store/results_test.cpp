@@ -243,6 +243,29 @@ TEST_F(ResultsTest, CostsOfCellsThatOneEngineHasInHandDoNotOverlap) {
   EXPECT_LE(costs[0].seconds + costs[1].seconds, elapsed.count() + 0.002) << "the second began where the first ended";
 }
 
+TEST_F(ResultsTest, TheStampChangesWithResultsAndStatesAndNotWithHeartbeats) {
+  std::vector<std::string> stamps{results_.stamp()};
+  const auto changes = [&](const char* what) {
+    stamps.push_back(results_.stamp());
+    EXPECT_EQ(std::ranges::count(stamps, stamps.back()), 1) << what;
+    EXPECT_EQ(results_.stamp(), stamps.back()) << what;
+  };
+  const std::string first = claim(train_);
+  changes("claimed");
+  queue_.heartbeat(context().owner, 600);
+  EXPECT_EQ(results_.stamp(), stamps.back());
+  queue_.fail(first, CellState::failed, "no luck");
+  changes("failed");
+  planning_.plan_again(train_.key, "again");
+  changes("planned again");
+  queue_.finish(claim(train_), train_result());
+  changes("finished");
+  planning_.set_not_applicable(eval_.key, "no");
+  changes("not applicable");
+  planning_.put_experiment(testing::sample_experiment("two", "c2"));
+  changes("another experiment");
+}
+
 TEST_F(ResultsTest, EventsComeOldestFirst) {
   for (const char* message : {"a", "b", "c"}) queue_.event("info", "", message);
   const auto events = results_.events(2);
