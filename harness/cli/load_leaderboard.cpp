@@ -34,10 +34,9 @@ Evidence evidence_of(const Session& session, const ResultSubject& subject) {
 
 }  // namespace
 
-Leaderboard load_leaderboard(const Session& session, const ReportFilter& filter, bool selective) {
+Leaderboard load_leaderboard(const Session& session, const Results& results, bool selective) {
   const RankRequest ranks{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); }};
-  const Results results = load_results(session.results(), filter);
   Leaderboard leaderboard = make_leaderboard(results, &ranks);
   add_published(leaderboard, read_published(share() / "reports/published"));
   if (selective)
@@ -45,14 +44,13 @@ Leaderboard load_leaderboard(const Session& session, const ReportFilter& filter,
   return leaderboard;
 }
 
-std::vector<std::vector<plot::Figure>> load_figures(const Session& session, const ReportFilter& filter,
+std::vector<std::vector<plot::Figure>> load_figures(const Session& session, const Results& results,
                                                     const Leaderboard& leaderboard, bool log_fpr) {
   FigureRequest request{
       .scores = [&](int, const ResultSubject& subject) { return read_scores(session, subject.cell_key); },
       .curves = [&](const ResultSubject& subject) { return read_curves(session.results(), subject.model_key); },
       .log_fpr = log_fpr};
-  const ResultsFrame frame = session.results().frame(filter.experiment);
-  const std::vector<SelectedBoard> selected = select_boards(frame, filter);
+  const std::vector<SelectedBoard> selected = select_boards(results.frame, results.filter);
   std::vector<std::vector<plot::Figure>> figures;
   for (const LeaderboardBoard& board : leaderboard.boards) {
     const auto found = std::ranges::find_if(selected, [&](const SelectedBoard& one) {

@@ -11,11 +11,12 @@
 
 namespace nearfar {
 
-/// `selective`: with AURC and AUGRC of every row, which reads all scores. Error(store).
-Leaderboard load_leaderboard(const Session& session, const ReportFilter& filter, bool selective = false);
+/// `results`: of the session (load_results()), loaded once for all that is made of them. `selective`: with AURC and
+/// AUGRC of every row, which reads all scores. Error(store).
+Leaderboard load_leaderboard(const Session& session, const Results& results, bool selective = false);
 
 /// Of each board, in their order. `log_fpr`: ROC curves over the logarithm of the false positive rate. Error(store).
-std::vector<std::vector<plot::Figure>> load_figures(const Session& session, const ReportFilter& filter,
+std::vector<std::vector<plot::Figure>> load_figures(const Session& session, const Results& results,
                                                     const Leaderboard& leaderboard, bool log_fpr = false);
 
 }  // namespace nearfar

@@ -80,13 +80,13 @@ int report_verb(const ReportArguments& arguments) {
   if (arguments.selective && arguments.json.empty())
     throw Error(ErrorKind::config, "--selective adds numbers to the JSON alone; add --json");
   const Session session = Session::open_read_only(database);
-  const ReportFilter filter = filter_of(arguments.experiment);
-  const Leaderboard leaderboard = load_leaderboard(session, filter, arguments.selective);
+  const Results results = load_results(session.results(), filter_of(arguments.experiment));
+  const Leaderboard leaderboard = load_leaderboard(session, results, arguments.selective);
   if (leaderboard.boards.empty())
     throw Error(ErrorKind::nothing, fmt::format("{}: has no finished results yet; `nearfar status` shows the cells",
                                                 shown_database(database)));
   const bool with_figures = !arguments.html.empty() || !arguments.svg.empty();
-  show(leaderboard, with_figures ? load_figures(session, filter, leaderboard, arguments.log_fpr) : Figures{},
+  show(leaderboard, with_figures ? load_figures(session, results, leaderboard, arguments.log_fpr) : Figures{},
        arguments);
   return 0;
 }
@@ -107,13 +107,14 @@ int report_sources_verb(const std::vector<std::string>& from, const ReportArgume
   return 0;
 }
 
-void write_leaderboards(const fs::path& database, const fs::path& out) {
+std::string write_leaderboards(const fs::path& database, const fs::path& out) {
   const Session session = Session::open_read_only(database);
-  const Leaderboard leaderboard = load_leaderboard(session, {});
+  const Results results = load_results(session.results());
+  const Leaderboard leaderboard = load_leaderboard(session, results);
   const std::pair<const char*, std::string> files[] = {
       {"leaderboard.csv", leaderboard_csv(leaderboard)},
       {"leaderboard.md", leaderboard_markdown(leaderboard)},
-      {"leaderboard.html", leaderboard_html(leaderboard, templates(), load_figures(session, {}, leaderboard))}};
+      {"leaderboard.html", leaderboard_html(leaderboard, templates(), load_figures(session, results, leaderboard))}};
   for (const auto& [name, content] : files) {
     try {
       write_file_atomic(out / name, content);
@@ -123,10 +124,7 @@ void write_leaderboards(const fs::path& database, const fs::path& out) {
                                                 error.what()));
     }
   }
-}
-
-std::string leaderboard_table(const fs::path& database) {
-  return leaderboard_text(load_leaderboard(Session::open_read_only(database), {}), terminal_width());
+  return leaderboard_text(leaderboard, terminal_width());
 }
 
 }  // namespace nearfar

@@ -27,11 +27,11 @@ int run_plan(Planned planned, const Choice* choice, const Asked& asked, const Ru
              bool quiet) {
   const StopSignals signals;
   const CellsRun run = run_cells(std::move(planned), choice, asked, limits, quiet, signals);
-  write_leaderboards(run.plan.database, run.plan.out);
+  const std::string table = write_leaderboards(run.plan.database, run.plan.out);
   if (json) {
     fmt::print("{}\n", summary_json(run.plan, run.summary, run.done_before).dump());
   } else {
-    fmt::print("{}\n{}", leaderboard_table(run.plan.database), summary_text(run.plan, run.summary, run.done_before));
+    fmt::print("{}\n{}", table, summary_text(run.plan, run.summary, run.done_before));
   }
   return exit_code_of(run.summary);
 }

@@ -239,8 +239,8 @@ int Search::run() {
     for (const std::string& line : round_lines(state_)) log_info(line);
   }
   const CellsRun ran = run_one(planned_round(end(), &signals));
-  write_leaderboards(ran.plan.database, ran.plan.out);
-  if (!arguments_.json) fmt::print("{}\n", leaderboard_table(ran.plan.database));
+  const std::string table = write_leaderboards(ran.plan.database, ran.plan.out);
+  if (!arguments_.json) fmt::print("{}\n", table);
   const int code = exit_code_of(ran.summary);
   return finish(ran, code == 0 && state_.failed + state_.skipped > 0 ? 1 : code);
 }

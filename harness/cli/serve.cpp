@@ -45,17 +45,17 @@ void look_at(const std::filesystem::path& database) {
 int serve(const ServeArguments& arguments) {
   const std::filesystem::path database = database_of(arguments.database);
   look_at(database);
-  const Site site({.database = database,
-                   .templates = share() / "reports",
-                   .host = arguments.host,
-                   .token = arguments.token,
-                   .names = arguments.names,
-                   .leaderboard = [](const Session& session,
-                                     const ReportFilter& filter) { return load_leaderboard(session, filter); },
-                   .figures = [](const Session& session, const ReportFilter& filter,
-                                 const Leaderboard& leaderboard) { return load_figures(session, filter, leaderboard); },
-                   .reproduce = reproduce_command,
-                   .describe = details_text});
+  const Site site(
+      {.database = database,
+       .templates = share() / "reports",
+       .host = arguments.host,
+       .token = arguments.token,
+       .names = arguments.names,
+       .leaderboard = [](const Session& session, const Results& results) { return load_leaderboard(session, results); },
+       .figures = [](const Session& session, const Results& results,
+                     const Leaderboard& leaderboard) { return load_figures(session, results, leaderboard); },
+       .reproduce = reproduce_command,
+       .describe = details_text});
   Server server([&](const HttpRequest& request) { return site.respond(request); }, arguments.host, arguments.port);
   const StopSignals signals(StopSignals::Second::ends_process);
   std::future<void> answering = std::async(std::launch::async, [&] { server.run(); });

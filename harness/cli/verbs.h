@@ -126,9 +126,8 @@ struct ReportArguments {
 };
 int report_verb(const ReportArguments& arguments);
 /// leaderboard.{html,csv,md} into the output folder, atomically; used by run.
-void write_leaderboards(const std::filesystem::path& database, const std::filesystem::path& out);
-/// The terminal table.
-std::string leaderboard_table(const std::filesystem::path& database);
+/// Returns the terminal's table.
+std::string write_leaderboards(const std::filesystem::path& database, const std::filesystem::path& out);
 
 struct ListArguments {
   std::string what;

@@ -5,6 +5,7 @@
 #include "report/ablation_figures.h"
 #include "report/ablation_forms.h"
 #include "report/ablation_text.h"
+#include "report/page_items.h"
 
 #include <fmt/format.h>
 #include <kainjow/mustache.hpp>
@@ -14,16 +15,6 @@ namespace {
 
 using kainjow::mustache::data;
 using kainjow::mustache::mustache;
-
-data list_of(const std::vector<std::string>& texts) {
-  data list(data::type::list);
-  for (const std::string& text : texts) {
-    data item;
-    item.set("text", text);
-    list.push_back(item);
-  }
-  return list;
-}
 
 std::string verdict_class(const Ablation& ablation, const AblationEffect& effect) {
   if (!effect.real) return "open";
@@ -104,12 +95,12 @@ data panel_item(const Ablation& ablation, std::size_t place) {
   item.set("effects", effects_item(ablation, panel));
   item.set("has_effects", !panel.effects.empty());
   item.set("figures", figures_item(ablation, place));
-  item.set("importance", list_of(importance));
+  item.set("importance", text_items(importance));
   item.set("has_importance", !importance.empty());
   item.set("axes", axes);
   item.set("metrics", metrics);
   item.set("rows", rows_item(panel));
-  item.set("notes", list_of(panel.notes));
+  item.set("notes", text_items(panel.notes));
   item.set("has_notes", !panel.notes.empty());
   return item;
 }
@@ -128,9 +119,9 @@ std::string ablation_html(const Ablation& ablation, const std::filesystem::path&
   values.set("css", read_file(templates / "leaderboard.css"));
   values.set("panels", panels);
   values.set("several", ablation.panels.size() > 1);
-  values.set("left_out", list_of(ablation.left_out));
+  values.set("left_out", text_items(ablation.left_out));
   values.set("has_left_out", !ablation.left_out.empty());
-  values.set("notes", list_of(reading_notes(ablation)));
+  values.set("notes", text_items(reading_notes(ablation)));
   return page.render(values);
 }
 

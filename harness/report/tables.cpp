@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "report/escape.h"
+#include "report/page_items.h"
 
 #include <fmt/core.h>
 #include <kainjow/mustache.hpp>
@@ -38,16 +39,6 @@ std::string latex_row(const std::vector<std::string>& cells) {
   return "    " + join(escaped, " & ") + " \\\\\n";
 }
 
-data sentences(const std::vector<std::string>& texts) {
-  data list(data::type::list);
-  for (const std::string& text : texts) {
-    data item;
-    item.set("text", text);
-    list.push_back(item);
-  }
-  return list;
-}
-
 data cells_of(const ReportTable& table, const std::vector<TableCell>& row) {
   data list(data::type::list);
   for (std::size_t i = 0; i < row.size(); ++i) {
@@ -74,7 +65,7 @@ data table_item(const ReportTable& table) {
   }
   data item;
   item.set("title", table.title);
-  item.set("above", sentences(table.above));
+  item.set("above", text_items(table.above));
   item.set("has_rows", !table.header.empty());
   item.set("header", header);
   item.set("rows", rows);
@@ -146,9 +137,9 @@ std::string tables_html(const TablesReport& report, const std::filesystem::path&
   for (const ReportTable& table : report.tables) tables.push_back(table_item(table));
   data values;
   values.set("title", report.title);
-  values.set("summary", sentences(report.summary));
+  values.set("summary", text_items(report.summary));
   values.set("tables", tables);
-  values.set("notes", sentences(report.notes));
+  values.set("notes", text_items(report.notes));
   return page.render(values);
 }
 

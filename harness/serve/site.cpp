@@ -248,7 +248,8 @@ struct Site::Impl {
       throw Error(ErrorKind::nothing, fmt::format("there is no experiment '{}'; there are: {}",
                                                   filter.experiment->substr(0, 200), join(experiments, ", ")));
     }
-    const Leaderboard leaderboard = options.leaderboard(session, filter);
+    const Results loaded = load_results(results, filter);
+    const Leaderboard leaderboard = options.leaderboard(session, loaded);
     Board board{.stamp = stamp};
     if (as_json) {
       board.type = kJson;
@@ -256,7 +257,7 @@ struct Site::Impl {
     } else {
       board.type = kHtml;
       const auto figures =
-          options.figures ? options.figures(session, filter, leaderboard) : std::vector<std::vector<plot::Figure>>{};
+          options.figures ? options.figures(session, loaded, leaderboard) : std::vector<std::vector<plot::Figure>>{};
       std::string html = leaderboard_html(leaderboard, options.templates, figures);
       board.policy = pages.leaderboard_policy(html);
       board.body = pages.leaderboard(std::move(html), experiments, filter.experiment.value_or(""), stamp);

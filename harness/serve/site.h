@@ -34,9 +34,9 @@ struct SiteOptions {
   std::string token = {};               ///< "" = none
   std::vector<std::string> names = {};  ///< further names of this server
   /// What `report` makes its forms of.
-  std::function<Leaderboard(const Session& session, const ReportFilter& filter)> leaderboard;
+  std::function<Leaderboard(const Session& session, const Results& results)> leaderboard;
   /// Of each of its boards. May be empty: no figures.
-  std::function<std::vector<std::vector<plot::Figure>>(const Session& session, const ReportFilter& filter,
+  std::function<std::vector<std::vector<plot::Figure>>(const Session& session, const Results& results,
                                                        const Leaderboard& leaderboard)>
       figures = {};
   /// The command that makes a cell again, and what `show` prints.

@@ -40,10 +40,7 @@ class SiteTest : public ::testing::Test {
   static SiteOptions options(const std::filesystem::path& database) {
     return {.database = database,
             .templates = source_dir() / "reports",
-            .leaderboard =
-                [](const Session& session, const ReportFilter& filter) {
-                  return make_leaderboard(load_results(session.results(), filter));
-                },
+            .leaderboard = [](const Session&, const Results& results) { return make_leaderboard(results); },
             .reproduce = [](const ResultStore&, const CellDetails&) { return std::string("nearfar run again"); },
             .describe = [](const CellDetails& details,
                            const std::string& reproduce) { return details.status.label + " " + reproduce; }};
