@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace nearfar {
@@ -135,7 +137,7 @@ class ScoreFigures {
 std::vector<TrainingInput> trainings_of(const LeaderboardBoard& board, const SelectedBoard& selected,
                                         const FigureRequest& request) {
   std::vector<TrainingInput> trainings;
-  std::vector<std::string> seen;  // model keys
+  std::set<std::string_view> seen;  // model keys
   const SharedValues shared = shared_values(board);
   for (const LeaderboardRow& row : board.rows) {
     const SelectedRow* found = find_row(selected, row);
@@ -147,8 +149,7 @@ std::vector<TrainingInput> trainings_of(const LeaderboardBoard& board, const Sel
       training = trainings.insert(trainings.end(), TrainingInput{.label = label});
     }
     for (const SelectedSeed& seed : found->seeds) {
-      if (std::ranges::find(seen, seed.subject->model_key) != seen.end()) continue;
-      seen.push_back(seed.subject->model_key);
+      if (!seen.insert(seed.subject->model_key).second) continue;
       std::vector<CurvePoint> curves = request.curves(*seed.subject);
       if (!curves.empty()) training->seeds.push_back(std::move(curves));
     }
