@@ -32,10 +32,11 @@ ALLOWED = {
     "plan": ["base", "config", "data", "wire"],  # knows no database
     "work": ["base", "plan", "wire", "store", "metrics"],  # knows no images
     "launch": ["base"],  # text alone
-    "engine": ["base", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
+    "conformance": ["base", "device", "kernels", "host"],  # the named checks of plugins
+    "engine": ["base", "conformance", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
     "cli": ["base", "config", "data", "metrics", "store", "plot", "report", "bundle", "dashboards", "serve", "plan", "work", "launch"],
 }
-TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "engine"}  # may include ATen and c10
+TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
 FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}

@@ -139,6 +139,7 @@ constexpr Verb kVerbs[] = {
     {"export-check", "does a network that Python exported (.pt2) compute what it did there? exit 1 if not",
      declare_export_check},
     {"data", "check, pack or make the images of a benchmark", declare_data},
+    {"plugin", "write, check, measure and find plugins", declare_plugin},
     {"doctor", "versions, devices, plugins, data, database: what works here and what does not", declare_doctor},
 };
 
