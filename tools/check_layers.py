@@ -42,7 +42,7 @@ HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library ho
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 BODIES = {f"kernels/{name}.h" for name in ("augment_recipe", "augment_body", "color_body", "resize_body", "host_device")}  # torch-free headers
 BODY_USERS = {"data"}  # the stream of training images makes the same bytes as the kernels
-STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
+STD_ONLY_SDK = {"error.h", "params.h", "plugin_text.h", "note.h", "abi.h"}  # what torch-free folders may include of the SDK
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
