@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -17,7 +19,9 @@
 #include "base/text.h"
 #include "host/call.h"
 #include "host/elf.h"
+#include "host/stable_plugin.h"
 #include "kernels/contrastive.h"
+#include "kernels/explicit_gradient.h"
 
 #include <boost/dll/shared_library.hpp>
 
@@ -65,8 +69,7 @@ const boost::dll::shared_library& open_library(const fs::path& file) {
   return *opened.emplace_back(std::move(library));
 }
 
-const NearfarPluginInfo& read_info(const fs::path& file) {
-  const boost::dll::shared_library& library = open_library(file);
+const NearfarPluginInfo& read_info(const fs::path& file, const boost::dll::shared_library& library) {
   if (!library.has(kEntry)) {
     refuse(file, fmt::format(
                      "exports no symbol '{}'; expected a NEARFAR_POSTPROCESSOR or NEARFAR_LOSS line in its source; {}",
@@ -102,10 +105,43 @@ void check_agreement(const fs::path& file, const NearfarPluginInfo& info) {
   same("sdk", info.tag.sdk, wanted.sdk);
 }
 
+/// The descriptor of a plugin behind nearfar/c.h, whole, for good.
+const nearfar_plugin& read_c_plugin(const fs::path& file, const boost::dll::shared_library& library) {
+  const nearfar_plugin* given = library.get<const nearfar_plugin*(const nearfar_host*)>(NEARFAR_C_ENTRY)(&c_host());
+  if (given == nullptr) {
+    refuse(file, fmt::format("'{}' returned nothing for ABI {}: it wants a newer nearfar; update nearfar, or {}",
+                             NEARFAR_C_ENTRY, NEARFAR_ABI, kRebuild));
+  }
+  constexpr std::uint32_t kLeast = offsetof(nearfar_plugin, fit);  // what ABI 1 began with, for either kind
+  if (given->struct_size < kLeast) {
+    refuse(file,
+           fmt::format("its descriptor has {} bytes; expected at least {}; {}", given->struct_size, kLeast, kRebuild));
+  }
+  if (given->abi == 0 || given->abi > NEARFAR_ABI) {
+    refuse(file, fmt::format("made for plugin ABI {}; this host has ABI {}; update nearfar, or {}", given->abi,
+                             NEARFAR_ABI, kRebuild));
+  }
+  static auto& descriptors = *new std::deque<nearfar_plugin>;
+  const nearfar_plugin& whole = descriptors.emplace_back(whole_descriptor(*given));
+  if (whole.kind != NEARFAR_POSTPROCESSOR_KIND && whole.kind != NEARFAR_LOSS_KIND)
+    refuse(file, fmt::format("kind is {}; expected 1 (postprocessor) or 2 (loss)", whole.kind));
+  const std::string fault = descriptor_fault(whole);
+  if (!fault.empty()) refuse(file, fault + "; set it in the descriptor (nearfar/c.h)");
+  return whole;
+}
+
 bool spelled(std::string_view name, char joint) {
   const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   if (name.empty() || !word(name.front()) || !word(name.back())) return false;
   return std::ranges::all_of(name, [&](char c) { return word(c) || c == joint; });
+}
+
+void check_name(const fs::path& file, const PluginText& said) {
+  if (!spelled(text(said.name), '-')) {
+    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
+                             text(said.name)));
+  }
+  if (text(said.version).empty()) refuse(file, "version is empty; set .version in the macro, such as \"1.0.0\"");
 }
 
 void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
@@ -119,11 +155,6 @@ void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
           : info.create_loss != nullptr && info.destroy_loss != nullptr && info.loss_traits != nullptr;
   if (!complete)
     refuse(file, fmt::format("a {} without all its functions; use the SDK's macros", plugin_kind_name(info.kind)));
-  if (!spelled(text(info.text.name), '-')) {
-    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
-                             text(info.text.name)));
-  }
-  if (text(info.text.version).empty()) refuse(file, "version is empty; set .version in the macro, such as \"1.0.0\"");
 }
 
 /// What is wrong with one row, or "".
@@ -215,6 +246,31 @@ void check_observed(const fs::path& file, PluginDescription& description, const 
   description.observes_fitted = plugin_text.observes_fitted;
 }
 
+/// What the author says of a plugin of any tier, checked.
+PluginDescription described(const fs::path& file, PluginKind kind, const PluginText& said) {
+  check_name(file, said);
+  PluginDescription description;
+  description.path = file.string();
+  description.kind = plugin_kind_name(kind);
+  description.name = text(said.name);
+  description.version = text(said.version);
+  description.summary = text(said.summary);
+  description.reference = text(said.reference);
+  description.needs = need_names(said.needs);
+  description.params = read_params(file, said.params);
+  try {
+    description.sweep = grid_from_text(description.params, text(said.sweep), "the sweep");
+  } catch (const Error& error) {
+    refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
+  }
+  if (description.sweep.zipped) refuse(file, "lists points in .sweep; it is a grid, like \"k=50,100;alpha=0.1,1\"");
+  description.tuned = said.tuned;
+  if (description.tuned && description.sweep.empty())
+    refuse(file, "is .tuned but has no .sweep; give it the values to search");
+  check_observed(file, description, said);
+  return description;
+}
+
 }  // namespace
 
 std::string_view plugin_kind_name(PluginKind kind) { return kind == PluginKind::loss ? "loss" : "postprocessor"; }
@@ -233,30 +289,23 @@ std::string LoadedPlugin::label() const {
 
 LoadedPlugin load_plugin(const fs::path& file) {
   register_contrastive();  // which plugins reach through nearfar/contrastive.h
+  register_explicit_gradient();
   check_file(file);
   const std::string binary_hash = sha256_file(file);
-  const NearfarPluginInfo& info = read_info(file);
+  const boost::dll::shared_library& library = open_library(file);
+  if (library.has(NEARFAR_C_ENTRY)) {
+    const nearfar_plugin& plugin = read_c_plugin(file, library);
+    PluginDescription description = described(file, static_cast<PluginKind>(plugin.kind), plugin_text(plugin));
+    description.tier = (plugin.flags & NEARFAR_TORCH) != 0 ? "stable" : "c";
+    description.binary_hash = binary_hash;
+    description.source_hash = plugin.source_hash == nullptr ? binary_hash.substr(0, 32) : plugin.source_hash;
+    return LoadedPlugin(plugin, std::move(description));
+  }
+  const NearfarPluginInfo& info = read_info(file, library);
   check_agreement(file, info);
   check_identity(file, info);
-  PluginDescription description;
-  description.path = file.string();
-  description.kind = plugin_kind_name(info.kind);
-  description.name = text(info.text.name);
-  description.version = text(info.text.version);
-  description.summary = text(info.text.summary);
-  description.reference = text(info.text.reference);
-  description.needs = need_names(info.text.needs);
-  description.params = read_params(file, info.text.params);
-  try {
-    description.sweep = grid_from_text(description.params, text(info.text.sweep), "the sweep");
-  } catch (const Error& error) {
-    refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
-  }
-  if (description.sweep.zipped) refuse(file, "lists points in .sweep; it is a grid, like \"k=50,100;alpha=0.1,1\"");
-  description.tuned = info.text.tuned;
-  if (description.tuned && description.sweep.empty())
-    refuse(file, "is .tuned but has no .sweep; give it the values to search");
-  check_observed(file, description, info.text);
+  PluginDescription description = described(file, info.kind, info.text);
+  description.tier = "exact";
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
   description.build_tag = {info.tag.torch, info.tag.cxx_abi, info.tag.compiler, info.tag.standard, info.tag.sdk};

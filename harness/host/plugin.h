@@ -4,6 +4,7 @@
 /// any.
 #include "host/description.h"
 
+#include <nearfar/c.h>
 #include <nearfar/plugin.h>
 
 #include <filesystem>
@@ -21,23 +22,33 @@ std::vector<std::string> need_names(Needs needs);
 /// A plugin that passed every check of load_plugin(). A value; copies refer to the same library.
 class LoadedPlugin {
  public:
+  /// Of tier exact, and of the tiers behind the C descriptor. What is given by reference lives as long as the process.
   LoadedPlugin(const NearfarPluginInfo& info, PluginDescription description)
-      : info_(&info), description_(std::move(description)) {}
+      : info_(&info), kind_(info.kind), needs_(info.text.needs), description_(std::move(description)) {}
+  LoadedPlugin(const nearfar_plugin& plugin, PluginDescription description)
+      : c_plugin_(&plugin),
+        kind_(static_cast<PluginKind>(plugin.kind)),
+        needs_(plugin.needs),
+        description_(std::move(description)) {}
 
   /// Everything that can be told about it; `traits` is filled only by describe().
   const PluginDescription& description() const { return description_; }
   const std::string& name() const { return description_.name; }
   const std::string& version() const { return description_.version; }
   const ParamSchema& params() const { return description_.params; }
-  PluginKind kind() const { return info_->kind; }
-  Needs needs() const { return info_->text.needs; }
+  PluginKind kind() const { return kind_; }
+  Needs needs() const { return needs_; }
   /// "postprocessor 'knn' (path/knn.so)", for messages.
   std::string label() const;
-  /// The plugin's own descriptor, for host/call.h.
-  const NearfarPluginInfo& info() const { return *info_; }
+  /// The plugin's own descriptor, for host/call.h: one of the two, the other is nullptr.
+  const NearfarPluginInfo* info() const { return info_; }
+  const nearfar_plugin* c_plugin() const { return c_plugin_; }
 
  private:
-  const NearfarPluginInfo* info_;
+  const NearfarPluginInfo* info_ = nullptr;
+  const nearfar_plugin* c_plugin_ = nullptr;
+  PluginKind kind_;
+  Needs needs_;
   PluginDescription description_;
 };
 

@@ -1,5 +1,7 @@
 #pragma once
-/// The one header a plugin includes: descriptor, entry point and the macros that make them.
+/// The one header a plugin includes: descriptor, entry point and the macros that make them. nearfar_add_plugin(… TIER
+/// stable) compiles the same source against LibTorch's stable ABI (nearfar/stable/plugin.h): one binary for many
+/// LibTorch versions.
 ///
 ///   class Energy final : public nearfar::Postprocessor { public: explicit Energy(const nearfar::Params& p); … };
 ///   NEARFAR_POSTPROCESSOR(Energy, .name = "ebo", .version = "1.0.0", .summary = "free energy of the logits",
@@ -13,6 +15,22 @@
 
 #include <cstdint>
 #include <string_view>
+
+// KIND of nearfar_add_plugin(), where it is given.
+#ifdef NEARFAR_KIND_loss
+#define NEARFAR_CHECK_POSTPROCESSOR_ static_assert(false, "KIND loss in CMakeLists.txt, NEARFAR_POSTPROCESSOR here");
+#else
+#define NEARFAR_CHECK_POSTPROCESSOR_
+#endif
+#ifdef NEARFAR_KIND_postprocessor
+#define NEARFAR_CHECK_LOSS_ static_assert(false, "KIND postprocessor in CMakeLists.txt, NEARFAR_LOSS here");
+#else
+#define NEARFAR_CHECK_LOSS_
+#endif
+
+#ifdef NEARFAR_STABLE
+#include <nearfar/stable/plugin.h>
+#else
 
 namespace nearfar {
 
@@ -61,6 +79,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
   }
 
 #define NEARFAR_POSTPROCESSOR(Class, ...)                                                           \
+  NEARFAR_CHECK_POSTPROCESSOR_                                                                      \
   NEARFAR_EXACT_NOTE_(nearfar::PluginKind::postprocessor, __VA_ARGS__)                              \
   extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                              \
     static constexpr nearfar::NearfarPluginInfo info{                                               \
@@ -80,6 +99,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
   }
 
 #define NEARFAR_LOSS(Class, ...)                                                           \
+  NEARFAR_CHECK_LOSS_                                                                      \
   NEARFAR_EXACT_NOTE_(nearfar::PluginKind::loss, __VA_ARGS__)                              \
   extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                     \
     static constexpr nearfar::NearfarPluginInfo info{                                      \
@@ -97,3 +117,5 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         [](const nearfar::Params& params) { return Class::traits(params); }};              \
     return &info;                                                                          \
   }
+
+#endif
