@@ -219,7 +219,7 @@ int plugin_inspect_verb(const InspectArguments& arguments) {
     } else {
       row("verdict", "refused by this installation");
       row("  found", shown(fault->found));
-      row("  wanted", shown(fault->wanted));
+      row("  wanted", shown(fault->wanted.substr(fault->wanted.starts_with("expected ") ? 9 : 0)));
       row("  fix", shown(fault->fix));
     }
   }

@@ -44,9 +44,9 @@ class PluginInspect(Case):
         self.assertIn("did you mean 'knn'?", err)
 
     def test_what_is_refused_says_found_wanted_and_fix(self):
-        for name, found in {"wrong_tag": "torch is '1.0.0'", "wrong_api": "plugin API 999", "no_entry": "no note of nearfar", "unknown_tier": "tier is 'd'",
-                            "extra_export": "exports 'helper'", "missing_entry": "exports no symbol", "missing_library": "libnearfar_absent.so.1",
-                            "missing_symbol": "torch_from_the_future", "newer_abi": "plugin ABI 2", "torch_in_c": "tier c and takes"}.items():
+        for name, found in {"wrong_tag": "torch is '1.0.0'", "wrong_api": "plugin API 999", "no_entry": "no note of nearfar", "refused/unknown_tier": "tier is 'd'",
+                            "refused/extra_export": "exports 'helper'", "refused/missing_entry": "exports no symbol", "refused/missing_library": "libnearfar_absent.so.1",
+                            "refused/missing_symbol": "torch_from_the_future", "refused/newer_abi": "plugin ABI 2", "refused/torch_in_c": "tier c and takes"}.items():
             verdict = self.verdict(BAD_PLUGINS / f"{name}.so")
             self.assertFalse(verdict["taken"])
             self.assertIn(found, verdict["found"])

@@ -18,6 +18,8 @@ inline std::filesystem::path good_plugin(const std::string& name) {
 inline std::filesystem::path bad_plugin(const std::string& name) {
   return binary_dir() / "lib/nearfar/bad_plugins" / (name + ".so");
 }
+/// Refused by its file alone.
+inline std::filesystem::path refused_plugin(const std::string& name) { return bad_plugin("refused/" + name); }
 
 inline void write(const std::filesystem::path& file, std::string_view content) {
   std::ofstream(file, std::ios::binary) << content;

@@ -10,6 +10,7 @@ namespace {
 using testing::bad_plugin;
 using testing::good_plugin;
 using testing::patched;
+using testing::refused_plugin;
 
 PluginFault fault_of(const std::filesystem::path& file) {
   const auto fault = plugin_fault(read_plugin_file(file), this_host(false));
@@ -50,13 +51,13 @@ TEST(PluginFileFault, SaysFoundWantedAndFix) {
 
 TEST(PluginFileFault, RefusesALibraryWithoutOneNote) {
   EXPECT_EQ(fault_of(bad_plugin("no_entry")).found, "has no note of nearfar");
-  EXPECT_EQ(fault_of(bad_plugin("two_notes")).found, "has 2 notes of nearfar");
-  EXPECT_EQ(fault_of(bad_plugin("future_note")).found, "its note begins with 'note=2'");
+  EXPECT_EQ(fault_of(refused_plugin("two_notes")).found, "has 2 notes of nearfar");
+  EXPECT_EQ(fault_of(refused_plugin("future_note")).found, "its note begins with 'note=2'");
 }
 
 TEST(PluginFileFault, RefusesWhatTheNoteMayNotSay) {
-  EXPECT_EQ(fault_of(bad_plugin("unknown_tier")).found, "its tier is 'd'");
-  EXPECT_EQ(fault_of(bad_plugin("unknown_kind")).found, "its kind is 'filter'");
+  EXPECT_EQ(fault_of(refused_plugin("unknown_tier")).found, "its tier is 'd'");
+  EXPECT_EQ(fault_of(refused_plugin("unknown_kind")).found, "its kind is 'filter'");
   EXPECT_EQ(fault_of(bad_plugin("no_name")).found, "name is ''");
   EXPECT_EQ(fault_of(bad_plugin("wrong_params")).found,
             "parameter 2 ('percentile'): its default 190 is outside 0 to 100");
@@ -74,17 +75,17 @@ TEST(PluginFileFault, RefusesAnotherBuildOfTierExact) {
 }
 
 TEST(PluginFileFault, RefusesANewerBoundary) {
-  EXPECT_EQ(fault_of(bad_plugin("newer_abi")).found, "made for plugin ABI 2");
-  EXPECT_EQ(fault_of(bad_plugin("newer_torch")).found, "built for LibTorch 2.99 and newer");
+  EXPECT_EQ(fault_of(refused_plugin("newer_abi")).found, "made for plugin ABI 2");
+  EXPECT_EQ(fault_of(refused_plugin("newer_torch")).found, "built for LibTorch 2.99 and newer");
 }
 
 TEST(PluginFileFault, RefusesAnythingButTheOneExport) {
-  EXPECT_EQ(fault_of(bad_plugin("extra_export")).found, "exports 'helper'");
-  EXPECT_EQ(fault_of(bad_plugin("missing_entry")).found, "exports no symbol 'nearfar_plugin_v1'");
+  EXPECT_EQ(fault_of(refused_plugin("extra_export")).found, "exports 'helper'");
+  EXPECT_EQ(fault_of(refused_plugin("missing_entry")).found, "exports no symbol 'nearfar_plugin_v1'");
 }
 
 TEST(PluginFileFault, RefusesLibrariesThatAreNowhere) {
-  const PluginFault fault = fault_of(bad_plugin("missing_library"));
+  const PluginFault fault = fault_of(refused_plugin("missing_library"));
   EXPECT_EQ(fault.found, "needs the library 'libnearfar_absent.so.1', which is not on this system");
   EXPECT_EQ(fault.fix, "install libnearfar_absent.so.1, or link it statically");
 }
@@ -92,7 +93,7 @@ TEST(PluginFileFault, RefusesLibrariesThatAreNowhere) {
 TEST(PluginFileFault, NamesTheLibTorchThatHasAFunction) {
   HostFacts host = this_host(false);
   host.tag.torch = "2.11.0";
-  const PluginFile later = read_plugin_file(bad_plugin("later_symbol"));
+  const PluginFile later = read_plugin_file(refused_plugin("later_symbol"));
   const auto fault = plugin_fault(later, host);
   ASSERT_TRUE(fault.has_value());
   EXPECT_EQ(fault->found, "takes 'torch_has_storage' from LibTorch, which 2.11.0 does not have");
@@ -104,16 +105,17 @@ TEST(PluginFileFault, NamesTheLibTorchThatHasAFunction) {
 }
 
 TEST(PluginFileFault, RefusesNamesThatAreNowhere) {
-  const PluginFault fault = fault_of(bad_plugin("missing_symbol"));
+  const PluginFault fault = fault_of(refused_plugin("missing_symbol"));
   EXPECT_NE(fault.found.find("takes 'torch_from_the_future'"), std::string::npos);
   EXPECT_NE(fault.wanted.find("no LibTorch from 2.9 to "), std::string::npos);
-  EXPECT_FALSE(torch_range(read_plugin_file(bad_plugin("missing_symbol"))).unknown.empty());
+  EXPECT_FALSE(torch_range(read_plugin_file(refused_plugin("missing_symbol"))).unknown.empty());
   EXPECT_NE(fault_with("GLIBC_2.2.5", "GLIBC_9.9.9").found.find("@GLIBC_9.9.9'"), std::string::npos);
 }
 
 TEST(PluginFileFault, KeepsTheTiersToWhatTheyMayTake) {
-  EXPECT_EQ(fault_of(bad_plugin("torch_in_c")).found, "is of tier c and takes 'torch_from_blob' from LibTorch");
-  EXPECT_EQ(fault_of(bad_plugin("torch_cxx")).wanted, "expected of LibTorch only functions torch_* and aoti_torch_*");
+  EXPECT_EQ(fault_of(refused_plugin("torch_in_c")).found, "is of tier c and takes 'torch_from_blob' from LibTorch");
+  EXPECT_EQ(fault_of(refused_plugin("torch_cxx")).wanted,
+            "expected of LibTorch only functions torch_* and aoti_torch_*");
 }
 
 }  // namespace

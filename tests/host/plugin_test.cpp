@@ -111,13 +111,13 @@ TEST(LoadPlugin, RefusesATruncatedLibraryAtEveryLength) {  // the dynamic linker
 
 TEST(LoadPlugin, RefusesALibraryWithoutTheEntry) {
   EXPECT_ERROR(load_plugin(bad("no_entry")), ErrorKind::plugin, "no_entry.so", "has no note of nearfar");
-  EXPECT_ERROR(load_plugin(bad("missing_entry")), ErrorKind::plugin, "exports no symbol 'nearfar_plugin_v1'");
+  EXPECT_ERROR(load_plugin(bad("refused/missing_entry")), ErrorKind::plugin, "exports no symbol 'nearfar_plugin_v1'");
 }
 
 // Here LibTorch is loaded and asked itself; tests/host/plugin_file_test.cpp has the faults that need no LibTorch.
 TEST(LoadPlugin, RefusesAFunctionThatThisLibTorchLacks) {
-  EXPECT_ERROR(load_plugin(bad("missing_symbol")), ErrorKind::plugin, "takes 'torch_from_the_future' from LibTorch",
-               "no LibTorch from 2.9 to");
+  EXPECT_ERROR(load_plugin(bad("refused/missing_symbol")), ErrorKind::plugin,
+               "takes 'torch_from_the_future' from LibTorch", "no LibTorch from 2.9 to");
 }
 
 TEST(LoadPlugin, RefusesANoteThatIsNotTheDescriptors) {
