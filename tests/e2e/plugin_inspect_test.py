@@ -40,7 +40,7 @@ class PluginInspect(Case):
         shutil.copy(PLUGINS / "msp.so", mine / "other-name.so")
         for options, environment in ((("--plugin-dir", mine), {}), ((), {"NEARFAR_PLUGIN_PATH": str(mine)})):
             self.assertEqual(json.loads(self.inspect("msp", "--json", *options, **environment))["file"], str(mine / "other-name.so"))
-        err = self.nearfar("plugin", "inspect", "kmm", code=4)[1]
+        err = self.nearfar("plugin", "inspect", "knnn", code=4)[1]
         self.assertIn("did you mean 'knn'?", err)
 
     def test_what_is_refused_says_found_wanted_and_fix(self):
