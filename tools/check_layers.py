@@ -38,11 +38,11 @@ ALLOWED = {
 }
 TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
 FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
-HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
+HOST_TEXT = {f"host/{name}.h" for name in ("params", "param_rows", "grid", "description", "elf", "plugin_note", "plugin_file", "torch_symbols")}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 BODIES = {f"kernels/{name}.h" for name in ("augment_recipe", "augment_body", "color_body", "resize_body", "host_device")}  # torch-free headers
 BODY_USERS = {"data"}  # the stream of training images makes the same bytes as the kernels
-STD_ONLY_SDK = {"error.h", "params.h", "plugin_text.h", "note.h", "abi.h"}  # what torch-free folders may include of the SDK
+STD_ONLY_SDK = {"c.h", "error.h", "params.h", "plugin_text.h", "note.h", "abi.h"}  # what torch-free folders may include of the SDK
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 

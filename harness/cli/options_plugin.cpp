@@ -6,6 +6,8 @@ namespace {
 
 constexpr Verb kPluginVerbs[] = {
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
+    {"inspect", "what a plugin says of itself and whether this installation takes it; none of its code runs",
+     declare_plugin_inspect},
 };
 
 }  // namespace

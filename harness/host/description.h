@@ -4,6 +4,8 @@
 #include "host/grid.h"
 #include "host/params.h"
 
+#include <nearfar/plugin_text.h>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <optional>
@@ -12,6 +14,11 @@
 #include <vector>
 
 namespace nearfar {
+
+/// "postprocessor", "loss".
+std::string_view plugin_kind_name(PluginKind kind);
+/// The names in PluginDescription::needs, in the order of the bits.
+std::vector<std::string> need_names(Needs needs);
 
 /// nearfar::BuildTag with its own memory.
 struct BuildTagText {
@@ -53,6 +60,9 @@ struct PluginDescription {
 /// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for
 /// losses. A stranger's text may be in any encoding: who dumps the tree replaces what is not UTF-8.
 nlohmann::json description_to_json(const PluginDescription& description);
+
+/// The array "params" of it.
+nlohmann::json params_to_json(const ParamSchema& schema);
 
 /// The reverse. Throws Error(plugin) where the tree is not such a document.
 PluginDescription description_from_json(const nlohmann::json& document);

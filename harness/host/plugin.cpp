@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <deque>
@@ -18,7 +16,8 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "host/call.h"
-#include "host/elf.h"
+#include "host/param_rows.h"
+#include "host/plugin_file.h"
 #include "host/stable_plugin.h"
 #include "kernels/contrastive.h"
 #include "kernels/explicit_gradient.h"
@@ -31,28 +30,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kEntry = "nearfar_plugin_info";
-constexpr std::size_t kMostParams = 256;
 constexpr const char* kRebuild = "rebuild it with nearfar_add_plugin() against this installation";
-
-constexpr std::array<std::pair<Need, const char*>, 8> kNeedNames{{{kLogits, "logits"},
-                                                                  {kFeatures, "features"},
-                                                                  {kNormalizedFeatures, "normalized-features"},
-                                                                  {kHeadWeights, "head-weights"},
-                                                                  {kMapStatistics, "map-statistics"},
-                                                                  {kInputGradients, "input-gradients"},
-                                                                  {kTrain, "train"},
-                                                                  {kValidation, "validation"}}};
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& what) {
   throw Error(ErrorKind::plugin, fmt::format("plugin {}: {}", file.string(), what));
 }
 
 std::string text(const char* value) { return value == nullptr ? std::string() : std::string(value); }
-
-void check_file(const fs::path& file) {
-  const std::string fault = elf_fault(file);
-  if (!fault.empty()) refuse(file, fault + "; give a plugin's .so as nearfar_add_plugin() builds it");
-}
 
 /// Opens the library for good: the object is never destroyed, so nothing is ever unloaded, refused libraries included.
 const boost::dll::shared_library& open_library(const fs::path& file) {
@@ -130,14 +114,8 @@ const nearfar_plugin& read_c_plugin(const fs::path& file, const boost::dll::shar
   return whole;
 }
 
-bool spelled(std::string_view name, char joint) {
-  const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (name.empty() || !word(name.front()) || !word(name.back())) return false;
-  return std::ranges::all_of(name, [&](char c) { return word(c) || c == joint; });
-}
-
 void check_name(const fs::path& file, const PluginText& said) {
-  if (!spelled(text(said.name), '-')) {
+  if (!spelled_in_words(text(said.name), '-')) {
     refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
                              text(said.name)));
   }
@@ -157,57 +135,6 @@ void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
     refuse(file, fmt::format("a {} without all its functions; use the SDK's macros", plugin_kind_name(info.kind)));
 }
 
-/// What is wrong with one row, or "".
-std::string fault(const Param& row) {
-  const auto whole = [](double value) { return std::trunc(value) == value; };
-  if (!spelled(text(row.name), '_')) return "its name is not lower_case";
-  switch (row.type) {
-    case ParamType::boolean:
-      return row.default_number == 0 || row.default_number == 1 ? "" : "its default is neither 0 nor 1";
-    case ParamType::integer:
-      if (!whole(row.default_number) || !whole(row.minimum) || !whole(row.maximum))
-        return "its default or range is not whole";
-      [[fallthrough]];
-    case ParamType::number: {
-      if (std::isfinite(row.default_number) && row.minimum <= row.default_number && row.default_number <= row.maximum)
-        return "";
-      return fmt::format("its default {} is outside {} to {}", row.default_number, row.minimum, row.maximum);
-    }
-    case ParamType::file:
-      return text(row.default_text).empty() ? "" : "its default names a file; expected none";
-    case ParamType::text: {
-      const std::vector<std::string> choices = split(text(row.choices), '|');
-      const bool any = text(row.choices).empty();
-      return any || std::ranges::find(choices, text(row.default_text)) != choices.end()
-                 ? ""
-                 : "its default is not one of its choices";
-    }
-  }
-  return fmt::format("its type {} is unknown", static_cast<int>(row.type));
-}
-
-ParamSpec copy(const Param& row) {
-  ParamSpec spec{
-      .name = text(row.name), .type = row.type, .minimum = row.minimum, .maximum = row.maximum, .help = text(row.help)};
-  switch (row.type) {
-    case ParamType::boolean:
-      spec.default_value = row.default_number != 0;
-      break;
-    case ParamType::integer:
-      spec.default_value = static_cast<std::int64_t>(row.default_number);
-      break;
-    case ParamType::number:
-      spec.default_value = row.default_number;
-      break;
-    case ParamType::text:
-    case ParamType::file:
-      spec.default_value = text(row.default_text);
-      if (!text(row.choices).empty()) spec.choices = split(text(row.choices), '|');
-      break;
-  }
-  return spec;
-}
-
 ParamSchema read_params(const fs::path& file, const ParamTable& table) {
   if (table.size > kMostParams || (table.rows == nullptr && table.size > 0)) {
     refuse(file,
@@ -218,12 +145,12 @@ ParamSchema read_params(const fs::path& file, const ParamTable& table) {
   ParamSchema schema;
   for (std::size_t i = 0; i < table.size; ++i) {
     const Param& row = table.rows[i];
-    std::string wrong = fault(row);
+    std::string wrong = param_row_fault(row);
     if (wrong.empty() && std::ranges::find(schema, text(row.name), &ParamSpec::name) != schema.end())
       wrong = "its name is there twice";
     if (!wrong.empty())
       refuse(file, fmt::format("parameter {} ('{}'): {}; correct the table", i + 1, text(row.name), wrong));
-    schema.push_back(copy(row));
+    schema.push_back(param_spec(row));
   }
   return schema;
 }
@@ -271,17 +198,30 @@ PluginDescription described(const fs::path& file, PluginKind kind, const PluginT
   return description;
 }
 
-}  // namespace
-
-std::string_view plugin_kind_name(PluginKind kind) { return kind == PluginKind::loss ? "loss" : "postprocessor"; }
-
-std::vector<std::string> need_names(Needs needs) {
-  std::vector<std::string> names;
-  for (const auto& [need, name] : kNeedNames) {
-    if ((needs & need) != 0) names.emplace_back(name);
-  }
-  return names;
+std::string defaults(const ParamSchema& schema) {
+  std::vector<std::string> rows;
+  for (const ParamSpec& spec : schema) rows.push_back(spec.name + "=" + param_text(spec.default_value));
+  return join(rows, ", ");
 }
+
+/// The parent plans with the note, the engine works with the descriptor.
+void check_note(const fs::path& file, const PluginNote& note, const PluginDescription& description) {
+  const auto same = [&](const char* field, const std::string& noted, const std::string& described) {
+    if (noted != described) {
+      refuse(file, fmt::format("its note has {} '{}'; its descriptor has '{}'; {}", field, noted, described, kRebuild));
+    }
+  };
+  same("kind", std::string(plugin_kind_name(note.kind)), description.kind);
+  same("name", note.name, description.name);
+  same("version", note.version, description.version);
+  same("tier", std::string(plugin_tier_name(note.tier)), description.tier);
+  if (note.tier == PluginTier::c) return;  // a note written by hand may stop here
+  same("needs", join(need_names(note.needs), ", "), join(description.needs, ", "));
+  same("params", defaults(note.params), defaults(description.params));
+  same("source", note.source_hash, description.source_hash);
+}
+
+}  // namespace
 
 std::string LoadedPlugin::label() const {
   return fmt::format("{} '{}' ({})", description_.kind, description_.name, description_.path);
@@ -290,15 +230,18 @@ std::string LoadedPlugin::label() const {
 LoadedPlugin load_plugin(const fs::path& file) {
   register_contrastive();  // which plugins reach through nearfar/contrastive.h
   register_explicit_gradient();
-  check_file(file);
+  const PluginFile unopened = read_plugin_file(file);
+  if (const auto fault = plugin_fault(unopened, this_host(true))) refuse(file, fault->text());
   const std::string binary_hash = sha256_file(file);
   const boost::dll::shared_library& library = open_library(file);
-  if (library.has(NEARFAR_C_ENTRY)) {
+  if (unopened.note->tier != PluginTier::exact) {
     const nearfar_plugin& plugin = read_c_plugin(file, library);
     PluginDescription description = described(file, static_cast<PluginKind>(plugin.kind), plugin_text(plugin));
     description.tier = (plugin.flags & NEARFAR_TORCH) != 0 ? "stable" : "c";
     description.binary_hash = binary_hash;
     description.source_hash = plugin.source_hash == nullptr ? binary_hash.substr(0, 32) : plugin.source_hash;
+    description.build_tag = unopened.note->build_tag;
+    check_note(file, *unopened.note, description);
     return LoadedPlugin(plugin, std::move(description));
   }
   const NearfarPluginInfo& info = read_info(file, library);
@@ -308,6 +251,7 @@ LoadedPlugin load_plugin(const fs::path& file) {
   description.tier = "exact";
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
+  check_note(file, *unopened.note, description);
   description.build_tag = {info.tag.torch, info.tag.cxx_abi, info.tag.compiler, info.tag.standard, info.tag.sdk};
   return LoadedPlugin(info, std::move(description));
 }

@@ -14,11 +14,6 @@
 
 namespace nearfar {
 
-/// "postprocessor", "loss".
-std::string_view plugin_kind_name(PluginKind kind);
-/// The names in PluginDescription::needs, in the order of the bits.
-std::vector<std::string> need_names(Needs needs);
-
 /// A plugin that passed every check of load_plugin(). A value; copies refer to the same library.
 class LoadedPlugin {
  public:
@@ -52,9 +47,10 @@ class LoadedPlugin {
   PluginDescription description_;
 };
 
-/// Checks, in this order: a readable ELF file, loadable, entry symbol, magic, API version, build tag (torch, cxx_abi,
-/// compiler, standard, sdk), kind and its functions, name and version, parameter table. Each refusal is Error(plugin)
-/// with the path, what was found, what is wanted and how to fix it; nothing but plain C data has been read by then.
+/// First plugin_fault() of the file (host/plugin_file.h), before any of its code runs; then, as a second line:
+/// loadable, entry symbol, magic, API version, build tag, kind and its functions, name and version, parameter table,
+/// and the same in the note. Each refusal is Error(plugin) with the path, what was found, what is wanted and how to fix
+/// it; nothing but plain C data has been read by then.
 LoadedPlugin load_plugin(const std::filesystem::path& file);
 
 /// What a loss wants with these parameters; no loss is created. Error(config) for a bad parameter, Error(plugin) where
