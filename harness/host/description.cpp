@@ -106,6 +106,7 @@ PluginDescription description_from(const json& object) {
   description.observes_fitted = object.at("observes_fitted").get<bool>();
   description.source_hash = text(object, "source_hash");
   description.binary_hash = text(object, "binary_hash");
+  description.tier = text(object, "tier");
   const json& tag = object.at("build_tag");
   description.build_tag = {text(tag, "torch"), text(tag, "cxx_abi"), text(tag, "compiler"), text(tag, "standard"),
                            text(tag, "sdk")};
@@ -137,6 +138,7 @@ json description_to_json(const PluginDescription& description) {
                 {"observes_fitted", description.observes_fitted},
                 {"source_hash", description.source_hash},
                 {"binary_hash", description.binary_hash},
+                {"tier", description.tier},
                 {"build_tag",
                  {{"torch", tag.torch},
                   {"cxx_abi", tag.cxx_abi},

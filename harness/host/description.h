@@ -39,6 +39,7 @@ struct PluginDescription {
   std::vector<std::string> observed_params;  ///< of observe()
   bool observes_fitted = false;
   std::string source_hash;  ///< of its sources and the SDK headers: part of a cell's key
+  std::string tier = "exact";  ///< "exact", "stable" or "c": what it is built on (docs/plugin-reference.md)
   std::string binary_hash;  ///< SHA-256 of the .so: stored with a run, not part of the key
   BuildTagText build_tag;
   std::optional<LossTraitsText> traits;  ///< losses only: for the default parameters
@@ -47,7 +48,7 @@ struct PluginDescription {
 };
 
 /// {"kind","name","version","summary","reference","needs":[…],"params":[{"name","type","default","minimum","maximum","choices","help"}],
-///  "sweep":"k=50,100","tuned","observed_params":[],"observes_fitted","source_hash","binary_hash","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
+///  "sweep":"k=50,100","tuned","observed_params":[],"observes_fitted","source_hash","binary_hash","tier","build_tag":{"torch","cxx_abi","compiler","standard","sdk"},"path",
 ///  "traits":{"views","head","normalized_embedding","wants_features","takes_soft_targets","wants_auxiliary"}}.
 /// minimum and maximum only for integer and number (null where infinite), choices only for text, traits only for
 /// losses. A stranger's text may be in any encoding: who dumps the tree replaces what is not UTF-8.

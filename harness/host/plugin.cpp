@@ -241,6 +241,7 @@ LoadedPlugin load_plugin(const fs::path& file) {
   PluginDescription description;
   description.path = file.string();
   description.kind = plugin_kind_name(info.kind);
+  description.tier = "exact";
   description.name = text(info.text.name);
   description.version = text(info.text.version);
   description.summary = text(info.text.summary);
