@@ -44,6 +44,7 @@ Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
 Action declare_verify(CLI::App& verb);
 
 Action declare_plugin(CLI::App& verb);       ///< options_plugin.cpp: the verb with its verbs
+Action declare_plugin_list(CLI::App& verb);  ///< plugin_list.cpp
 Action declare_plugin_path(CLI::App& verb);  ///< plugin_path.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
