@@ -38,7 +38,7 @@ ALLOWED = {
 }
 TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
 FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
-HOST_TEXT = {f"host/{name}.h" for name in ("params", "param_rows", "grid", "description", "elf", "plugin_note", "plugin_file", "torch_symbols")}  # library host_text: torch-free, so the parent may use it
+HOST_TEXT = {f"host/{name}.h" for name in ("params", "param_rows", "grid", "description", "elf", "plugin_note", "plugin_file", "torch_symbols", "choose")}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 BODIES = {f"kernels/{name}.h" for name in ("augment_recipe", "augment_body", "color_body", "resize_body", "host_device")}  # torch-free headers
 BODY_USERS = {"data"}  # the stream of training images makes the same bytes as the kernels

@@ -5,6 +5,7 @@ namespace nearfar {
 namespace {
 
 constexpr Verb kPluginVerbs[] = {
+    {"list", "the plugins that are found, and which of several of one name is taken", declare_plugin_list},
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
     {"inspect", "what a plugin says of itself and whether this installation takes it; none of its code runs",
      declare_plugin_inspect},

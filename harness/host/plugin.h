@@ -62,34 +62,38 @@ PluginDescription describe(const LoadedPlugin& plugin);
 
 /// Where plugins are looked for, first match first.
 struct PluginSearch {
-  std::vector<std::filesystem::path> directories;  ///< --plugin-dir; Error(config) if one does not exist
+  /// --plugin-dir's, then the project's (cli/plugin_folders.h). Error(config) if one does not exist.
+  std::vector<std::filesystem::path> directories;
   bool environment =
       true;  ///< then the folders in NEARFAR_PLUGIN_PATH, separated by ':'; missing ones are noted in refusals
   std::filesystem::path installed;  ///< then the build's or installation's own folder; may be empty or missing
 };
 
-/// Every plugin found: *.so of each folder in name order. A library that is refused, or whose (kind, name) was found
-/// before, is kept aside.
+/// Every plugin found: *.so of each folder in name order, whatever the files are called. Several of one kind and name
+/// are all kept, and find() says which is meant (host/choose.h). Kept aside are libraries that are refused, and
+/// libraries of one folder that give one version of a plugin with different contents: none of them is taken.
 class PluginRegistry {
  public:
   struct Refusal {
     std::filesystem::path path;
     std::string message;
+    std::string plugin = {};  ///< "postprocessor knn" where it is known what the library gives
   };
 
   explicit PluginRegistry(const PluginSearch& search);
 
-  const std::vector<LoadedPlugin>& plugins() const { return plugins_; }
+  const std::vector<LoadedPlugin>& plugins() const { return plugins_; }  ///< in search order
   const std::vector<Refusal>& refusals() const { return refusals_; }
 
-  /// `name` in either spelling (`temp_scaling`, `temp-scaling`). Error(plugin) with the refusal if a library of that
-  /// file name was refused, else Error(config) with a suggestion, the names there are, and the folders searched. The
-  /// reference lives as long as the registry.
+  /// `name` in either spelling (`temp_scaling`, `temp-scaling`), perhaps with a requirement (`knn@>=1.2`).
+  /// Error(plugin) with the refusal if a library of that plugin or file name was refused, else Error(config): for a
+  /// version with the versions there are, for a name with a suggestion, the names there are, and the folders searched.
+  /// The reference lives as long as the registry.
   const LoadedPlugin& find(PluginKind kind, std::string_view name) const;
 
  private:
   void scan(const std::filesystem::path& directory);
-  const LoadedPlugin* look_up(PluginKind kind, std::string_view name) const;
+  void keep(std::vector<LoadedPlugin> of_folder);
 
   std::vector<std::filesystem::path> searched_;
   std::vector<LoadedPlugin> plugins_;

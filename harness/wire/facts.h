@@ -7,10 +7,12 @@ namespace nearfar::wire {
 
 struct Refusal {
   std::string path = {}, message = {};
+  std::string plugin = {};  ///< "postprocessor knn" where it is known what the library gives
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("path", m.path);
     visit("message", m.message);
+    visit("plugin", m.plugin);
   }
 };
 

@@ -208,8 +208,8 @@ struct EvalJob {
 
 /// A loss with parameters whose traits are asked for.
 struct LossQuery {
-  std::string name = {};
-  ParamMap params = {};  ///< as written; the engine validates and fills in
+  std::string name = {};  ///< perhaps with a requirement: "ce@>=1.2"
+  ParamMap params = {};   ///< as written; the engine validates and fills in
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("name", m.name);
@@ -219,7 +219,7 @@ struct LossQuery {
 
 /// Every plugin on the search path. → Inspection
 struct InspectJob {
-  std::vector<std::string> directories = {};  ///< --plugin-dir's
+  std::vector<std::string> directories = {};  ///< --plugin-dir's, then the project's
   std::string installed = {};
   std::vector<LossQuery> losses = {};  ///< traits are told for these
   template <class Visit, class Self>
@@ -273,8 +273,8 @@ struct NetworkJob {
 
 /// A postprocessor on an image set of a feature folder → a score file. → ScoreFacts
 struct ScoreJob {
-  std::string name = {};
-  std::vector<std::string> directories = {};
+  std::string name = {};                      ///< perhaps with a requirement: "knn@>=1.2"
+  std::vector<std::string> directories = {};  ///< as InspectJob's
   std::string installed = {};
   std::string features = {}, set = {};
   std::vector<std::string> assignments = {};  ///< "k=50"
