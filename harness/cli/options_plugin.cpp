@@ -6,6 +6,7 @@ namespace {
 
 constexpr Verb kPluginVerbs[] = {
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
+    {"check", "does a plugin keep what plugins promise: each check in a process of its own", declare_plugin_check},
 };
 
 }  // namespace
