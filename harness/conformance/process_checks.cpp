@@ -48,7 +48,8 @@ std::map<std::string, std::string> entries(const char* folder) {
   std::map<std::string, std::string> found;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     std::error_code not_a_link;
-    found[entry.path().filename().string()] = fs::read_symlink(entry.path(), not_a_link).string();
+    const std::string target = fs::read_symlink(entry.path(), not_a_link).string();
+    if (!target.starts_with("/proc/")) found[entry.path().filename().string()] = target;  // not what reads the folder
   }
   return found;
 }
@@ -89,7 +90,7 @@ void no_files(const Subject& subject) {
   use(subject);
   const auto after = entries("/proc/self/fd");
   for (const auto& [number, target] : after) {
-    expect(before.contains(number) || target.find("/proc/") == 0, "no more open files after use than before",
+    expect(before.contains(number), "no more open files after use than before",
            fmt::format("{} is open", target));
   }
 }
@@ -198,8 +199,7 @@ constexpr std::array kChecks{
     Check{.name = "exit",
           .promise = "the process that has used it ends by exit() without a crash",
           .after = "scores loss",
-          .run = use,
-          .exits = true},
+          .run = use, .on_devices = false, .exits = true},
 };
 
 }  // namespace
