@@ -25,6 +25,7 @@ ALLOWED = {
     "device": ["base"],
     "kernels": ["base"],
     "cuda": ["device", "kernels"],  # a library of its own, which nothing links
+    "fake_device": ["device"],  # a library of its own, linked by tests alone
     "models": ["base", "config", "device", "kernels"],
     "features": ["base", "data", "device", "kernels", "models"],
     "train": ["base", "config", "device", "kernels", "models", "features"],
@@ -36,8 +37,8 @@ ALLOWED = {
     "engine": ["base", "conformance", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
     "cli": ["base", "config", "data", "metrics", "store", "plot", "report", "bundle", "dashboards", "serve", "plan", "work", "launch"],
 }
-TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
-FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
+TORCH = {"sdk", "device", "kernels", "cuda", "fake_device", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
+FULL_TORCH = {"kernels", "cuda", "fake_device", "models", "train"}  # whose .cpp files may include <torch/...>
 HOST_TEXT = {f"host/{name}.h" for name in ("params", "param_rows", "grid", "description", "elf", "plugin_note", "plugin_file", "torch_symbols", "choose")}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 BODIES = {f"kernels/{name}.h" for name in ("augment_recipe", "augment_body", "color_body", "resize_body", "host_device")}  # torch-free headers

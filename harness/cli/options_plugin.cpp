@@ -9,6 +9,7 @@ constexpr Verb kPluginVerbs[] = {
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
     {"inspect", "what a plugin says of itself and whether this installation takes it; none of its code runs",
      declare_plugin_inspect},
+    {"check", "does a plugin keep what plugins promise: each check in a process of its own", declare_plugin_check},
 };
 
 }  // namespace
