@@ -1,5 +1,5 @@
-# nearfar_add_plugin(NAME SOURCES … [HEADERS …] [OUTPUT_DIRECTORY D]): builds one plugin, NAME.so, in the plugin folder (or D). In-tree plugins and
-# a stranger's use this same function.
+# nearfar_add_plugin(NAME [KIND postprocessor|loss] SOURCES … [HEADERS …] [OUTPUT_DIRECTORY D]): builds one plugin, NAME.so, in D; by default in the
+# plugin folder, or in plugins/ of the build folder of a project outside. In-tree plugins and a stranger's use this same function.
 #
 # - links nothing but the SDK and LibTorch; needs no RPATH, the host has both loaded already
 # - exports one symbol, binds at load, is never unloaded
@@ -47,10 +47,18 @@ function(nearfar_quoted_includes variable)
 endfunction()
 
 function(nearfar_add_plugin name)
-  cmake_parse_arguments(ARG "" "OUTPUT_DIRECTORY" "SOURCES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "OUTPUT_DIRECTORY;KIND" "SOURCES;HEADERS" ${ARGN})
+  if(ARG_KIND AND NOT ARG_KIND MATCHES "^(postprocessor|loss)$")
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): KIND is '${ARG_KIND}'; expected postprocessor or loss")
+  endif()
+  if(nearfar_EXACT_PROBLEM)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): ${nearfar_EXACT_PROBLEM}")
+  endif()
   add_library(plugin_${name} MODULE ${ARG_SOURCES})
   target_link_libraries(plugin_${name} PRIVATE nearfar::sdk)
-  if(NOT ARG_OUTPUT_DIRECTORY)
+  if(NOT ARG_OUTPUT_DIRECTORY AND EXISTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/nearfarConfig.cmake")  # installed
+    set(ARG_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+  elseif(NOT ARG_OUTPUT_DIRECTORY)
     set(ARG_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/nearfar/plugins")
     set_property(GLOBAL APPEND PROPERTY NEARFAR_PLUGIN_TARGETS plugin_${name})
   endif()
