@@ -1,5 +1,6 @@
 # nearfar_add_plugin(NAME [TIER exact|stable|c] [KIND postprocessor|loss] SOURCES … [HEADERS …] [OUTPUT_DIRECTORY D] [TARGET T]): builds one plugin,
-# NAME.so, in the plugin folder (or D), as target T (plugin_NAME). In-tree plugins and a stranger's use this same function.
+# NAME.so, as target T (plugin_NAME), in D; by default in the plugin folder, or in plugins/ of the build folder of a project outside. In-tree plugins and a
+# stranger's use this same function.
 #
 # - TIER exact (default): LibTorch's C++ classes; loads with that LibTorch, compiler and SDK alone. stable: the same source on LibTorch's stable ABI;
 #   loads with LibTorch 2.11 and newer. c: nearfar/c.h, no LibTorch, any language
@@ -68,6 +69,11 @@ function(nearfar_add_plugin name)
   if(NOT ARG_TARGET)
     set(ARG_TARGET plugin_${name})
   endif()
+  if(ARG_TIER STREQUAL "exact" AND nearfar_EXACT_PROBLEM)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): ${nearfar_EXACT_PROBLEM}")
+  elseif(ARG_TIER STREQUAL "stable" AND nearfar_LIBTORCH_PROBLEM)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): ${nearfar_LIBTORCH_PROBLEM}")
+  endif()
   set(sdk nearfar::sdk)
   set(map "${NEARFAR_PLUGIN_MAP}")
   if(NOT ARG_TIER STREQUAL "exact")
@@ -79,7 +85,9 @@ function(nearfar_add_plugin name)
   if(ARG_KIND)
     target_compile_definitions(${ARG_TARGET} PRIVATE NEARFAR_KIND_${ARG_KIND}=1)
   endif()
-  if(NOT ARG_OUTPUT_DIRECTORY)
+  if(NOT ARG_OUTPUT_DIRECTORY AND EXISTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/nearfarConfig.cmake")  # installed
+    set(ARG_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+  elseif(NOT ARG_OUTPUT_DIRECTORY)
     set(ARG_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/nearfar/plugins")
     set_property(GLOBAL APPEND PROPERTY NEARFAR_PLUGIN_TARGETS ${ARG_TARGET})
   endif()

@@ -26,7 +26,20 @@ fetch() {  # fetch DISTRIBUTION: download with retries until the pinned checksum
   return 1
 }
 
-unpack() { local file; file=$deps/dl/$(wheel "$1"); shift; unzip -q -o "$file" "$@" -d "$deps"; }  # unpack DISTRIBUTION MEMBER…
+can_fetch() {  # says what is missing before anything is downloaded
+  python3 -m pip --version > /dev/null 2>&1 || { echo "error: fetching needs a python3 with pip: apt-get install python3-pip" >&2; return 4; }
+  mkdir -p "$deps" 2>/dev/null && [ -w "$deps" ] || { echo "error: cannot write to $deps: run this as root, or set NEARFAR_DEPS to a folder of yours (here and for nearfar)" >&2; return 4; }
+}
+
+unpack() {  # unpack DISTRIBUTION MEMBER…; a bare system has no unzip, but where pip is, there is Python
+  local file; file=$deps/dl/$(wheel "$1"); shift
+  if command -v unzip > /dev/null; then unzip -q -o "$file" "$@" -d "$deps"; return; fi
+  python3 - "$file" "$deps" "$@" <<'PY'
+import fnmatch, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if any(fnmatch.fnmatchcase(name, member) for member in sys.argv[3:])])
+PY
+}
 
 stamped() { [ "$(cat "$deps/$1" 2>/dev/null || true)" = "$pins" ]; }  # stamped FILE: these pins were unpacked already
 stamp() { printf '%s' "$pins" > "$deps/$1.tmp" && mv "$deps/$1.tmp" "$deps/$1"; }

@@ -43,6 +43,9 @@ Action declare_report_benchmark(CLI::App& verb);
 Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
 Action declare_verify(CLI::App& verb);
 
+Action declare_completion(CLI::App& verb);  ///< completion.cpp
+Action declare_man(CLI::App& verb);
+
 Action declare_plugin(CLI::App& verb);          ///< options_plugin.cpp: the verb with its verbs
 Action declare_plugin_path(CLI::App& verb);     ///< plugin_path.cpp
 Action declare_plugin_inspect(CLI::App& verb);  ///< plugin_inspect.cpp
