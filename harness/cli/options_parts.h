@@ -43,8 +43,9 @@ Action declare_report_benchmark(CLI::App& verb);
 Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
 Action declare_verify(CLI::App& verb);
 
-Action declare_plugin(CLI::App& verb);       ///< options_plugin.cpp: the verb with its verbs
-Action declare_plugin_path(CLI::App& verb);  ///< plugin_path.cpp
+Action declare_plugin(CLI::App& verb);        ///< options_plugin.cpp: the verb with its verbs
+Action declare_plugin_path(CLI::App& verb);   ///< plugin_path.cpp
+Action declare_plugin_bench(CLI::App& verb);  ///< plugin_bench.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

@@ -6,6 +6,7 @@ namespace {
 
 constexpr Verb kPluginVerbs[] = {
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
+    {"bench", "time and memory of a plugin, in turn with another one; docs/plugin-bench.md", declare_plugin_bench},
 };
 
 }  // namespace

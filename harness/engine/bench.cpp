@@ -76,9 +76,8 @@ BenchSide reference_of(const wire::BenchJob& job, const BenchSide& subject, Find
   const std::string word = job.reference.word.empty() ? built_in(subject) : job.reference.word;
   LoadedPlugin plugin = finder.find(word, subject.plugin.kind());
   if (plugin.kind() != subject.plugin.kind()) {
-    throw Error(ErrorKind::config,
-                fmt::format("{} cannot be measured against {}: both have to be of one kind", subject.plugin.label(),
-                            plugin.label()));
+    throw Error(ErrorKind::config, fmt::format("{} cannot be measured against {}: both have to be of one kind",
+                                               subject.plugin.label(), plugin.label()));
   }
   // The same method built in another way is meant to do the same.
   const bool is_twin = job.reference.assignments.empty() && plugin.name() == subject.plugin.name();
@@ -94,7 +93,8 @@ wire::BenchPlugin plugin_facts(const BenchSide& side) {
           .path = is.path,
           .source_hash = is.source_hash,
           .binary_hash = is.binary_hash,
-          .params = canonical_params(validate(is.params, side.params, side.plugin.label()).values())};
+          .params = canonical_params(validate(is.params, side.params, side.plugin.label()).values()),
+          .compiler = is.build_tag.compiler};
 }
 
 std::string input_of(const BenchSide& subject, const BenchSide& reference) {
@@ -107,8 +107,7 @@ std::string input_of(const BenchSide& subject, const BenchSide& reference) {
 void bench(const wire::BenchJob& job) {
   const at::Device device = prepare_torch(job.compute);
   Finder finder(job);
-  const BenchSide subject =
-      side_of(finder.find(job.subject.word, kind_of(job.kind)), job.subject.assignments);
+  const BenchSide subject = side_of(finder.find(job.subject.word, kind_of(job.kind)), job.subject.assignments);
   const BenchSide reference = reference_of(job, subject, finder);
   wire::BenchFacts facts{.kind = std::string(plugin_kind_name(subject.plugin.kind())),
                          .input = input_of(subject, reference),
@@ -116,6 +115,7 @@ void bench(const wire::BenchJob& job) {
                          .reference = plugin_facts(reference),
                          .torch = NEARFAR_TORCH_VERSION,
                          .cpu_capability = at::get_cpu_capability(),
+                         .build_type = NEARFAR_BUILD_TYPE,
                          .device = device.is_cpu() ? "" : device_facts(device).name};
   if (job.size) {
     at::Generator generator = at::globalContext().defaultGenerator(device);

@@ -6,7 +6,6 @@
 #include "engine/messages.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
-
 #include <malloc.h>
 
 #include <algorithm>

@@ -51,7 +51,8 @@ FeatureBatch seen_by(const PostprocessorHandle& handle, SharedNetwork& network, 
     logits.push_back(looked->logits());
     if (observes(handle.needs())) columns.push_back(handle.observe(*looked, fitted));
   }
-  FeatureBatch seen{.features = at::cat(features), .normalized = {}, .logits = at::cat(logits), .labels = images.labels};
+  FeatureBatch seen{
+      .features = at::cat(features), .normalized = {}, .logits = at::cat(logits), .labels = images.labels};
   if ((handle.needs() & kNormalizedFeatures) != 0) seen.normalized = normalized_rows(seen.features);
   if (!columns.empty()) seen.observed = at::cat(columns);
   return only_needed(std::move(seen), handle.needs());

@@ -13,10 +13,10 @@ struct Ratio {
 /// Median of values, halfway between the middle two of an even number. Error(data) if there are none.
 double median(std::span<const double> values);
 
-/// numerators[i] / denominators[i] were measured one after the other. The median of the ratios, and the interval between
-/// two of them that the sign test does not refuse (order statistics, Conover 1999, section 3.2); with fewer than six
-/// pairs that is all of them, at less than 95 %. `alpha` in (0, 1). Error(data) for none, for other lengths, and for a
-/// value that is not finite and above 0.
+/// numerators[i] / denominators[i] were measured one after the other. The median of the ratios, and the interval
+/// between two of them that the sign test does not refuse (order statistics, Conover 1999, section 3.2); with fewer
+/// than six pairs that is all of them, at less than 95 %. `alpha` in (0, 1). Error(data) for none, for other lengths,
+/// and for a value that is not finite and above 0.
 Ratio paired_ratio(std::span<const double> numerators, std::span<const double> denominators, double alpha = 0.05);
 
 /// Of two sets of values that were measured apart: the median of all quotients and the interval of the Mann-Whitney

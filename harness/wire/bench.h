@@ -58,11 +58,13 @@ struct BenchJob {
 /// What was measured.
 struct BenchPlugin {
   std::string name = {}, version = {}, tier = {}, path = {}, source_hash = {}, binary_hash = {};
-  std::string params = {};  ///< canonical
+  std::string params = {};    ///< canonical
+  std::string compiler = {};  ///< that built it
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("name", m.name);
     visit("version", m.version);
+    visit("compiler", m.compiler);
     visit("tier", m.tier);
     visit("path", m.path);
     visit("source_hash", m.source_hash);
@@ -104,7 +106,8 @@ struct BenchFacts {
   std::string input = {};  ///< "features", "network" (it looks inside one) or "batch" (of a loss)
   BenchPlugin subject = {}, reference = {};
   std::string torch = {}, cpu_capability = {};
-  std::string device = {};  ///< an accelerator's name; of a CPU ""
+  std::string build_type = {};  ///< of the engine: "Release"
+  std::string device = {};      ///< an accelerator's name; of a CPU ""
   std::vector<BenchMeasure> measures = {};
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
@@ -114,6 +117,7 @@ struct BenchFacts {
     visit("reference", m.reference);
     visit("torch", m.torch);
     visit("cpu_capability", m.cpu_capability);
+    visit("build_type", m.build_type);
     visit("device", m.device);
     visit("measures", m.measures);
   }
