@@ -10,6 +10,7 @@ constexpr Verb kPluginVerbs[] = {
     {"inspect", "what a plugin says of itself and whether this installation takes it; none of its code runs",
      declare_plugin_inspect},
     {"check", "does a plugin keep what plugins promise: each check in a process of its own", declare_plugin_check},
+    {"bench", "time and memory of a plugin, in turn with another one; docs/plugin-bench.md", declare_plugin_bench},
 };
 
 }  // namespace

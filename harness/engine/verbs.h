@@ -1,6 +1,7 @@
 #pragma once
 /// One function per verb of nearfar-engine. Each gets its job, sends its messages and throws Error for what concerns
 /// the whole job.
+#include "wire/bench.h"
 #include "wire/jobs.h"
 
 namespace nearfar {
@@ -23,5 +24,7 @@ void train_cell(const wire::TrainJob& job);
 void eval_group(const wire::EvalJob& job);
 /// What LibTorch and CUDA say of this machine → wire::DoctorFacts.
 void doctor(const wire::Nothing& job);
+/// Two plugins timed in turn on inputs of one size → wire::BenchFacts.
+void bench(const wire::BenchJob& job);
 
 }  // namespace nearfar
