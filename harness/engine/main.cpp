@@ -42,7 +42,7 @@ int run(const std::string& verb) {
       {"weights", with_job<wire::WeightsJob, weights>}, {"import", with_job<wire::WeightsJob, import_file>},
       {"score", with_job<wire::ScoreJob, score>},       {"train", with_job<wire::TrainJob, train_cell>},
       {"eval", with_job<wire::EvalJob, eval_group>},    {"network", with_job<wire::NetworkJob, network>},
-      {"doctor", with_job<wire::Nothing, doctor>}};
+      {"doctor", with_job<wire::Nothing, doctor>},      {"loss", with_job<wire::LossJob, loss>}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
     throw Error(ErrorKind::config,
