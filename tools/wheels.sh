@@ -1,5 +1,9 @@
-# Sourced by tools/fetch_libtorch and tools/fetch_cuda, which set `deps` (the folder that things are unpacked into) and `pins` (lines "SHA256  WHEEL").
+# Sourced by tools/fetch_libtorch, tools/fetch_newest_libtorch and tools/fetch_cuda, which set `deps` (the folder that things are unpacked into) and `pins` (lines "SHA256  WHEEL").
 # pip is only the downloader. A wheel that already lies in $deps/dl is taken from there.
+
+# pip takes a platform by its exact name only.
+platforms=(manylinux_2_28_x86_64 manylinux_2_27_x86_64 manylinux_2_25_x86_64 manylinux_2_18_x86_64 manylinux_2_17_x86_64 manylinux2014_x86_64
+  manylinux_2_12_x86_64 manylinux2010_x86_64 manylinux_2_5_x86_64 manylinux1_x86_64 any)
 
 wheel() { grep -o "  $1-.*" <<<"$pins" | cut -c3-; }  # wheel DISTRIBUTION (as in the file's name): the file's name
 
@@ -14,11 +18,8 @@ fetch() {  # fetch DISTRIBUTION: download with retries until the pinned checksum
     if [ -f "$deps/dl/$file" ] && (cd "$deps/dl" && sha256sum --quiet --check <<<"$pin" 2>/dev/null); then return 0; fi
     rm -f "$deps/dl/$file"
     echo "fetching $spec (try $try)" >&2
-    # pip takes a platform by its exact name only.
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$deps/dl" \
-      --python-version 311 --implementation cp --abi cp311 --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-      --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-      --platform manylinux_2_12_x86_64 --platform manylinux_2_5_x86_64 --platform any "$spec" >&2 || sleep $((try * 3))
+      --python-version 311 --implementation cp --abi cp311 --abi none "${platforms[@]/#/--platform=}" "$spec" >&2 || sleep $((try * 3))
   done
   if (cd "$deps/dl" && sha256sum --quiet --check <<<"$pin"); then return 0; fi
   echo "error: could not fetch $spec: expected $file with sha256 ${pin%% *}. Check the network and run again," >&2

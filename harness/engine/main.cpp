@@ -45,7 +45,7 @@ int run(const std::string& verb) {
       {"score", with_job<wire::ScoreJob, score>},       {"train", with_job<wire::TrainJob, train_cell>},
       {"eval", with_job<wire::EvalJob, eval_group>},    {"network", with_job<wire::NetworkJob, network>},
       {"doctor", with_job<wire::Nothing, doctor>},      {"check", with_job<wire::CheckJob, check>},
-      {"bench", with_job<wire::BenchJob, bench>}};
+      {"bench", with_job<wire::BenchJob, bench>},       {"loss", with_job<wire::LossJob, loss>}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
     throw Error(ErrorKind::config,

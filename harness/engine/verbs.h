@@ -12,6 +12,8 @@ void inspect(const wire::InspectJob& job);
 void models(const wire::Nothing& job);
 /// `nearfar score`: a postprocessor on a feature folder → a score file and wire::ScoreFacts.
 void score(const wire::ScoreJob& job);
+/// A loss plugin on one batch, for tests → its gradients as files and wire::LossFacts.
+void loss(const wire::LossJob& job);
 /// What a weights file holds → wire::WeightsFacts.
 void weights(const wire::WeightsJob& job);
 /// `nearfar import`: the same, and the network is written as our checkpoint.

@@ -148,6 +148,17 @@ struct ScoreFacts {
   }
 };
 
+/// Of `loss`.
+struct LossFacts {
+  double value = 0;
+  std::string params = {};  ///< canonical
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("value", m.value);
+    visit("params", m.params);
+  }
+};
+
 /// Of `models`: one an architecture, with 10 classes.
 struct ModelFacts {
   std::string name = {};

@@ -293,6 +293,37 @@ struct ScoreJob {
   }
 };
 
+/// A loss plugin on one batch of numbers → its gradients and its value. → LossFacts. For tests of plugins: nothing is
+/// trained. The files of the batch are what LossInput's members are (unit rows where the loss's traits ask for them are
+/// the caller's to make); with wants_class_means start() is given this batch's means.
+struct LossJob {
+  std::string name = {};
+  std::vector<std::string> directories = {};
+  std::string installed = {};
+  std::vector<std::string> assignments = {};  ///< "temperature=0.1"
+  std::int64_t classes = 0;
+  std::int64_t seed = 0;                                     ///< of LossSetup
+  std::string output = {}, labels = {};                      ///< .npy to read
+  std::string features = {};                                 ///< .npy to read, "" = undefined
+  std::string output_gradient = {}, features_gradient = {};  ///< .npy to write, "" = not wanted
+  Compute compute = {};
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("name", m.name);
+    visit("directories", m.directories);
+    visit("installed", m.installed);
+    visit("assignments", m.assignments);
+    visit("classes", m.classes);
+    visit("seed", m.seed);
+    visit("output", m.output);
+    visit("labels", m.labels);
+    visit("features", m.features);
+    visit("output_gradient", m.output_gradient);
+    visit("features_gradient", m.features_gradient);
+    visit("compute", m.compute);
+  }
+};
+
 /// Of the verbs `models` and `doctor`, which ask for nothing.
 struct Nothing {
   template <class Visit, class Self>
