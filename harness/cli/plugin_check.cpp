@@ -1,8 +1,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/options_parts.h"
-#include "wire/check.h"
-#include "work/engine_client.h"
+#include "work/check_client.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,15 +22,9 @@ struct CheckArguments {
   bool list = false, json = false;
 };
 
-wire::CheckFacts ask(const wire::CheckJob& job) {
-  wire::CheckFacts facts;
-  wire::read(ask_engine("check", wire::to_json(job)), facts, "check");
-  return facts;
-}
-
 /// The table of docs/plugin-check.md, or as JSON.
 int list_checks(bool as_json) {
-  const wire::CheckFacts facts = ask({.device = "cpu"});
+  const wire::CheckFacts facts = engine_check({.device = "cpu"});
   if (as_json) {
     fmt::print("{}\n", wire::to_json(facts.promises).dump(2));
     return 0;
@@ -85,7 +78,7 @@ int plugin_check_verb(const CheckArguments& arguments) {
   wire::CheckJob job = arguments.job;
   job.file = fs::absolute(arguments.file).string();
   if (job.jobs <= 0) job.jobs = std::max(1U, std::thread::hardware_concurrency());
-  const wire::CheckFacts facts = ask(job);
+  const wire::CheckFacts facts = engine_check(job);
   if (arguments.json) {
     // A stranger's text may be in any encoding.
     fmt::print("{}\n", document_of(facts).dump(2, ' ', false, json::error_handler_t::replace));

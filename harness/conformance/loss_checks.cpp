@@ -111,7 +111,8 @@ void check_order(const Subject& subject, const at::Tensor& order, const std::str
 void batch_order(const Subject& subject) {
   LossSubject made(subject);
   const I views = made.traits().views, rows = made.usual_batch().labels.size(0);
-  const at::Tensor one = at::arange(rows / views).mul(5).add(3).remainder(rows / views);  // 5 and 12 have no common factor
+  const at::Tensor one =
+      at::arange(rows / views).mul(5).add(3).remainder(rows / views);  // 5 and 12 have no common factor
   at::Tensor order = one;
   if (views == 2) order = at::arange(rows).view({2, rows / 2}).index_select(1, one).reshape({rows});
   check_order(subject, order, "images in another order give the same loss");
@@ -290,12 +291,14 @@ constexpr std::array kChecks{
           .concerns = kOfLosses,
           .after = "loss",
           .run = without_gradients},
-    Check{.name = "loss-bfloat16",
-          .promise = "outputs rounded to bfloat16, as mixed precision gives them, give a finite loss near that of the unrounded",
-          .concerns = kOfLosses,
-          .after = "loss",
-          .run = bfloat16,
-          .on_devices = false},
+    Check{
+        .name = "loss-bfloat16",
+        .promise =
+            "outputs rounded to bfloat16, as mixed precision gives them, give a finite loss near that of the unrounded",
+        .concerns = kOfLosses,
+        .after = "loss",
+        .run = bfloat16,
+        .on_devices = false},
     Check{.name = "loss-decreases",
           .promise = "40 steps against the gradient of a toy batch lower it",
           .concerns = kOfLosses,

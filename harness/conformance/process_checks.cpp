@@ -90,8 +90,7 @@ void no_files(const Subject& subject) {
   use(subject);
   const auto after = entries("/proc/self/fd");
   for (const auto& [number, target] : after) {
-    expect(before.contains(number), "no more open files after use than before",
-           fmt::format("{} is open", target));
+    expect(before.contains(number), "no more open files after use than before", fmt::format("{} is open", target));
   }
 }
 
@@ -199,7 +198,9 @@ constexpr std::array kChecks{
     Check{.name = "exit",
           .promise = "the process that has used it ends by exit() without a crash",
           .after = "scores loss",
-          .run = use, .on_devices = false, .exits = true},
+          .run = use,
+          .on_devices = false,
+          .exits = true},
 };
 
 }  // namespace

@@ -83,7 +83,8 @@ class Bad final : public nearfar::Loss {
     if (is("loss-scales")) return on_host(output.abs().max()) > 1e3;
     if (is("loss-bfloat16")) {
       const at::Tensor values = output.detach();
-      return rows == 24 && values.toType(at::kBFloat16).toType(at::kFloat).equal(values) && on_host(values.abs().max()) > 0;
+      return rows == 24 && values.toType(at::kBFloat16).toType(at::kFloat).equal(values) &&
+             on_host(values.abs().max()) > 0;
     }
     if (is("loss-labels")) return on_host(input.labels.max()) > 3;
     return false;
@@ -93,9 +94,7 @@ class Bad final : public nearfar::Loss {
     const at::Tensor& output = input.output;
     const I rows = output.size(0);
     // The batches of 24 rows with which a check moves a loss on begin with a large number, the usual one does not.
-    const auto moves_on = [&] {
-      return rows == 24 && on_host(output[0][0]) > 1 && on_host(input.labels[0]) == 0;
-    };
+    const auto moves_on = [&] { return rows == 24 && on_host(output[0][0]) > 1 && on_host(input.labels[0]) == 0; };
     if (is("loss-gradient") && output.scalar_type() == at::kDouble) return value.detach().mul(2).sub(value);
     if (is("loss-repeats") && rows == 32) return value.add(calls_++ % 2 == 0 ? 0 : 1e-5);
     if (is("loss-threads") && at::get_num_threads() == 2) return value.mul(1.1);
