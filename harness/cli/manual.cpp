@@ -9,11 +9,25 @@
 namespace nearfar {
 namespace {
 
+/// A character beyond ASCII as groff and mandoc name it, whatever the locale: "\[u2026]". `at` is moved to its last
+/// byte.
+std::string named_character(std::string_view text, std::size_t& at) {
+  const auto first = static_cast<unsigned char>(text[at]);
+  const std::size_t more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+  unsigned code = first & (0x3Fu >> more);
+  for (std::size_t i = 0; i < more && at + 1 < text.size(); ++i)
+    code = code << 6 | (static_cast<unsigned char>(text[++at]) & 0x3Fu);
+  return fmt::format("\\[u{:04X}]", code);
+}
+
 /// Text as roff: backslashes and dashes escaped, and a line that begins like a request is none.
 std::string roff(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    if (c == '\\') {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      result += named_character(text, at);
+    } else if (c == '\\') {
       result += "\\e";
     } else if (c == '-') {
       result += "\\-";

@@ -169,7 +169,7 @@ class Package(unittest.TestCase):
         return out.split()
 
     def test_bash_completes_verbs_options_and_values(self):
-        self.assertEqual(self.complete("rep"), ["report", "reproduce"])
+        self.assertEqual(self.complete("repo"), ["report"])
         self.assertIn("leaderboard", self.complete("report", ""))
         self.assertEqual(self.complete("list", "po"), ["postprocessors"])
         self.assertEqual(self.complete("run", "quickstart-a"), ["quickstart-ablation"])
