@@ -11,13 +11,14 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <variant>
 
 namespace nearfar {
 namespace {
 
 void file(const Subject& subject) {
-  const std::string fault = elf_fault(subject.file());
-  expect(fault.empty(), "a shared library of this machine", fault);
+  const auto read = read_elf(subject.file());
+  if (const auto* fault = std::get_if<PluginFault>(&read)) fail_check("a shared library of this machine", fault->text());
 }
 
 void loads(const Subject& subject) {

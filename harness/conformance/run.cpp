@@ -41,6 +41,7 @@ json facts_of(const Subject& subject) {
   const LoadedPlugin& plugin = subject.plugin();
   json facts{{"name", plugin.name()},
              {"version", plugin.version()},
+             {"tier", plugin.description().tier},
              {"concerns", plugin.kind() == PluginKind::loss ? kOfLosses
                           : subject.looks_inside()          ? kOfNetworks
                                                             : kOfFeatures}};
@@ -188,7 +189,7 @@ class Run {
     if (!plugin_.is_null()) {
       report.plugin = plugin_.at("name");
       report.version = plugin_.at("version");
-      report.tier = "exact";
+      report.tier = plugin_.at("tier");
     }
     report.rows = std::move(rows_);
     return report;

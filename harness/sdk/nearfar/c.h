@@ -32,11 +32,11 @@ extern "C" {
 /* Status of a call: whose fault it is, which decides the exit code. */
 enum {
   NEARFAR_OK = 0,
-  NEARFAR_ERROR_CONFIG = 1,  /* a parameter that a person can correct */
-  NEARFAR_ERROR_DATA = 2,    /* what it was given: no labels, too few images */
-  NEARFAR_ERROR_PLUGIN = 3,  /* anything else */
-  NEARFAR_ERROR_MEMORY = 4,  /* out of memory, of host or device: smaller batches are tried */
-  NEARFAR_END = 5            /* of `state`: there is no such index */
+  NEARFAR_ERROR_CONFIG = 1, /* a parameter that a person can correct */
+  NEARFAR_ERROR_DATA = 2,   /* what it was given: no labels, too few images */
+  NEARFAR_ERROR_PLUGIN = 3, /* anything else */
+  NEARFAR_ERROR_MEMORY = 4, /* out of memory, of host or device: smaller batches are tried */
+  NEARFAR_END = 5           /* of `state`: there is no such index */
 };
 
 /* `text` has room for `capacity` bytes, the NUL included; the host provides it. */
@@ -46,8 +46,14 @@ typedef struct nearfar_error {
   char* text;
 } nearfar_error;
 
-enum { NEARFAR_FLOAT32 = 1, NEARFAR_FLOAT64 = 2, NEARFAR_INT64 = 3, NEARFAR_BFLOAT16 = 4, NEARFAR_FLOAT16 = 5,
-       NEARFAR_OTHER_DTYPE = 0 };
+enum {
+  NEARFAR_FLOAT32 = 1,
+  NEARFAR_FLOAT64 = 2,
+  NEARFAR_INT64 = 3,
+  NEARFAR_BFLOAT16 = 4,
+  NEARFAR_FLOAT16 = 5,
+  NEARFAR_OTHER_DTYPE = 0
+};
 enum { NEARFAR_CPU = 1, NEARFAR_CUDA = 2, NEARFAR_OTHER_DEVICE = 0 }; /* as in DLPack */
 
 /* A tensor, or none where shape is NULL. Frozen.
@@ -151,8 +157,13 @@ typedef struct nearfar_network {
   int32_t (*in_float64)(void* context, const struct nearfar_network** network, nearfar_error* error);
 } nearfar_network;
 /* `what` of get(): index is the stage or the layer. */
-enum { NEARFAR_GET_IMAGES = 0, NEARFAR_GET_FEATURES = 1, NEARFAR_GET_LOGITS = 2, NEARFAR_GET_MAP = 3,
-       NEARFAR_GET_LAYER = 4 };
+enum {
+  NEARFAR_GET_IMAGES = 0,
+  NEARFAR_GET_FEATURES = 1,
+  NEARFAR_GET_LOGITS = 2,
+  NEARFAR_GET_MAP = 3,
+  NEARFAR_GET_LAYER = 4
+};
 
 /* What a loss wants; <nearfar/loss.h> LossTraits says more of each. The host sets the defaults before it asks. */
 typedef struct nearfar_traits {
@@ -192,8 +203,8 @@ typedef struct nearfar_loss_input {
 /* Where the loss goes.
  * With NEARFAR_TORCH `loss` becomes a new handle of a scalar that autograd made.
  * Without: `value`, and its derivatives, which the host makes one node of the graph: into the float32 memory that is
- * given (contiguous, of the input's shape, zeros); where none is wanted, data is NULL. parameter_gradients: one for each
- * state() tensor with `parameter`, in that order. */
+ * given (contiguous, of the input's shape, zeros); where none is wanted, data is NULL. parameter_gradients: one for
+ * each state() tensor with `parameter`, in that order. */
 typedef struct nearfar_loss_output {
   uint32_t struct_size;
   uint32_t parameters;
@@ -240,8 +251,8 @@ typedef struct nearfar_plugin {
 
   /* A postprocessor. Higher = more out-of-distribution; finite for finite rows; row by row. fit may be NULL. */
   int32_t (*fit)(void* self, const nearfar_fit* context, nearfar_error* error);
-  /* With NEARFAR_TORCH `scores->handle` becomes a new handle of [N] float32 or float64; without, `scores->data` has room
-   * for N floats. */
+  /* With NEARFAR_TORCH `scores->handle` becomes a new handle of [N] float32 or float64; without, `scores->data` has
+   * room for N floats. */
   int32_t (*score)(const void* self, const nearfar_batch* batch, nearfar_tensor* scores, nearfar_error* error);
   /* `columns->handle` becomes a new handle of [B,K] float32. */
   int32_t (*observe)(const void* self, const nearfar_network* batch, int32_t fitted, nearfar_tensor* columns,
@@ -264,13 +275,14 @@ const nearfar_plugin* nearfar_plugin_v1(const nearfar_host* host);
 /* The note that tells what a library is without running it: one line in one file,
  *   NEARFAR_NOTE("c", "postprocessor", "energy-c", "1.0.0")
  * Owner "nearfar", type 1, NUL-terminated key=value strings. Texts are literals. */
-#define NEARFAR_NOTE(tier, kind, name, version)                                                             \
-  static const struct {                                                                                     \
-    uint32_t owner_size, text_size, type;                                                                   \
-    char owner[8];                                                                                          \
-    char text[(sizeof("note=1\0tier=" tier "\0kind=" kind "\0name=" name "\0version=" version "\0abi=1") + 3) / 4 * 4]; \
-  } nearfar_note_ __attribute__((section(".note.nearfar"), used, aligned(4))) = {                           \
-      8, sizeof("note=1\0tier=" tier "\0kind=" kind "\0name=" name "\0version=" version "\0abi=1"), 1, "nearfar",       \
+#define NEARFAR_NOTE(tier, kind, name, version)                                                                        \
+  static const struct {                                                                                                \
+    uint32_t owner_size, text_size, type;                                                                              \
+    char owner[8];                                                                                                     \
+    char                                                                                                               \
+        text[(sizeof("note=1\0tier=" tier "\0kind=" kind "\0name=" name "\0version=" version "\0abi=1") + 3) / 4 * 4]; \
+  } nearfar_note_ __attribute__((section(".note.nearfar"), used, aligned(4))) = {                                      \
+      8, sizeof("note=1\0tier=" tier "\0kind=" kind "\0name=" name "\0version=" version "\0abi=1"), 1, "nearfar",      \
       "note=1\0tier=" tier "\0kind=" kind "\0name=" name "\0version=" version "\0abi=1"}
 
 #ifdef __cplusplus
