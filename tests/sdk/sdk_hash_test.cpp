@@ -28,7 +28,8 @@ TEST(Sdk, HeadersAreThoseOfThisApiVersion) {
 // old.
 TEST(Sdk, TheHashIsOfEveryHeaderInTheFolder) {
   std::map<std::string, std::string> lines;  // by path, as CMake sorts
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(testing::source_dir() / "harness/sdk/nearfar")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(testing::source_dir() / "harness/sdk/nearfar")) {
     if (entry.is_regular_file())
       lines[entry.path().string()] = entry.path().filename().string() + " " + sha256(read_file(entry.path())) + "\n";
   }

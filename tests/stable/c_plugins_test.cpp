@@ -1,10 +1,13 @@
 // Plugins without LibTorch: energy and cross-entropy in C against the exact ones and against LibTorch's autograd.
+#include "host/stable_plugin.h"
 #include "plugins/toy_problem.h"
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/randint.h>
 #include <gtest/gtest.h>
+
+#include <cstddef>
 
 namespace nearfar::testing {
 namespace {
@@ -64,6 +67,33 @@ TEST(CPlugin, WhatItRefusesKeepsItsText) {
     EXPECT_EQ(error.kind(), ErrorKind::data);
     EXPECT_NE(std::string(error.what()).find("label 3 of row 1; expected 0 to 2"), std::string::npos) << error.what();
   }
+}
+
+// Growth: what an older plugin lacks is zero, what a newer one has more is not looked at.
+TEST(CDescriptor, IsReadAsFarAsItReaches) {
+  nearfar_plugin old = *c_plugin("ce-c").c_plugin();
+  old.struct_size = offsetof(nearfar_plugin, state);
+  const nearfar_plugin whole = whole_descriptor(old);
+  EXPECT_EQ(whole.loss, old.loss);
+  EXPECT_NE(old.state, nullptr);
+  EXPECT_EQ(whole.state, nullptr);
+
+  struct {
+    nearfar_plugin known;
+    void* later[8];
+  } newer{*c_plugin("ce-c").c_plugin(), {}};
+  newer.known.struct_size = sizeof newer;
+  EXPECT_EQ(whole_descriptor(newer.known).state, newer.known.state);
+}
+
+TEST(CDescriptor, SaysWhichFunctionIsMissing) {
+  nearfar_plugin loss = *c_plugin("ce-c").c_plugin(), energy = *c_plugin("energy-c").c_plugin();
+  EXPECT_EQ(descriptor_fault(loss), "");
+  EXPECT_EQ(descriptor_fault(energy), "");
+  loss.traits = nullptr;
+  EXPECT_EQ(descriptor_fault(loss), "has no function 'traits'");
+  energy.needs |= NEARFAR_NEEDS_INPUT_GRADIENTS;
+  EXPECT_EQ(descriptor_fault(energy), "has no function 'observe', though it looks inside the network");
 }
 
 }  // namespace
