@@ -1,6 +1,6 @@
 #pragma once
 /// `--sizes` of `nearfar plugin bench`. Pure functions.
-#include "wire/bench.h"
+#include "work/engine_client.h"
 
 #include <string>
 #include <vector>
