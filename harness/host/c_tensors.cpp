@@ -34,7 +34,7 @@ nearfar_tensor CTensors::describe(const at::Tensor& tensor) const {
   nearfar_tensor made{};
   made.shape = tensor.sizes().data();
   made.stride = tensor.strides().data();
-  made.data = const_cast<void*>(tensor.const_data_ptr());
+  made.data = tensor.is_cpu() ? const_cast<void*>(tensor.const_data_ptr()) : nullptr;
   made.dims = static_cast<std::int32_t>(tensor.dim());
   made.dtype = dtype_of(tensor.scalar_type());
   made.device = tensor.is_cpu() ? NEARFAR_CPU : tensor.is_cuda() ? NEARFAR_CUDA : NEARFAR_OTHER_DEVICE;

@@ -57,7 +57,8 @@ enum {
 enum { NEARFAR_CPU = 1, NEARFAR_CUDA = 2, NEARFAR_OTHER_DEVICE = 0 }; /* as in DLPack */
 
 /* A tensor, or none where shape is NULL. Frozen.
- * data is where the first element lies, on the tensor's device. Strides count elements. */
+ * data is where the first element lies; NULL for a tensor that is not on the CPU, which only a handle reaches. Strides
+ * count elements. */
 typedef struct nearfar_tensor {
   void* data;
   const int64_t* shape;
