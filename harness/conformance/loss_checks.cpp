@@ -67,6 +67,7 @@ void gradient(const Subject& subject) {
   double step = 1e-6, tolerance = 1e-6;
   LossResult found;
   try {
+    if (subject.plugin().description().tier == "c") throw Error(ErrorKind::plugin, "tier c is float32");
     const LossBatch exact{batch.output.toType(at::kDouble), batch.labels};
     found = made.run(exact);
     batch = exact;

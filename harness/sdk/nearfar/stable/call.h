@@ -34,14 +34,17 @@ enum class ScalarType : std::int8_t { Byte, Int, Long, Half, Float, Double, Bool
 enum class DeviceType : std::int8_t { CPU, CUDA, Other };
 
 struct Device {
-  Device(DeviceType type_, std::int32_t index_ = 0) : kind(type_), number(index_) {}  // NOLINT: implicit, as LibTorch's
+  Device(DeviceType type_, std::int32_t index_ = -1)
+      : kind(type_), number(index_) {}  // NOLINT: implicit, as LibTorch's
   DeviceType type() const { return kind; }
   std::int32_t index() const { return number; }
   bool is_cpu() const { return kind == DeviceType::CPU; }
   bool is_cuda() const { return kind == DeviceType::CUDA; }
-  bool operator==(const Device&) const = default;
+  bool operator==(const Device& other) const {
+    return kind == other.kind && number == other.number && (kind != DeviceType::Other || code == other.code);
+  }
   DeviceType kind;
-  std::int32_t number;
+  std::int32_t number;     ///< -1 = the current one; always so on the CPU
   std::int32_t code = -1;  ///< LibTorch's number of a type that is neither; -1 = ask
 };
 
