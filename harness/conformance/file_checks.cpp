@@ -18,7 +18,8 @@ namespace {
 
 void file(const Subject& subject) {
   const auto read = read_elf(subject.file());
-  if (const auto* fault = std::get_if<PluginFault>(&read)) fail_check("a shared library of this machine", fault->text());
+  if (const auto* fault = std::get_if<PluginFault>(&read))
+    fail_check("a shared library of this machine", fault->text());
 }
 
 void loads(const Subject& subject) {

@@ -210,13 +210,12 @@ std::optional<CellDetails> find_cell(Database& db, std::string_view key_or_prefi
                      return read_status(row, db);
                    }).at(0);
   details.runs =
-      collect(db.query(fmt::format(
-                           "SELECT uid, attempt, state, owner, device, thread_count, engine_version, numerics,"
-                           " log_file, coalesce(location_id, 0), coalesce(plugin_id, 0), coalesce(host, ''),"
-                           " coalesce(root, ''), message, started_unix_ms, finished_unix_ms, {}"
-                           " FROM run LEFT JOIN location ON location.id = location_id"
-                           " LEFT JOIN plugin ON plugin.id = plugin_id WHERE cell_key = ? ORDER BY attempt",
-                           kPluginColumns)
+      collect(db.query(fmt::format("SELECT uid, attempt, state, owner, device, thread_count, engine_version, numerics,"
+                                   " log_file, coalesce(location_id, 0), coalesce(plugin_id, 0), coalesce(host, ''),"
+                                   " coalesce(root, ''), message, started_unix_ms, finished_unix_ms, {}"
+                                   " FROM run LEFT JOIN location ON location.id = location_id"
+                                   " LEFT JOIN plugin ON plugin.id = plugin_id WHERE cell_key = ? ORDER BY attempt",
+                                   kPluginColumns)
                            .c_str(),
                        key),
               [&](Row& row) { return read_run(row, db); });

@@ -39,10 +39,10 @@ struct CellDetails {
   CellRecord record = {};
   std::vector<Factor> factors = {};  ///< of the cell and its model, sorted by name
   CellStatus status = {};
-  std::vector<RunStatus> runs = {};     ///< by attempt
+  std::vector<RunStatus> runs = {};       ///< by attempt
   std::optional<PluginRecord> loss = {};  ///< that trained the model; none: not trained by nearfar, or not yet
-  Outcome outcome = {};                 ///< of the valid run; empty without one
-  std::filesystem::path location = {};  ///< of the valid run: what its paths lie beneath; empty without one
+  Outcome outcome = {};                   ///< of the valid run; empty without one
+  std::filesystem::path location = {};    ///< of the valid run: what its paths lie beneath; empty without one
   /// Factors in which cells of the same label differ from this one ("train.epochs"), besides "benchmark" and "data":
   /// name, value here ("" = not set), values there.
   struct Difference {
