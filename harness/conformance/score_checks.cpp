@@ -322,7 +322,7 @@ constexpr std::array kChecks{
     Check{.name = "needs-only",
           .promise = "given only what .needs names, the scores are the same",
           .concerns = kOfScores,
-          .after = "scores",
+          .after = "needs scores",
           .run = needs_only,
           .on_devices = false},
     Check{.name = "orientation",
