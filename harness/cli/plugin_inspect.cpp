@@ -1,17 +1,18 @@
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/locations.h"
 #include "base/text.h"
 #include "cli/options_parts.h"
+#include "cli/plugin_folders.h"
 #include "data/printable.h"
+#include "host/choose.h"
 #include "host/plugin_file.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -30,19 +31,13 @@ std::string shown(const std::string& text) { return printable(text, 2000); }
 
 std::string shown(const std::vector<std::string>& texts) { return texts.empty() ? "none" : shown(join(texts, ", ")); }
 
-/// In the order of PluginSearch (host/plugin.h); folders that do not exist are empty.
+/// Every .so of the search path, in its order.
 std::vector<fs::path> libraries(const Paths& plugin_dirs) {
-  std::vector<fs::path> folders(plugin_dirs.begin(), plugin_dirs.end());
-  const char* environment = std::getenv("NEARFAR_PLUGIN_PATH");
-  for (const std::string& part : split(environment != nullptr ? environment : "", ':')) {
-    if (!part.empty()) folders.emplace_back(part);
-  }
-  folders.push_back(installed_plugins());
   std::vector<fs::path> files;
-  for (const fs::path& folder : folders) {
+  for (const PluginFolder& folder : search_path(plugin_dirs, {})) {
     std::error_code failure;
     const auto first = static_cast<std::ptrdiff_t>(files.size());
-    for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+    for (fs::directory_iterator entry(folder.path, failure), end; !failure && entry != end; entry.increment(failure)) {
       if (entry->path().extension() == ".so") files.push_back(entry->path());
     }
     std::sort(files.begin() + first, files.end());
@@ -50,32 +45,48 @@ std::vector<fs::path> libraries(const Paths& plugin_dirs) {
   return files;
 }
 
-/// The first plugin of that name in the search path; of both kinds, where no kind is asked for, it must be the only
-/// one. A library without a readable note goes by its file's name.
+/// What a run would take for this name (host/choose.h), though this host may refuse it. Of both kinds, where no kind is
+/// asked for, there must be but one. A library without a readable note goes by its file's name.
 fs::path find_plugin(const InspectArguments& arguments) {
-  const std::string key = plugin_key(arguments.plugin);
+  const WantedPlugin wanted = wanted_plugin(arguments.plugin);
   std::vector<std::string> names;
-  std::optional<PluginFile> found;
+  std::vector<PluginDescription> noted;
+  std::optional<fs::path> without_note;
   for (const fs::path& path : libraries(arguments.plugin_dirs)) {
-    PluginFile file = read_plugin_file(path);
-    const std::string name = file.note ? file.note->name : plugin_key(path.stem().string());
-    const std::string kind = file.note ? std::string(plugin_kind_name(file.note->kind)) : "";
-    if (!arguments.kind.empty() && file.note && kind != arguments.kind) continue;
-    names.push_back(name);
-    if (name != key) continue;
-    if (!found) {
-      found = std::move(file);
-    } else if (file.note && found->note && file.note->kind != found->note->kind) {
-      throw Error(ErrorKind::config,
-                  fmt::format("'{}' is a {} ({}) and a {} ({}); give --kind or the file", key,
-                              plugin_kind_name(found->note->kind), found->path.string(), kind, path.string()));
+    const PluginFile file = read_plugin_file(path);
+    names.push_back(file.note ? file.note->name : plugin_key(path.stem().string()));
+    if (!file.note && names.back() == wanted.name && !without_note) without_note = path;
+    if (!file.note) continue;
+    PluginDescription& description = noted.emplace_back();
+    description.path = path.string();
+    description.kind = plugin_kind_name(file.note->kind);
+    description.name = file.note->name;
+    description.version = file.note->version;
+  }
+  PluginList list;
+  for (const PluginDescription& description : noted) list.push_back(&description);
+  std::vector<const PluginDescription*> found;
+  std::string unsatisfied;
+  for (const std::string_view kind : {"postprocessor", "loss"}) {
+    if (!arguments.kind.empty() && arguments.kind != kind) continue;
+    if (const auto index = choose_plugin(list, kind, wanted)) {
+      found.push_back(list[*index]);
+    } else if (unsatisfied.empty()) {
+      unsatisfied = no_such_version(list, kind, wanted);
     }
   }
-  if (found) return found->path;
+  if (found.size() == 2) {
+    throw Error(ErrorKind::config,
+                fmt::format("'{}' is a {} ({}) and a {} ({}); give --kind or the file", wanted.text(), found[0]->kind,
+                            found[0]->path, found[1]->kind, found[1]->path));
+  }
+  if (!found.empty()) return found[0]->path;
+  if (without_note) return *without_note;
+  if (!unsatisfied.empty()) throw Error(ErrorKind::config, unsatisfied);
   std::ranges::sort(names);
   throw Error(ErrorKind::config,
               fmt::format("no plugin '{}'{}; give a .so, or one of the names in the search path (nearfar plugin path)",
-                          arguments.plugin, suggestion(key, names)));
+                          arguments.plugin, suggestion(wanted.name, names)));
 }
 
 fs::path file_of(const InspectArguments& arguments) {
@@ -122,7 +133,6 @@ json inspection(const PluginFile& file, const HostFacts& host) {
   }
   if (file.note) {
     const PluginNote& note = *file.note;
-    const BuildTagText& tag = note.build_tag;
     document.update(
         {{"tier", plugin_tier_name(note.tier)},
          {"kind", plugin_kind_name(note.kind)},
@@ -134,12 +144,7 @@ json inspection(const PluginFile& file, const HostFacts& host) {
          {"params", params_to_json(note.params)},
          {"source_hash", note.source_hash},
          {note.tier == PluginTier::exact ? "api" : "abi", note.tier == PluginTier::exact ? note.api : note.abi},
-         {"build_tag",
-          {{"torch", tag.torch},
-           {"cxx_abi", tag.cxx_abi},
-           {"compiler", tag.compiler},
-           {"standard", tag.standard},
-           {"sdk", tag.sdk}}},
+         {"build_tag", build_tag_to_json(note.build_tag)},
          {"runs_on", torch_json(torch_range(file))}});
   }
   const auto fault = plugin_fault(file, host);

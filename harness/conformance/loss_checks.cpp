@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 namespace nearfar {
 namespace {
@@ -59,23 +60,27 @@ at::Tensor numeric_gradient(LossSubject& made, const LossBatch& batch, double st
   return result;
 }
 
+/// The batch in float64, where the loss takes it: tier c is float32 by its contract (nearfar/c.h), others may refuse.
+std::optional<LossBatch> exact_batch(const Subject& subject, LossSubject& made, const LossBatch& batch) {
+  if (subject.plugin().description().tier == "c") return std::nullopt;
+  LossBatch exact{batch.output.toType(at::kDouble), batch.labels};
+  try {
+    made.run(exact);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return exact;
+}
+
 /// float64 where the loss takes it. Some losses leave gradients out on purpose (weights, prototypes that follow): then
 /// the numbers differ, and a step against the gradient still lowers the loss.
 void gradient(const Subject& subject) {
   LossSubject made(subject);
-  LossBatch batch = made.usual_batch();
-  double step = 1e-6, tolerance = 1e-6;
-  LossResult found;
-  try {
-    if (subject.plugin().description().tier == "c") throw Error(ErrorKind::plugin, "tier c is float32");
-    const LossBatch exact{batch.output.toType(at::kDouble), batch.labels};
-    found = made.run(exact);
-    batch = exact;
-  } catch (const Error&) {
-    step = 1e-2;  // of float32 about 1e-7 / 1e-2 from rounding, 1e-4 from the third derivative
-    tolerance = 2e-2;
-    found = made.run(batch);
-  }
+  const std::optional<LossBatch> exact = exact_batch(subject, made, made.usual_batch());
+  const LossBatch batch = exact ? *exact : made.usual_batch();
+  // Of float32 about 1e-7 / 1e-2 from rounding, 1e-4 from the third derivative.
+  const double step = exact ? 1e-6 : 1e-2, tolerance = exact ? 1e-6 : 2e-2;
+  const LossResult found = made.run(batch);
   const at::Tensor numbers = numeric_gradient(made, batch, step);
   const double largest = std::max(numbers.abs().max().item<double>(), found.gradient.abs().max().item<double>());
   const double difference = found.gradient.sub(numbers).abs().max().item<double>() / std::max(largest, 1e-3);

@@ -24,6 +24,20 @@ nearfar_batch c_batch(CTensors& tensors, const FeatureBatch& batch) {
           .observed = tensors.give(batch.observed)};
 }
 
+nearfar_loss_input c_input(CTensors& tensors, const LossInput& input) {
+  return {.struct_size = sizeof(nearfar_loss_input),
+          .reserved = 0,
+          .output = tensors.give(input.output),
+          .labels = tensors.give(input.labels),
+          .features = tensors.give(input.features),
+          .soft_targets = tensors.give(input.soft_targets),
+          .aux_output = tensors.give(input.aux_output),
+          .aux_features = tensors.give(input.aux_features),
+          .epoch = input.epoch,
+          .step = input.step,
+          .most_of_a_label = input.most_of_a_label};
+}
+
 /// The first tensor of a batch that there is: its rows, its device.
 const at::Tensor& some(const FeatureBatch& batch) {
   for (const at::Tensor* tensor : {&batch.features, &batch.normalized, &batch.logits, &batch.observed}) {
@@ -134,17 +148,7 @@ void CLoss::start(const at::Tensor& class_means) {
 at::Tensor CLoss::forward(const LossInput& input) {
   if (!object_.takes_handles()) return forward_with_gradients(input);
   CTensors tensors(true);
-  const nearfar_loss_input given{.struct_size = sizeof(nearfar_loss_input),
-                                 .reserved = 0,
-                                 .output = tensors.give(input.output),
-                                 .labels = tensors.give(input.labels),
-                                 .features = tensors.give(input.features),
-                                 .soft_targets = tensors.give(input.soft_targets),
-                                 .aux_output = tensors.give(input.aux_output),
-                                 .aux_features = tensors.give(input.aux_features),
-                                 .epoch = input.epoch,
-                                 .step = input.step,
-                                 .most_of_a_label = input.most_of_a_label};
+  const nearfar_loss_input given = c_input(tensors, input);
   nearfar_loss_output output{};
   output.struct_size = sizeof output;
   CCall call;
@@ -160,17 +164,7 @@ at::Tensor CLoss::forward_with_gradients(const LossInput& input) {
     inputs.push_back(of);
     return buffers.give_buffer(of.sizes());
   };
-  const nearfar_loss_input given{.struct_size = sizeof(nearfar_loss_input),
-                                 .reserved = 0,
-                                 .output = tensors.give(input.output),
-                                 .labels = tensors.give(input.labels),
-                                 .features = tensors.give(input.features),
-                                 .soft_targets = tensors.give(input.soft_targets),
-                                 .aux_output = tensors.give(input.aux_output),
-                                 .aux_features = tensors.give(input.aux_features),
-                                 .epoch = input.epoch,
-                                 .step = input.step,
-                                 .most_of_a_label = input.most_of_a_label};
+  const nearfar_loss_input given = c_input(tensors, input);
   nearfar_loss_output output{.struct_size = sizeof(nearfar_loss_output),
                              .parameters = 0,
                              .value = 0,

@@ -148,8 +148,15 @@ json params_to_json(const ParamSchema& schema) {
   return params;
 }
 
+json build_tag_to_json(const BuildTagText& tag) {
+  return {{"torch", tag.torch},
+          {"cxx_abi", tag.cxx_abi},
+          {"compiler", tag.compiler},
+          {"standard", tag.standard},
+          {"sdk", tag.sdk}};
+}
+
 json description_to_json(const PluginDescription& description) {
-  const BuildTagText& tag = description.build_tag;
   json document{{"kind", description.kind},
                 {"name", description.name},
                 {"version", description.version},
@@ -164,12 +171,7 @@ json description_to_json(const PluginDescription& description) {
                 {"source_hash", description.source_hash},
                 {"binary_hash", description.binary_hash},
                 {"tier", description.tier},
-                {"build_tag",
-                 {{"torch", tag.torch},
-                  {"cxx_abi", tag.cxx_abi},
-                  {"compiler", tag.compiler},
-                  {"standard", tag.standard},
-                  {"sdk", tag.sdk}}},
+                {"build_tag", build_tag_to_json(description.build_tag)},
                 {"path", description.path}};
   if (description.traits) document["traits"] = traits_json(*description.traits);
   return document;

@@ -61,6 +61,9 @@ struct PluginDescription {
 /// losses. A stranger's text may be in any encoding: who dumps the tree replaces what is not UTF-8.
 nlohmann::json description_to_json(const PluginDescription& description);
 
+/// The object "build_tag" of it.
+nlohmann::json build_tag_to_json(const BuildTagText& tag);
+
 /// The array "params" of it.
 nlohmann::json params_to_json(const ParamSchema& schema);
 
