@@ -45,6 +45,7 @@ Action declare_verify(CLI::App& verb);
 
 Action declare_plugin(CLI::App& verb);       ///< options_plugin.cpp: the verb with its verbs
 Action declare_plugin_path(CLI::App& verb);  ///< plugin_path.cpp
+Action declare_plugin_new(CLI::App& verb);   ///< plugin_new.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

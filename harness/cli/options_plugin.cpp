@@ -6,6 +6,7 @@ namespace {
 
 constexpr Verb kPluginVerbs[] = {
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
+    {"new", "a project for a plugin of your own, which builds and passes its tests at once", declare_plugin_new},
 };
 
 }  // namespace
