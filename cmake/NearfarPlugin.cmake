@@ -1,12 +1,17 @@
-# nearfar_add_plugin(NAME SOURCES … [HEADERS …] [OUTPUT_DIRECTORY D]): builds one plugin, NAME.so, in the plugin folder (or D). In-tree plugins and
-# a stranger's use this same function.
+# nearfar_add_plugin(NAME [TIER exact|stable|c] [KIND postprocessor|loss] SOURCES … [HEADERS …] [OUTPUT_DIRECTORY D] [TARGET T]): builds one plugin,
+# NAME.so, as target T (plugin_NAME), in D; by default in the plugin folder, or in plugins/ of the build folder of a project outside. In-tree plugins and a
+# stranger's use this same function.
 #
+# - TIER exact (default): LibTorch's C++ classes; loads with that LibTorch, compiler and SDK alone. stable: the same source on LibTorch's stable ABI;
+#   loads with LibTorch 2.11 and newer. c: nearfar/c.h, no LibTorch, any language
+# - KIND is checked against the source's macro
 # - links nothing but the SDK and LibTorch; needs no RPATH, the host has both loaded already
 # - exports one symbol, binds at load, is never unloaded
 # - SOURCES, HEADERS, every file they include by #include "…" beside them, and the SDK headers are hashed into the descriptor: a result made by
 #   other code is another cell. HEADERS is for what an include line cannot tell (a file named by a macro)
 include_guard()
 set(NEARFAR_PLUGIN_MAP "${CMAKE_CURRENT_LIST_DIR}/plugin.map")
+set(NEARFAR_STABLE_PLUGIN_MAP "${CMAKE_CURRENT_LIST_DIR}/stable_plugin.map")
 
 # nearfar_files_hash(VARIABLE FILE…): SHA-256 over names and contents; editing a file configures again.
 function(nearfar_files_hash variable)
@@ -47,24 +52,56 @@ function(nearfar_quoted_includes variable)
 endfunction()
 
 function(nearfar_add_plugin name)
-  cmake_parse_arguments(ARG "" "OUTPUT_DIRECTORY" "SOURCES;HEADERS" ${ARGN})
-  add_library(plugin_${name} MODULE ${ARG_SOURCES})
-  target_link_libraries(plugin_${name} PRIVATE nearfar::sdk)
-  if(NOT ARG_OUTPUT_DIRECTORY)
-    set(ARG_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/nearfar/plugins")
-    set_property(GLOBAL APPEND PROPERTY NEARFAR_PLUGIN_TARGETS plugin_${name})
+  cmake_parse_arguments(ARG "" "OUTPUT_DIRECTORY;TIER;KIND;TARGET" "SOURCES;HEADERS" ${ARGN})
+  set(tiers exact stable c)
+  if(NOT ARG_TIER)
+    set(ARG_TIER exact)
+  elseif(NOT ARG_TIER IN_LIST tiers)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): TIER is '${ARG_TIER}'; expected exact, stable or c")
   endif()
-  get_target_property(sdk_hash nearfar::sdk NEARFAR_SDK_HASH)
+  set(kinds postprocessor loss)
+  if(ARG_KIND AND NOT ARG_KIND IN_LIST kinds)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): KIND is '${ARG_KIND}'; expected postprocessor or loss")
+  endif()
+  if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_SOURCES)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): expected SOURCES and options, found '${ARG_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(NOT ARG_TARGET)
+    set(ARG_TARGET plugin_${name})
+  endif()
+  if(ARG_TIER STREQUAL "exact" AND nearfar_EXACT_PROBLEM)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): ${nearfar_EXACT_PROBLEM}")
+  elseif(ARG_TIER STREQUAL "stable" AND nearfar_LIBTORCH_PROBLEM)
+    message(FATAL_ERROR "nearfar_add_plugin(${name}): ${nearfar_LIBTORCH_PROBLEM}")
+  endif()
+  set(sdk nearfar::sdk)
+  set(map "${NEARFAR_PLUGIN_MAP}")
+  if(NOT ARG_TIER STREQUAL "exact")
+    set(sdk nearfar::sdk_${ARG_TIER})
+    set(map "${NEARFAR_STABLE_PLUGIN_MAP}")
+  endif()
+  add_library(${ARG_TARGET} MODULE ${ARG_SOURCES})
+  target_link_libraries(${ARG_TARGET} PRIVATE ${sdk})
+  if(ARG_KIND)
+    target_compile_definitions(${ARG_TARGET} PRIVATE NEARFAR_KIND_${ARG_KIND}=1)
+  endif()
+  if(NOT ARG_OUTPUT_DIRECTORY AND EXISTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/nearfarConfig.cmake")  # installed
+    set(ARG_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+  elseif(NOT ARG_OUTPUT_DIRECTORY)
+    set(ARG_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib/nearfar/plugins")
+    set_property(GLOBAL APPEND PROPERTY NEARFAR_PLUGIN_TARGETS ${ARG_TARGET})
+  endif()
+  get_target_property(sdk_hash ${sdk} NEARFAR_SDK_HASH)
   nearfar_quoted_includes(files ${ARG_SOURCES} ${ARG_HEADERS})
   nearfar_files_hash(source_hash ${files})
   string(SHA256 source_hash "${source_hash} ${sdk_hash}")
   string(SUBSTRING "${source_hash}" 0 32 source_hash)
-  target_compile_definitions(plugin_${name} PRIVATE NEARFAR_SOURCE_HASH="${source_hash}")
-  set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${ARG_OUTPUT_DIRECTORY}"
-    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-    SKIP_BUILD_RPATH ON LINK_DEPENDS "${NEARFAR_PLUGIN_MAP}")
-  target_link_options(plugin_${name} PRIVATE "-Wl,--version-script=${NEARFAR_PLUGIN_MAP}" -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now)
+  target_compile_definitions(${ARG_TARGET} PRIVATE NEARFAR_SOURCE_HASH="${source_hash}")
+  set_target_properties(${ARG_TARGET} PROPERTIES PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${ARG_OUTPUT_DIRECTORY}"
+    CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF C_STANDARD 11 C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    SKIP_BUILD_RPATH ON LINK_DEPENDS "${map}")
+  target_link_options(${ARG_TARGET} PRIVATE "-Wl,--version-script=${map}" -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,now)
   if(COMMAND nearfar_warnings)
-    nearfar_warnings(plugin_${name})
+    nearfar_warnings(${ARG_TARGET})
   endif()
 endfunction()

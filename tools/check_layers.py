@@ -25,6 +25,7 @@ ALLOWED = {
     "device": ["base"],
     "kernels": ["base"],
     "cuda": ["device", "kernels"],  # a library of its own, which nothing links
+    "fake_device": ["device"],  # a library of its own, linked by tests alone
     "models": ["base", "config", "device", "kernels"],
     "features": ["base", "data", "device", "kernels", "models"],
     "train": ["base", "config", "device", "kernels", "models", "features"],
@@ -34,15 +35,17 @@ ALLOWED = {
     "launch": ["base"],  # text alone
     "conformance": ["base", "device", "kernels", "host"],  # the named checks of plugins
     "engine": ["base", "conformance", "data", "metrics", "device", "kernels", "host", "models", "features", "train", "wire"],
-    "cli": ["base", "config", "data", "metrics", "store", "plot", "report", "bundle", "dashboards", "serve", "plan", "work", "launch"],
+    "cli": ["base", "config", "data", "metrics", "store", "plot", "report", "bundle", "dashboards", "serve", "wire", "plan", "work", "launch"],
 }
-TORCH = {"sdk", "device", "kernels", "cuda", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
-FULL_TORCH = {"kernels", "cuda", "models", "train"}  # whose .cpp files may include <torch/...>
-HOST_TEXT = {"host/params.h", "host/grid.h", "host/description.h"}  # library host_text: torch-free, so the parent may use it
+TORCH = {"sdk", "device", "kernels", "cuda", "fake_device", "host", "models", "features", "train", "conformance", "engine"}  # may include ATen and c10
+FULL_TORCH = {"kernels", "cuda", "fake_device", "models", "train"}  # whose .cpp files may include <torch/...>
+HOST_TEXT = {f"host/{name}.h" for name in ("params", "param_rows", "grid", "description", "elf", "plugin_note", "plugin_file", "torch_symbols", "choose")}  # library host_text: torch-free, so the parent may use it
 HOST_TEXT_USERS = {"wire", "plan", "work", "cli"}
 BODIES = {f"kernels/{name}.h" for name in ("augment_recipe", "augment_body", "color_body", "resize_body", "host_device")}  # torch-free headers
 BODY_USERS = {"data"}  # the stream of training images makes the same bytes as the kernels
-STD_ONLY_SDK = {"error.h", "params.h", "abi.h"}  # what torch-free folders may include of the SDK
+STD_ONLY_SDK = {"c.h", "error.h", "params.h", "plugin_text.h", "note.h", "abi.h"}  # what torch-free folders may include of the SDK
+STABLE_C = {  # LibTorch's C functions, which the stable tier is made of: no C++ is behind them
+    "torch/csrc/inductor/aoti_torch/c/shim.h", "torch/csrc/inductor/aoti_torch/generated/c_shim_aten.h", "torch/csrc/stable/c/shim.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -68,6 +71,8 @@ def refusal(root, path, folder, quoted, name):
     top, _, rest = name.partition("/")
     if top == "torch":
         if folder in FULL_TORCH and path.suffix == ".cpp":
+            return None
+        if folder == "sdk" and path.parent.name == "stable" and name in STABLE_C:
             return None
         return f"only .cpp files of {', '.join(sorted(FULL_TORCH))} may include <torch/...>: use <ATen/core/Tensor.h> and <ATen/ops/...>"
     if top in ("ATen", "c10", "caffe2"):

@@ -6,6 +6,8 @@ usage: python3 tools/make_fuzz_seeds.py
 import argparse
 import datetime
 import io
+import subprocess
+import tempfile
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -109,7 +111,33 @@ def others():
     write("image_list_fuzz", "dict.txt", b'x/y.jpg { "group_label": 0 ,"class_label": 7 }\n')
 
 
+PLUGIN = """#include <nearfar/note.h>
+constexpr nearfar::Param kParams[] = {{"k", 50, 1, 1000, "which"}, {"mode", "mean", "mean|max", "how"}, {"fast", true, ""}};
+constexpr nearfar::PluginText kText{.name = "seed", .version = "1.0.0", .summary = "s", .needs = 3, .params = kParams};
+namespace { NEARFAR_NOTE_SECTION constexpr auto note = nearfar::make_note<[](nearfar::NoteWriter& to) {
+  write_note_begin(to, "stable", nearfar::PluginKind::postprocessor, kText);
+  to.number("abi", 1);
+  to.text("torch", "2.11");
+  write_note_end(to, kText, "abc");
+}>(); }
+extern "C" int torch_from_blob();
+extern "C" NEARFAR_EXPORT int nearfar_plugin_v1() { return torch_from_blob(); }
+"""
+
+
+def plugins():
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "seed.cpp"
+        source.write_text(PLUGIN)
+        for linker in ("bfd", "mold"):
+            library = Path(folder) / f"{linker}.so"
+            subprocess.run(["g++", "-std=c++20", "-O2", "-fPIC", "-shared", "-nostdlib", "-fvisibility=hidden", "-s", "-Wl,-z,noseparate-code", f"-fuse-ld={linker}",
+                            f"-I{ROOT.parent.parent.parent / 'harness/sdk'}", source, "-lgcc_s", "-lc", "-o", library], check=True)
+            write("elf_fuzz", library.name, library.read_bytes())
+
+
 torch_files()
 exports()
 images()
 others()
+plugins()

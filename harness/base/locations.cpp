@@ -29,6 +29,13 @@ fs::path engine_program() {
 
 fs::path installed_plugins() { return prefix() / "lib/nearfar/plugins"; }
 
+fs::path fetch_program() { return prefix() / "libexec/nearfar/fetch_libtorch"; }
+
+fs::path fetched() {
+  const char* given = std::getenv("NEARFAR_DEPS");
+  return given != nullptr && *given != '\0' ? fs::path(given) : prefix() / "lib/nearfar";
+}
+
 fs::path share() {
   const char* given = std::getenv("NEARFAR_SHARE");
   return given != nullptr && *given != '\0' ? fs::path(given) : prefix() / "share/nearfar";

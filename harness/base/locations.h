@@ -1,7 +1,7 @@
 #pragma once
 /// Where the parts of an installation lie. A build folder has the same layout as an installation, so one rule serves
 /// both: PREFIX/bin/nearfar, PREFIX/libexec/nearfar/nearfar-engine, PREFIX/lib/nearfar/plugins,
-/// PREFIX/share/nearfar/{configs,reports}.
+/// PREFIX/share/nearfar/{configs,reports}; what is fetched (torch/, nvidia/, data/): PREFIX/lib/nearfar.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +13,10 @@ std::filesystem::path prefix();
 /// $NEARFAR_ENGINE, else PREFIX's. Error(internal) if that is not there: a broken installation.
 std::filesystem::path engine_program();
 std::filesystem::path installed_plugins();
+/// The script that fetches LibTorch and the digits of the quickstart into fetched().
+std::filesystem::path fetch_program();
+/// $NEARFAR_DEPS, else PREFIX/lib/nearfar.
+std::filesystem::path fetched();
 /// configs/ and reports/ of the installation; $NEARFAR_SHARE moves it.
 std::filesystem::path share();
 

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/locations.h"
 #include "base/text.h"
+#include "cli/plugin_folders.h"
 #include "cli/verbs.h"
 #include "data/image_set.h"
 #include "plan/catalog.h"
@@ -64,16 +65,16 @@ Finding cuda_finding(const json& document) {
 std::vector<Finding> plugin_findings(const Paths& directories, json& document) {
   std::vector<Finding> findings;
   try {
-    const Catalog catalog = read_catalog(engine_asker(), directories);
+    const Catalog catalog = read_catalog(engine_asker(), plugin_folders(directories, {}));
     std::vector<std::string> names;
-    for (const PluginDescription& plugin : catalog.plugins) names.push_back(plugin.name);
+    for (const PluginDescription* plugin : catalog.taken()) names.push_back(plugin->name);
     document["plugins"] = names;
     findings.push_back({.name = "plugins",
                         .ok = !names.empty(),
-                        .message = fmt::format("{} in {} and the folders of --plugin-dir and NEARFAR_PLUGIN_PATH: {}",
-                                               names.size(), installed_plugins().string(), join(names, ", "))});
-    for (const auto& [path, why] : catalog.refusals)
-      findings.push_back({.name = "plugin", .ok = false, .message = why, .required = false});
+                        .message = fmt::format("{} in {} and the folders of `nearfar plugin path`: {}", names.size(),
+                                               installed_plugins().string(), join(names, ", "))});
+    for (const wire::Refusal& refusal : catalog.refusals)
+      findings.push_back({.name = "plugin", .ok = false, .message = refusal.message, .required = false});
   } catch (const Error& error) {
     findings.push_back({.name = "plugins", .ok = false, .message = error.what()});
   }

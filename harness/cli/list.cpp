@@ -1,5 +1,6 @@
 #include "base/locations.h"
 #include "base/text.h"
+#include "cli/plugin_folders.h"
 #include "cli/verbs.h"
 #include "data/benchmark.h"
 #include "plan/catalog.h"
@@ -29,13 +30,13 @@ void print(const json& rows, const std::vector<std::string>& columns, bool as_js
 }
 
 int list_plugins(const ListArguments& arguments, std::string_view kind) {
-  const Catalog catalog = read_catalog(engine_asker(), arguments.plugin_dirs);
+  const Catalog catalog = read_catalog(engine_asker(), plugin_folders(arguments.plugin_dirs, {}));
   json rows = json::array();
-  for (const PluginDescription& plugin : catalog.plugins) {
-    if (plugin.kind == kind) rows.push_back(description_to_json(plugin));
+  for (const PluginDescription* plugin : catalog.taken()) {
+    if (plugin->kind == kind) rows.push_back(description_to_json(*plugin));
   }
   print(rows, {"name", "version", "summary", "reference"}, arguments.database.json);
-  for (const auto& [path, why] : catalog.refusals) fmt::print(stderr, "refused: {}\n", why);
+  for (const wire::Refusal& refusal : catalog.refusals) fmt::print(stderr, "refused: {}\n", refusal.message);
   return 0;
 }
 

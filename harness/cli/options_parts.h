@@ -43,9 +43,16 @@ Action declare_report_benchmark(CLI::App& verb);
 Action declare_bundle(CLI::App& verb);  ///< options_bundle.cpp
 Action declare_verify(CLI::App& verb);
 
-Action declare_plugin(CLI::App& verb);       ///< options_plugin.cpp: the verb with its verbs
-Action declare_plugin_path(CLI::App& verb);  ///< plugin_path.cpp
-Action declare_plugin_new(CLI::App& verb);   ///< plugin_new.cpp
+Action declare_completion(CLI::App& verb);  ///< completion.cpp
+Action declare_man(CLI::App& verb);
+
+Action declare_plugin(CLI::App& verb);          ///< options_plugin.cpp: the verb with its verbs
+Action declare_plugin_path(CLI::App& verb);     ///< plugin_path.cpp
+Action declare_plugin_inspect(CLI::App& verb);  ///< plugin_inspect.cpp
+Action declare_plugin_list(CLI::App& verb);     ///< plugin_list.cpp
+Action declare_plugin_check(CLI::App& verb);    ///< plugin_check.cpp
+Action declare_plugin_bench(CLI::App& verb);    ///< plugin_bench.cpp
+Action declare_plugin_new(CLI::App& verb);      ///< plugin_new.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

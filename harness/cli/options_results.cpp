@@ -43,7 +43,8 @@ Action declare_logs(CLI::App& verb) {
 Action declare_compare(CLI::App& verb) {
   const auto compare = std::make_shared<CompareArguments>();
   constexpr const char* kRows =
-      "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database or bundle";
+      "rows, like ce or 'supcon knn' or train.lr=0.1,postprocessor=knn; or a database or bundle, or what plugin bench "
+      "wrote";
   verb.add_option("a", compare->a, kRows)->required();
   verb.add_option("b", compare->b, "the same, compared with it")->required();
   verb.add_option("--experiment", compare->experiment, "only results of this experiment");
@@ -55,6 +56,10 @@ Action declare_compare(CLI::App& verb) {
   verb.add_option("--resamples", compare->resamples, "of the images, for metrics that have no formula")
       ->check(CLI::Range(50, 100'000))
       ->capture_default_str();
+  verb.add_option("--threshold", compare->threshold, "of plugin bench: slower by less than this share is let pass")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  verb.add_flag("--force", compare->force, "of plugin bench: also what another machine or with other sizes measured");
   add_json(verb, compare->database.json);
   add_database(verb, compare->database);
   return [compare] { return compare_verb(*compare); };

@@ -141,6 +141,8 @@ constexpr Verb kVerbs[] = {
     {"data", "check, pack or make the images of a benchmark", declare_data},
     {"plugin", "write, check, measure and find plugins", declare_plugin},
     {"doctor", "versions, devices, plugins, data, database: what works here and what does not", declare_doctor},
+    {"completion", "a completion script, on stdout", declare_completion},
+    {"man", "a manual page, on stdout: nearfar man run | man -l -", declare_man},
 };
 
 }  // namespace

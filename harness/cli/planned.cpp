@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stopwatch.h"
+#include "cli/plugin_folders.h"
 #include "config/profile.h"
 #include "store/selection.h"
 #include "work/engine_client.h"
@@ -95,7 +96,7 @@ Plan plan_of(const RunArguments& arguments, Experiment experiment, const StopSig
   }
   Plan plan = make_plan({.experiment = std::move(experiment),
                          .benchmark_folders = benchmark_folders(arguments.files),
-                         .plugin_dirs = arguments.plugin_dirs,
+                         .plugin_dirs = plugin_folders(arguments.plugin_dirs, arguments.files),
                          .out = arguments.out,
                          .database = arguments.database,
                          .trust = arguments.trust,

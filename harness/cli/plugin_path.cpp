@@ -1,11 +1,9 @@
-#include "base/locations.h"
-#include "base/text.h"
 #include "cli/options_parts.h"
+#include "cli/plugin_folders.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
 #include <memory>
 
 namespace nearfar {
@@ -18,20 +16,13 @@ struct PathArguments {
   bool json = false;
 };
 
-json folder(const fs::path& path, const char* from) {
-  std::error_code failure;
-  return {{"path", fs::absolute(path).string()}, {"from", from}, {"exists", fs::is_directory(path, failure)}};
-}
-
-/// In the order of PluginSearch (host/plugin.h).
 json folders(const Paths& plugin_dirs) {
   json rows = json::array();
-  for (const fs::path& path : plugin_dirs) rows.push_back(folder(path, "--plugin-dir"));
-  const char* environment = std::getenv("NEARFAR_PLUGIN_PATH");
-  for (const std::string& part : split(environment != nullptr ? environment : "", ':')) {
-    if (!part.empty()) rows.push_back(folder(part, "NEARFAR_PLUGIN_PATH"));
+  for (const PluginFolder& folder : search_path(plugin_dirs, {})) {
+    std::error_code failure;
+    rows.push_back(
+        {{"path", folder.path.string()}, {"from", folder.from}, {"exists", fs::is_directory(folder.path, failure)}});
   }
-  rows.push_back(folder(installed_plugins(), "installation"));
   return rows;
 }
 

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/locations.h"
+#include "cli/plugin_folders.h"
 #include "cli/verbs.h"
 #include "work/engine_client.h"
 
@@ -23,7 +24,8 @@ int score_verb(const ScoreArguments& arguments) {
       .assignments = arguments.assignments,
       .output = fs::absolute(arguments.output).string(),
       .compute = {.device = arguments.device, .threads = arguments.threads > 0 ? arguments.threads : cores}};
-  for (const auto& directory : arguments.plugin_dirs) job.directories.push_back(fs::absolute(directory).string());
+  for (const auto& directory : plugin_folders(arguments.plugin_dirs, {}))
+    job.directories.push_back(fs::absolute(directory).string());
   const wire::ScoreFacts facts = engine_score(job);
   if (arguments.json) {
     fmt::print("{}\n", wire::to_json(facts).dump());

@@ -6,6 +6,7 @@
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/planned.h"
+#include "cli/plugin_folders.h"
 #include "cli/run_cells.h"
 #include "cli/search_text.h"
 #include "cli/summary.h"
@@ -31,7 +32,9 @@ std::vector<LossChoice> losses_of(const Experiment& whole) {
   std::vector<LossChoice> losses;
   for (const Point& point : whole.points) {
     for (const LossChoice& loss : point.experiment.losses) {
-      const auto same = [&](const LossChoice& other) { return other.name == loss.name && other.params == loss.params; };
+      const auto same = [&](const LossChoice& other) {
+        return other.wanted() == loss.wanted() && other.params == loss.params;
+      };
       if (std::none_of(losses.begin(), losses.end(), same)) losses.push_back(loss);
     }
   }
@@ -87,7 +90,7 @@ class Search {
   Search(const RunArguments& arguments, Experiment experiment)
       : arguments_(arguments), whole_(std::move(experiment)), left_(whole_.points.size()) {
     check_arguments(arguments, *whole_.halving);
-    whole_.halving->by = measure_of(whole_, arguments.plugin_dirs);
+    whole_.halving->by = measure_of(whole_, plugin_folders(arguments.plugin_dirs, arguments.files));
     state_.measure = whole_.halving->by;
     state_.full_epochs = whole_.train.epochs;
     state_.rounds = halving_rounds(*whole_.halving, static_cast<std::int64_t>(left_.size()), state_.full_epochs);

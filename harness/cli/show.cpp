@@ -135,6 +135,8 @@ std::string details_text(const CellDetails& details, const std::string& reproduc
                   details.record.identity_json);
   text += factors_text(details);
   if (const std::string flags = flags_of(details); !flags.empty()) text += fmt::format("flags      {}\n", flags);
+  for (const PluginRecord& plugin : plugins_of(details))
+    text += fmt::format("plugin     {} {} {}\n", plugin.kind, plugin.name, plugin_text(plugin));
   for (const RunStatus& run : details.runs) {
     text += fmt::format("attempt {}  {} {} … {} ({}) on {} with {} threads, nearfar {}{}\n", run.attempt,
                         state_name(run.state), run.started_utc, run.finished_utc, duration_text(run.seconds),

@@ -106,12 +106,14 @@ int logs_verb(const DatabaseArguments& arguments, const std::string& cell, bool 
 std::filesystem::path database_of(const DatabaseArguments& arguments);
 
 /// Targets: "" = not asked for, "-" = stdout. With no target: the text table on stdout.
-/// `a`, `b`: rows of the database (report/compare.h), or two databases.
+/// `a`, `b`: rows of the database (report/compare.h), two databases, or two documents of `plugin bench`.
 struct CompareArguments {
   DatabaseArguments database;
   std::string a, b, experiment, benchmark, protocol;  ///< "" = all
   double alpha = 0.05;
   int resamples = 400;
+  double threshold = 0.1;  ///< of `plugin bench`: shares of a time that are let pass
+  bool force = false;      ///< likewise: other machines and sizes are compared, too
 };
 /// 0; 1: B is worse than A, and that is significant.
 int compare_verb(const CompareArguments& arguments);

@@ -43,10 +43,11 @@ std::string canonical_text(const Experiment& experiment) {
   }
   Json losses = Json::object(), postprocessors = Json::object();
   for (const LossChoice& loss : experiment.losses)
-    losses[loss.name] = {{"params", identity(loss.params)}, {"train", recipe_identity(loss.recipe)}};
+    losses[loss.wanted()] = {{"params", identity(loss.params)}, {"train", recipe_identity(loss.recipe)}};
   for (const PostprocessorChoice& choice : experiment.postprocessors) {
-    postprocessors[choice.name] = {{"params", identity(choice.params)}};
-    if (choice.tune.mode != TuneChoice::Mode::none) postprocessors[choice.name]["tune"] = tune_identity(choice.tune);
+    postprocessors[choice.wanted()] = {{"params", identity(choice.params)}};
+    if (choice.tune.mode != TuneChoice::Mode::none)
+      postprocessors[choice.wanted()]["tune"] = tune_identity(choice.tune);
   }
   std::vector<std::string> benchmarks;
   for (const NamedAt& named : experiment.benchmarks) benchmarks.push_back(benchmark_key(named.name));

@@ -73,19 +73,48 @@ std::vector<NamedAt> read_names(Section& top, std::string_view key) {
   return result;
 }
 
+struct WantedAt {
+  WantedPlugin plugin;
+  std::string where;
+};
+
+/// Plugins in a list; one name may stand there with several requirements, nothing twice.
+std::vector<WantedAt> read_wanted(Section& top, std::string_view key) {
+  std::vector<std::string> names;
+  if (!top.read(key, names)) return {};
+  const Value* value = top.find(key);
+  std::vector<WantedAt> result;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string where = value->list() ? (*value->list())[i].where : value->where;
+    WantedPlugin wanted;
+    try {
+      wanted = wanted_plugin(names[i]);
+    } catch (const Error& error) {
+      fail_at(where, error.what());
+    }
+    if (wanted.name.empty()) fail_at(where, fmt::format("a name in '{}' is empty", key));
+    if (!seen.insert(wanted.text()).second)
+      fail_at(where, fmt::format("'{}' stands twice in '{}'", wanted.text(), key));
+    result.push_back({std::move(wanted), where});
+  }
+  return result;
+}
+
 void read_losses(Section& top, Experiment& experiment) {
   const Value* sections = top.find_table("loss");
-  for (const NamedAt& named : read_names(top, "losses")) {
-    const Value* section = plugin_section(sections, named.name);
-    const std::string title = fmt::format("[loss.{}]", named.name);
+  for (const WantedAt& wanted : read_wanted(top, "losses")) {
+    const std::string& name = wanted.plugin.name;
+    const Value* section = plugin_section(sections, name);
+    const std::string title = fmt::format("[loss.{}]", name);
     PluginSection plugin = read_plugin(section, title, {"train"});
     const Value* train = section ? Section(section, title).find_table("train") : nullptr;
-    experiment.losses.push_back(
-        {.name = named.name,
-         .params = std::move(plugin.params),
-         .param_where = std::move(plugin.where),
-         .recipe = read_recipe(train, fmt::format("[loss.{}.train]", named.name), experiment.train),
-         .where = named.where});
+    experiment.losses.push_back({.name = name,
+                                 .params = std::move(plugin.params),
+                                 .param_where = std::move(plugin.where),
+                                 .recipe = read_recipe(train, fmt::format("[loss.{}.train]", name), experiment.train),
+                                 .where = wanted.where,
+                                 .requirement = wanted.plugin.requirement});
   }
   if (!sections) return;
   for (const auto& [name, section] :
@@ -107,18 +136,19 @@ void read_postprocessors(Section& top, Experiment& experiment) {
     TuneChoice tune = read_tune(section.find("tune"), section.find("search"), everywhere, title);
     return std::pair{std::move(plugin), std::move(tune)};
   };
-  for (const NamedAt& named : read_names(top, "postprocessors")) {
-    auto [plugin, tune] = read_one(plugin_section(sections, named.name), named.name);
+  for (const WantedAt& wanted : read_wanted(top, "postprocessors")) {
+    const std::string& name = wanted.plugin.name;
+    auto [plugin, tune] = read_one(plugin_section(sections, name), name);
     if (tune.search && tune.where.empty()) {
       fail_at(
           tune.search->where,
           fmt::format("[postprocessor.{}] has 'search' and nothing to search; add tune, like tune = {{ k = {{ between "
                       "= [1, 100] }} }}, or leave it out",
-                      named.name));
+                      name));
     }
     if (tune.mode == TuneChoice::Mode::none) tune.search.reset();
-    experiment.postprocessors.push_back(
-        {named.name, std::move(plugin.params), std::move(plugin.where), named.where, std::move(tune)});
+    experiment.postprocessors.push_back({name, std::move(plugin.params), std::move(plugin.where), wanted.where,
+                                         std::move(tune), wanted.plugin.requirement});
   }
   if (!sections) return;
   for (const auto& [name, section] : *sections->table()) read_one(&section, name);

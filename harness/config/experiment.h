@@ -11,7 +11,7 @@
 ///   benchmark = "fashion-mnist"              # a name or a path to a .toml; several: benchmarks = [...]
 ///   models = ["resnet8"]                     # networks that are trained
 ///   protocols = ["ood"]                      # ood, fsood and what else the benchmark has
-///   losses = ["ce", "supcon"]                # names with - or _
+///   losses = ["ce", "supcon"]                # names with - or _; of several versions: "ce@>=1.2,<2" (base/version.h)
 ///   postprocessors = ["msp", "knn"]
 ///   seeds = [0, 1]                           # short for [sweep.replicates] seed = [0, 1]
 ///   [sweep]                                  # axes over other keys: config/sweep.h
@@ -31,6 +31,7 @@
 ///
 /// Sections of plugins that the lists do not name are allowed: a recipe may hold the settings of many.
 #include "base/factor.h"
+#include "base/version.h"
 #include "config/halving.h"
 #include "config/recipe.h"
 #include "config/tune.h"
@@ -56,8 +57,11 @@ struct LossChoice {
   std::string name;  ///< plugin_key() form
   ParamMap params;   ///< as written, not yet checked against the plugin's table
   ParamWhere param_where;
-  TrainRecipe recipe;  ///< [train] with the overrides of [loss.NAME.train]
-  std::string where;   ///< where the list names it
+  TrainRecipe recipe;            ///< [train] with the overrides of [loss.NAME.train]
+  std::string where;             ///< where the list names it
+  std::string requirement = {};  ///< of its version, "" = none: base/version.h
+
+  std::string wanted() const { return WantedPlugin{name, requirement}.text(); }
 };
 
 struct PostprocessorChoice {
@@ -66,6 +70,9 @@ struct PostprocessorChoice {
   ParamWhere param_where;
   std::string where;
   TuneChoice tune = {};
+  std::string requirement = {};  ///< as LossChoice::requirement
+
+  std::string wanted() const { return WantedPlugin{name, requirement}.text(); }
 };
 
 /// A model that somebody else made: weights, features, or a whole network. Exactly one of the four paths.
@@ -104,7 +111,7 @@ struct Experiment {
   std::vector<ForeignModel> foreign;                ///< key `model`: stand in for training; then `losses` is empty
   std::optional<ForeignModel>
       initial;                     ///< what recipes with `start = "checkpoint"` start from; then `foreign` is empty
-  std::vector<LossChoice> losses;  ///< in the order of the list, no name twice
+  std::vector<LossChoice> losses;  ///< in the order of the list, nothing twice
   std::vector<PostprocessorChoice> postprocessors;
   std::vector<std::int64_t> seeds = {0};
   TrainRecipe train;                   ///< [train] alone

@@ -105,6 +105,21 @@ Value::Table* holder(Value& document, const std::vector<std::string>& path, bool
   return at->table();
 }
 
+/// Between commas, but for those within a requirement: "ce,knn@>=1.2,<2" are two.
+std::vector<std::string> elements_of(std::string_view text) {
+  std::vector<std::string> elements;
+  for (const std::string& part : split(text, ',')) {
+    const std::string_view element = trim(part);
+    const bool condition = !element.empty() && std::string_view("<>=^").find(element.front()) != std::string_view::npos;
+    if (condition && !elements.empty() && elements.back().find('@') != std::string::npos) {
+      elements.back() += "," + std::string(element);
+    } else {
+      elements.emplace_back(element);
+    }
+  }
+  return elements;
+}
+
 Value list_argument(std::string_view text, const std::string& where) {
   Value whole = parse_argument(text, where);
   if (whole.list()) return whole;
@@ -113,8 +128,7 @@ Value list_argument(std::string_view text, const std::string& where) {
   Value value;
   value.where = value.key_where = where;
   auto& list = value.data.emplace<Value::List>();
-  for (const std::string& part : split(text, ',')) {
-    const std::string_view element = trim(part);
+  for (const std::string& element : elements_of(text)) {
     if (element.empty()) fail_at(where, "an element of this list is empty; write it as a,b,c");
     list.push_back(parse_argument(element, where));
   }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/locations.h"
 #include "base/set_name.h"
 #include "base/text.h"
 #include "data/class_folders.h"
@@ -303,6 +304,8 @@ fs::path find_root(const Benchmark& benchmark, const std::string& root_name, con
   } else {
     if (const char* data = std::getenv("NEARFAR_DATA"); data && *data) places.push_back(beneath(data));
     places.push_back(root.folder.is_absolute() ? root.folder : benchmark.base / root.folder);
+    std::error_code none;
+    if (const fs::path own = beneath(fetched() / "data"); fs::is_directory(own, none)) places.push_back(own);
   }
   std::string looked;
   for (const fs::path& place : places) {

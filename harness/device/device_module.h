@@ -1,7 +1,7 @@
 #pragma once
 /// What a device brings as a library of its own, loaded before anything asks LibTorch for it: libnearfar_cuda.so for
-/// NVIDIA GPUs, tests/fake_device for tests. Everything that LibTorch does for any device (memory, streams, events,
-/// pinned memory, autocast, fused optimisers) is not here. Plain functions, called by harness/device alone.
+/// NVIDIA GPUs, libnearfar_fake.so for tests and checks. Everything that LibTorch does for any device (memory, streams,
+/// events, pinned memory, autocast, fused optimisers) is not here. Plain functions, called by harness/device alone.
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 

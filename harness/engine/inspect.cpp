@@ -28,12 +28,14 @@ wire::LossAnswer answer(const PluginRegistry& registry, const wire::LossQuery& q
 void inspect(const wire::InspectJob& job) {
   const PluginRegistry registry(plugin_search(job.directories, job.installed));
   wire::Inspection found{.torch = NEARFAR_TORCH_VERSION};
-  for (const auto& refusal : registry.refusals()) found.refusals.push_back({refusal.path.string(), refusal.message});
+  for (const auto& refusal : registry.refusals())
+    found.refusals.push_back({refusal.path.string(), refusal.message, refusal.plugin});
   for (const LoadedPlugin& plugin : registry.plugins()) {
     try {
       found.plugins.push_back(description_to_json(describe(plugin)));
     } catch (const Error& error) {
-      found.refusals.push_back({plugin.description().path, error.what()});
+      found.refusals.push_back(
+          {plugin.description().path, error.what(), plugin.description().kind + " " + plugin.name()});
     }
   }
   found.architectures = architectures();

@@ -19,7 +19,7 @@ namespace nearfar {
 /// Error(config) for a device that cannot be used.
 at::Device prepare_torch(const wire::Compute& compute);
 
-/// `directories` are --plugin-dir's.
+/// `directories` are InspectJob's.
 PluginSearch plugin_search(const std::vector<std::string>& directories, const std::string& installed);
 
 /// The plugin that the plan saw: Error(plugin) if the library has other sources by now.

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/out_of_memory.h"
+#include "engine/check.h"
 #include "engine/dying.h"
 #include "engine/messages.h"
 #include "engine/verbs.h"
@@ -16,6 +17,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <span>
 #include <string>
 
 namespace {
@@ -42,7 +44,8 @@ int run(const std::string& verb) {
       {"weights", with_job<wire::WeightsJob, weights>}, {"import", with_job<wire::WeightsJob, import_file>},
       {"score", with_job<wire::ScoreJob, score>},       {"train", with_job<wire::TrainJob, train_cell>},
       {"eval", with_job<wire::EvalJob, eval_group>},    {"network", with_job<wire::NetworkJob, network>},
-      {"doctor", with_job<wire::Nothing, doctor>}};
+      {"doctor", with_job<wire::Nothing, doctor>},      {"check", with_job<wire::CheckJob, check>},
+      {"bench", with_job<wire::BenchJob, bench>},       {"loss", with_job<wire::LossJob, loss>}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) {
     throw Error(ErrorKind::config,
@@ -60,6 +63,7 @@ int main(int argc, char** argv) {
   const std::string verb = argc > 1 ? argv[1] : "";
   nearfar::init_logging(nearfar::LogLevel::info, verb.empty() ? "engine" : verb);
   try {
+    if (verb == "check-one") return nearfar::check_one(std::span(argv, static_cast<std::size_t>(argc)).subspan(2));
     return run(verb);
   } catch (const nearfar::NonFiniteLoss& error) {
     return report(verb, error.kind(), error.what(), "nan");

@@ -1,6 +1,7 @@
 #pragma once
 /// One function per verb of nearfar-engine. Each gets its job, sends its messages and throws Error for what concerns
 /// the whole job.
+#include "wire/bench.h"
 #include "wire/jobs.h"
 
 namespace nearfar {
@@ -11,6 +12,8 @@ void inspect(const wire::InspectJob& job);
 void models(const wire::Nothing& job);
 /// `nearfar score`: a postprocessor on a feature folder → a score file and wire::ScoreFacts.
 void score(const wire::ScoreJob& job);
+/// A loss plugin on one batch, for tests → its gradients as files and wire::LossFacts.
+void loss(const wire::LossJob& job);
 /// What a weights file holds → wire::WeightsFacts.
 void weights(const wire::WeightsJob& job);
 /// `nearfar import`: the same, and the network is written as our checkpoint.
@@ -23,5 +26,7 @@ void train_cell(const wire::TrainJob& job);
 void eval_group(const wire::EvalJob& job);
 /// What LibTorch and CUDA say of this machine → wire::DoctorFacts.
 void doctor(const wire::Nothing& job);
+/// Two plugins timed in turn on inputs of one size → wire::BenchFacts.
+void bench(const wire::BenchJob& job);
 
 }  // namespace nearfar

@@ -1,6 +1,7 @@
 #include "host/call.h"
 
 #include "base/error.h"
+#include "host/stable_plugin.h"
 
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
@@ -78,13 +79,36 @@ class Unchanged {
 };
 
 /// The handle's owner, made by the plugin's own functions.
-template <class T>
-std::unique_ptr<T, void (*)(T*) noexcept> make(const LoadedPlugin& plugin, PluginKind kind, T* (*create)(const Params&),
-                                               void (*destroy)(T*) noexcept, const Params& params) {
-  require_kind(plugin, kind);
-  T* made = guard(plugin.label(), "create", [&] { return create(params); });
+template <class T, class Create>
+std::unique_ptr<T, void (*)(T*) noexcept> make(const LoadedPlugin& plugin, Create&& create,
+                                               void (*destroy)(T*) noexcept) {
+  T* made = guard(plugin.label(), "create", create);
   if (made == nullptr) refuse(plugin.label(), "create", "returned nothing; expected an object");
   return {made, destroy};
+}
+template <class T>
+void destroy_adapter(T* made) noexcept {
+  delete made;
+}
+
+std::unique_ptr<Postprocessor, void (*)(Postprocessor*) noexcept> make_postprocessor(const LoadedPlugin& plugin,
+                                                                                     const Params& params) {
+  require_kind(plugin, PluginKind::postprocessor);
+  if (const nearfar_plugin* c_plugin = plugin.c_plugin()) {
+    return make<Postprocessor>(
+        plugin, [&] { return make_c_postprocessor(*c_plugin, params); }, destroy_adapter<Postprocessor>);
+  }
+  return make<Postprocessor>(
+      plugin, [&] { return plugin.info()->create_postprocessor(params); }, plugin.info()->destroy_postprocessor);
+}
+
+std::unique_ptr<Loss, void (*)(Loss*) noexcept> make_loss(const LoadedPlugin& plugin, const Params& params) {
+  require_kind(plugin, PluginKind::loss);
+  if (const nearfar_plugin* c_plugin = plugin.c_plugin())
+    return make<Loss>(
+        plugin, [&] { return make_c_loss(*c_plugin, params); }, destroy_adapter<Loss>);
+  return make<Loss>(
+      plugin, [&] { return plugin.info()->create_loss(params); }, plugin.info()->destroy_loss);
 }
 
 }  // namespace
@@ -137,8 +161,7 @@ PostprocessorHandle::PostprocessorHandle(const LoadedPlugin& plugin, const Param
       needs_(plugin.needs()),
       observes_fitted_(plugin.description().observes_fitted),
       params_(validate(plugin.params(), params, where)),
-      made_(make<Postprocessor>(plugin, PluginKind::postprocessor, plugin.info().create_postprocessor,
-                                plugin.info().destroy_postprocessor, params_)) {}
+      made_(make_postprocessor(plugin, params_)) {}
 
 void PostprocessorHandle::fit(const FitContext& context) {
   if ((needs_ & kTrain) != 0) require_parts(label_, needs_, context.train, "train");
@@ -195,7 +218,10 @@ at::Tensor PostprocessorHandle::observe(NetworkBatch& batch, bool fitted) const 
 LossTraits loss_traits(const LoadedPlugin& plugin, const Params& params) {
   require_kind(plugin, PluginKind::loss);
   const std::string label = plugin.label();
-  const LossTraits traits = guard(label, "traits", [&] { return plugin.info().loss_traits(params); });
+  const LossTraits traits = guard(label, "traits", [&] {
+    return plugin.c_plugin() != nullptr ? c_loss_traits(*plugin.c_plugin(), params)
+                                        : plugin.info()->loss_traits(params);
+  });
   if (traits.views != 1 && traits.views != 2)
     refuse(label, "traits", fmt::format("views is {}; expected 1 or 2", traits.views));
   if (traits.head != HeadKind::linear && traits.head != HeadKind::embedding)
@@ -217,7 +243,7 @@ LossHandle::LossHandle(const LoadedPlugin& plugin, const ParamMap& params, std::
     : label_(plugin.label()),
       params_(validate(plugin.params(), params, where)),
       traits_(loss_traits(plugin, params_)),
-      made_(make<Loss>(plugin, PluginKind::loss, plugin.info().create_loss, plugin.info().destroy_loss, params_)) {}
+      made_(make_loss(plugin, params_)) {}
 
 void LossHandle::prepare(const LossSetup& setup) {
   guard(label_, "prepare", [&] { made_->prepare(setup); });

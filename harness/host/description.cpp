@@ -6,13 +6,24 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace nearfar {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array<std::pair<Need, const char*>, 8> kNeedNames{{{kLogits, "logits"},
+                                                                  {kFeatures, "features"},
+                                                                  {kNormalizedFeatures, "normalized-features"},
+                                                                  {kHeadWeights, "head-weights"},
+                                                                  {kMapStatistics, "map-statistics"},
+                                                                  {kInputGradients, "input-gradients"},
+                                                                  {kTrain, "train"},
+                                                                  {kValidation, "validation"}}};
 
 json value_json(const ParamValue& value) {
   return std::visit([](const auto& held) { return json(held); }, value);
@@ -106,6 +117,7 @@ PluginDescription description_from(const json& object) {
   description.observes_fitted = object.at("observes_fitted").get<bool>();
   description.source_hash = text(object, "source_hash");
   description.binary_hash = text(object, "binary_hash");
+  description.tier = text(object, "tier");
   const json& tag = object.at("build_tag");
   description.build_tag = {text(tag, "torch"), text(tag, "cxx_abi"), text(tag, "compiler"), text(tag, "standard"),
                            text(tag, "sdk")};
@@ -118,25 +130,40 @@ PluginDescription description_from(const json& object) {
 
 }  // namespace
 
+std::string_view plugin_kind_name(PluginKind kind) { return kind == PluginKind::loss ? "loss" : "postprocessor"; }
+
+std::vector<std::string> need_names(Needs needs) {
+  std::vector<std::string> names;
+  for (const auto& [need, name] : kNeedNames) {
+    if ((needs & need) != 0) names.emplace_back(name);
+  }
+  return names;
+}
+
 bool PluginDescription::needs_one(std::string_view need) const { return std::ranges::find(needs, need) != needs.end(); }
+
+json params_to_json(const ParamSchema& schema) {
+  json params = json::array();
+  for (const ParamSpec& spec : schema) params.push_back(param_json(spec));
+  return params;
+}
 
 json description_to_json(const PluginDescription& description) {
   const BuildTagText& tag = description.build_tag;
-  json params = json::array();
-  for (const ParamSpec& spec : description.params) params.push_back(param_json(spec));
   json document{{"kind", description.kind},
                 {"name", description.name},
                 {"version", description.version},
                 {"summary", description.summary},
                 {"reference", description.reference},
                 {"needs", description.needs},
-                {"params", params},
+                {"params", params_to_json(description.params)},
                 {"sweep", grid_text(description.sweep)},
                 {"tuned", description.tuned},
                 {"observed_params", description.observed_params},
                 {"observes_fitted", description.observes_fitted},
                 {"source_hash", description.source_hash},
                 {"binary_hash", description.binary_hash},
+                {"tier", description.tier},
                 {"build_tag",
                  {{"torch", tag.torch},
                   {"cxx_abi", tag.cxx_abi},

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -16,8 +16,11 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "host/call.h"
-#include "host/elf.h"
+#include "host/param_rows.h"
+#include "host/plugin_file.h"
+#include "host/stable_plugin.h"
 #include "kernels/contrastive.h"
+#include "kernels/explicit_gradient.h"
 
 #include <boost/dll/shared_library.hpp>
 
@@ -27,28 +30,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kEntry = "nearfar_plugin_info";
-constexpr std::size_t kMostParams = 256;
 constexpr const char* kRebuild = "rebuild it with nearfar_add_plugin() against this installation";
-
-constexpr std::array<std::pair<Need, const char*>, 8> kNeedNames{{{kLogits, "logits"},
-                                                                  {kFeatures, "features"},
-                                                                  {kNormalizedFeatures, "normalized-features"},
-                                                                  {kHeadWeights, "head-weights"},
-                                                                  {kMapStatistics, "map-statistics"},
-                                                                  {kInputGradients, "input-gradients"},
-                                                                  {kTrain, "train"},
-                                                                  {kValidation, "validation"}}};
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& what) {
   throw Error(ErrorKind::plugin, fmt::format("plugin {}: {}", file.string(), what));
 }
 
 std::string text(const char* value) { return value == nullptr ? std::string() : std::string(value); }
-
-void check_file(const fs::path& file) {
-  const std::string fault = elf_fault(file);
-  if (!fault.empty()) refuse(file, fault + "; give a plugin's .so as nearfar_add_plugin() builds it");
-}
 
 /// Opens the library for good: the object is never destroyed, so nothing is ever unloaded, refused libraries included.
 const boost::dll::shared_library& open_library(const fs::path& file) {
@@ -65,8 +53,7 @@ const boost::dll::shared_library& open_library(const fs::path& file) {
   return *opened.emplace_back(std::move(library));
 }
 
-const NearfarPluginInfo& read_info(const fs::path& file) {
-  const boost::dll::shared_library& library = open_library(file);
+const NearfarPluginInfo& read_info(const fs::path& file, const boost::dll::shared_library& library) {
   if (!library.has(kEntry)) {
     refuse(file, fmt::format(
                      "exports no symbol '{}'; expected a NEARFAR_POSTPROCESSOR or NEARFAR_LOSS line in its source; {}",
@@ -102,10 +89,37 @@ void check_agreement(const fs::path& file, const NearfarPluginInfo& info) {
   same("sdk", info.tag.sdk, wanted.sdk);
 }
 
-bool spelled(std::string_view name, char joint) {
-  const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (name.empty() || !word(name.front()) || !word(name.back())) return false;
-  return std::ranges::all_of(name, [&](char c) { return word(c) || c == joint; });
+/// The descriptor of a plugin behind nearfar/c.h, whole, for good.
+const nearfar_plugin& read_c_plugin(const fs::path& file, const boost::dll::shared_library& library) {
+  const nearfar_plugin* given = library.get<const nearfar_plugin*(const nearfar_host*)>(NEARFAR_C_ENTRY)(&c_host());
+  if (given == nullptr) {
+    refuse(file, fmt::format("'{}' returned nothing for ABI {}: it wants a newer nearfar; update nearfar, or {}",
+                             NEARFAR_C_ENTRY, NEARFAR_ABI, kRebuild));
+  }
+  constexpr std::uint32_t kLeast = offsetof(nearfar_plugin, fit);  // what ABI 1 began with, for either kind
+  if (given->struct_size < kLeast) {
+    refuse(file,
+           fmt::format("its descriptor has {} bytes; expected at least {}; {}", given->struct_size, kLeast, kRebuild));
+  }
+  if (given->abi == 0 || given->abi > NEARFAR_ABI) {
+    refuse(file, fmt::format("made for plugin ABI {}; this host has ABI {}; update nearfar, or {}", given->abi,
+                             NEARFAR_ABI, kRebuild));
+  }
+  static auto& descriptors = *new std::deque<nearfar_plugin>;
+  const nearfar_plugin& whole = descriptors.emplace_back(whole_descriptor(*given));
+  if (whole.kind != NEARFAR_POSTPROCESSOR_KIND && whole.kind != NEARFAR_LOSS_KIND)
+    refuse(file, fmt::format("kind is {}; expected 1 (postprocessor) or 2 (loss)", whole.kind));
+  const std::string fault = descriptor_fault(whole);
+  if (!fault.empty()) refuse(file, fault + "; set it in the descriptor (nearfar/c.h)");
+  return whole;
+}
+
+void check_name(const fs::path& file, const PluginText& said) {
+  if (!spelled_in_words(text(said.name), '-')) {
+    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
+                             text(said.name)));
+  }
+  if (text(said.version).empty()) refuse(file, "version is empty; set .version in the macro, such as \"1.0.0\"");
 }
 
 void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
@@ -119,62 +133,6 @@ void check_identity(const fs::path& file, const NearfarPluginInfo& info) {
           : info.create_loss != nullptr && info.destroy_loss != nullptr && info.loss_traits != nullptr;
   if (!complete)
     refuse(file, fmt::format("a {} without all its functions; use the SDK's macros", plugin_kind_name(info.kind)));
-  if (!spelled(text(info.text.name), '-')) {
-    refuse(file, fmt::format("name is '{}'; expected kebab-case such as 'temp-scaling'; set .name in the macro",
-                             text(info.text.name)));
-  }
-  if (text(info.text.version).empty()) refuse(file, "version is empty; set .version in the macro, such as \"1.0.0\"");
-}
-
-/// What is wrong with one row, or "".
-std::string fault(const Param& row) {
-  const auto whole = [](double value) { return std::trunc(value) == value; };
-  if (!spelled(text(row.name), '_')) return "its name is not lower_case";
-  switch (row.type) {
-    case ParamType::boolean:
-      return row.default_number == 0 || row.default_number == 1 ? "" : "its default is neither 0 nor 1";
-    case ParamType::integer:
-      if (!whole(row.default_number) || !whole(row.minimum) || !whole(row.maximum))
-        return "its default or range is not whole";
-      [[fallthrough]];
-    case ParamType::number: {
-      if (std::isfinite(row.default_number) && row.minimum <= row.default_number && row.default_number <= row.maximum)
-        return "";
-      return fmt::format("its default {} is outside {} to {}", row.default_number, row.minimum, row.maximum);
-    }
-    case ParamType::file:
-      return text(row.default_text).empty() ? "" : "its default names a file; expected none";
-    case ParamType::text: {
-      const std::vector<std::string> choices = split(text(row.choices), '|');
-      const bool any = text(row.choices).empty();
-      return any || std::ranges::find(choices, text(row.default_text)) != choices.end()
-                 ? ""
-                 : "its default is not one of its choices";
-    }
-  }
-  return fmt::format("its type {} is unknown", static_cast<int>(row.type));
-}
-
-ParamSpec copy(const Param& row) {
-  ParamSpec spec{
-      .name = text(row.name), .type = row.type, .minimum = row.minimum, .maximum = row.maximum, .help = text(row.help)};
-  switch (row.type) {
-    case ParamType::boolean:
-      spec.default_value = row.default_number != 0;
-      break;
-    case ParamType::integer:
-      spec.default_value = static_cast<std::int64_t>(row.default_number);
-      break;
-    case ParamType::number:
-      spec.default_value = row.default_number;
-      break;
-    case ParamType::text:
-    case ParamType::file:
-      spec.default_value = text(row.default_text);
-      if (!text(row.choices).empty()) spec.choices = split(text(row.choices), '|');
-      break;
-  }
-  return spec;
 }
 
 ParamSchema read_params(const fs::path& file, const ParamTable& table) {
@@ -187,12 +145,12 @@ ParamSchema read_params(const fs::path& file, const ParamTable& table) {
   ParamSchema schema;
   for (std::size_t i = 0; i < table.size; ++i) {
     const Param& row = table.rows[i];
-    std::string wrong = fault(row);
+    std::string wrong = param_row_fault(row);
     if (wrong.empty() && std::ranges::find(schema, text(row.name), &ParamSpec::name) != schema.end())
       wrong = "its name is there twice";
     if (!wrong.empty())
       refuse(file, fmt::format("parameter {} ('{}'): {}; correct the table", i + 1, text(row.name), wrong));
-    schema.push_back(copy(row));
+    schema.push_back(param_spec(row));
   }
   return schema;
 }
@@ -215,17 +173,55 @@ void check_observed(const fs::path& file, PluginDescription& description, const 
   description.observes_fitted = plugin_text.observes_fitted;
 }
 
-}  // namespace
-
-std::string_view plugin_kind_name(PluginKind kind) { return kind == PluginKind::loss ? "loss" : "postprocessor"; }
-
-std::vector<std::string> need_names(Needs needs) {
-  std::vector<std::string> names;
-  for (const auto& [need, name] : kNeedNames) {
-    if ((needs & need) != 0) names.emplace_back(name);
+/// What the author says of a plugin of any tier, checked.
+PluginDescription described(const fs::path& file, PluginKind kind, const PluginText& said) {
+  check_name(file, said);
+  PluginDescription description;
+  description.path = file.string();
+  description.kind = plugin_kind_name(kind);
+  description.name = text(said.name);
+  description.version = text(said.version);
+  description.summary = text(said.summary);
+  description.reference = text(said.reference);
+  description.needs = need_names(said.needs);
+  description.params = read_params(file, said.params);
+  try {
+    description.sweep = grid_from_text(description.params, text(said.sweep), "the sweep");
+  } catch (const Error& error) {
+    refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
   }
-  return names;
+  if (description.sweep.zipped) refuse(file, "lists points in .sweep; it is a grid, like \"k=50,100;alpha=0.1,1\"");
+  description.tuned = said.tuned;
+  if (description.tuned && description.sweep.empty())
+    refuse(file, "is .tuned but has no .sweep; give it the values to search");
+  check_observed(file, description, said);
+  return description;
 }
+
+std::string defaults(const ParamSchema& schema) {
+  std::vector<std::string> rows;
+  for (const ParamSpec& spec : schema) rows.push_back(spec.name + "=" + param_text(spec.default_value));
+  return join(rows, ", ");
+}
+
+/// The parent plans with the note, the engine works with the descriptor.
+void check_note(const fs::path& file, const PluginNote& note, const PluginDescription& description) {
+  const auto same = [&](const char* field, const std::string& noted, const std::string& described) {
+    if (noted != described) {
+      refuse(file, fmt::format("its note has {} '{}'; its descriptor has '{}'; {}", field, noted, described, kRebuild));
+    }
+  };
+  same("kind", std::string(plugin_kind_name(note.kind)), description.kind);
+  same("name", note.name, description.name);
+  same("version", note.version, description.version);
+  same("tier", std::string(plugin_tier_name(note.tier)), description.tier);
+  if (note.tier == PluginTier::c) return;  // a note written by hand may stop here
+  same("needs", join(need_names(note.needs), ", "), join(description.needs, ", "));
+  same("params", defaults(note.params), defaults(description.params));
+  same("source", note.source_hash, description.source_hash);
+}
+
+}  // namespace
 
 std::string LoadedPlugin::label() const {
   return fmt::format("{} '{}' ({})", description_.kind, description_.name, description_.path);
@@ -233,32 +229,29 @@ std::string LoadedPlugin::label() const {
 
 LoadedPlugin load_plugin(const fs::path& file) {
   register_contrastive();  // which plugins reach through nearfar/contrastive.h
-  check_file(file);
+  register_explicit_gradient();
+  const PluginFile unopened = read_plugin_file(file);
+  if (const auto fault = plugin_fault(unopened, this_host(true))) refuse(file, fault->text());
   const std::string binary_hash = sha256_file(file);
-  const NearfarPluginInfo& info = read_info(file);
+  const boost::dll::shared_library& library = open_library(file);
+  if (unopened.note->tier != PluginTier::exact) {
+    const nearfar_plugin& plugin = read_c_plugin(file, library);
+    PluginDescription description = described(file, static_cast<PluginKind>(plugin.kind), plugin_text(plugin));
+    description.tier = (plugin.flags & NEARFAR_TORCH) != 0 ? "stable" : "c";
+    description.binary_hash = binary_hash;
+    description.source_hash = plugin.source_hash == nullptr ? binary_hash.substr(0, 32) : plugin.source_hash;
+    description.build_tag = unopened.note->build_tag;
+    check_note(file, *unopened.note, description);
+    return LoadedPlugin(plugin, std::move(description));
+  }
+  const NearfarPluginInfo& info = read_info(file, library);
   check_agreement(file, info);
   check_identity(file, info);
-  PluginDescription description;
-  description.path = file.string();
-  description.kind = plugin_kind_name(info.kind);
-  description.name = text(info.text.name);
-  description.version = text(info.text.version);
-  description.summary = text(info.text.summary);
-  description.reference = text(info.text.reference);
-  description.needs = need_names(info.text.needs);
-  description.params = read_params(file, info.text.params);
-  try {
-    description.sweep = grid_from_text(description.params, text(info.text.sweep), "the sweep");
-  } catch (const Error& error) {
-    refuse(file, fmt::format("{}; correct .sweep in the macro", error.what()));
-  }
-  if (description.sweep.zipped) refuse(file, "lists points in .sweep; it is a grid, like \"k=50,100;alpha=0.1,1\"");
-  description.tuned = info.text.tuned;
-  if (description.tuned && description.sweep.empty())
-    refuse(file, "is .tuned but has no .sweep; give it the values to search");
-  check_observed(file, description, info.text);
+  PluginDescription description = described(file, info.kind, info.text);
+  description.tier = "exact";
   description.source_hash = text(info.source_hash);
   description.binary_hash = binary_hash;
+  check_note(file, *unopened.note, description);
   description.build_tag = {info.tag.torch, info.tag.cxx_abi, info.tag.compiler, info.tag.standard, info.tag.sdk};
   return LoadedPlugin(info, std::move(description));
 }

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/text.h"
+#include "host/choose.h"
 #include "host/plugin.h"
 
 #include <fmt/format.h>
@@ -44,7 +45,9 @@ PluginRegistry::PluginRegistry(const PluginSearch& search) {
   for (const fs::path& directory : search.directories) {
     if (!is_folder(directory)) {
       throw Error(ErrorKind::config,
-                  fmt::format("plugin folder {} does not exist; correct --plugin-dir", directory.string()));
+                  fmt::format("plugin folder {} does not exist; correct --plugin-dir, or for a stored experiment "
+                              "'directories' in [plugins] of its profile",
+                              directory.string()));
     }
     scan(directory);
   }
@@ -67,45 +70,64 @@ void PluginRegistry::scan(const fs::path& directory) {
   };
   if (std::ranges::any_of(searched_, same)) return;  // named twice: nothing new, and not a duplicate to complain of
   searched_.push_back(directory);
+  std::vector<LoadedPlugin> found;
   for (const fs::path& file : libraries(directory)) {
     try {
-      LoadedPlugin plugin = load_plugin(file);
-      if (const LoadedPlugin* earlier = look_up(plugin.kind(), plugin.name())) {
-        refusals_.push_back(
-            {file,
-             fmt::format("plugin {}: {} '{}' is already given by {}, which comes first in the search path",
-                         file.string(), plugin_kind_name(plugin.kind()), plugin.name(), earlier->description().path)});
-      } else {
-        plugins_.push_back(std::move(plugin));
-      }
+      found.push_back(load_plugin(file));
     } catch (const Error& error) {
       refusals_.push_back({file, error.what()});
     }
   }
+  keep(std::move(found));
 }
 
-const LoadedPlugin* PluginRegistry::look_up(PluginKind kind, std::string_view name) const {
-  const auto found =
-      std::ranges::find_if(plugins_, [&](const LoadedPlugin& p) { return p.kind() == kind && p.name() == name; });
-  return found == plugins_.end() ? nullptr : &*found;
+/// Which of two files of one version was measured with, nobody could tell: neither is taken.
+void PluginRegistry::keep(std::vector<LoadedPlugin> of_folder) {
+  const auto disagree = [](const LoadedPlugin& a, const LoadedPlugin& b) {
+    return a.kind() == b.kind() && a.name() == b.name() && compare_versions(a.version(), b.version()) == 0 &&
+           a.description().binary_hash != b.description().binary_hash;
+  };
+  for (const LoadedPlugin& plugin : of_folder) {
+    const auto other = std::ranges::find_if(of_folder, [&](const LoadedPlugin& one) { return disagree(plugin, one); });
+    if (other == of_folder.end()) {
+      plugins_.push_back(plugin);
+      continue;
+    }
+    refusals_.push_back(
+        {plugin.description().path,
+         fmt::format("plugin {}: {} '{}' {} is also in {}, with other contents (SHA-256 {} here, {} there); expected "
+                     "one file a version in a folder; remove one of the two, or give the newer one a higher version",
+                     plugin.description().path, plugin_kind_name(plugin.kind()), plugin.name(), plugin.version(),
+                     other->description().path, plugin.description().binary_hash.substr(0, 12),
+                     other->description().binary_hash.substr(0, 12)),
+         fmt::format("{} {}", plugin_kind_name(plugin.kind()), plugin.name())});
+  }
 }
 
 const LoadedPlugin& PluginRegistry::find(PluginKind kind, std::string_view name) const {
-  const std::string key = plugin_key(name);
-  if (const LoadedPlugin* found = look_up(kind, key)) return *found;
-  const auto refused =
-      std::ranges::find_if(refusals_, [&](const Refusal& r) { return plugin_key(r.path.stem().string()) == key; });
+  const std::string_view kind_name = plugin_kind_name(kind);
+  const WantedPlugin wanted = wanted_plugin(name);
+  PluginList descriptions;
+  for (const LoadedPlugin& plugin : plugins_) descriptions.push_back(&plugin.description());
+  if (const auto found = choose_plugin(descriptions, kind_name, wanted)) return plugins_[*found];
+  const auto refused = std::ranges::find_if(refusals_, [&](const Refusal& r) {
+    return r.plugin.empty() ? plugin_key(r.path.stem().string()) == wanted.name
+                            : r.plugin == fmt::format("{} {}", kind_name, wanted.name);
+  });
   if (refused != refusals_.end()) throw Error(ErrorKind::plugin, refused->message);
+  if (const std::string why = no_such_version(descriptions, kind_name, wanted); !why.empty())
+    throw Error(ErrorKind::config, why);
   std::vector<std::string> names;
   for (const LoadedPlugin& plugin : plugins_) {
     if (plugin.kind() == kind) names.push_back(plugin.name());
   }
   std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
   std::vector<std::string> folders;
   for (const fs::path& folder : searched_) folders.push_back(folder.string());
   throw Error(
       ErrorKind::config,
-      fmt::format("no {} '{}'{}; there {}: {} (searched {})", plugin_kind_name(kind), name, suggestion(key, names),
+      fmt::format("no {} '{}'{}; there {}: {} (searched {})", kind_name, wanted.name, suggestion(wanted.name, names),
                   names.size() == 1 ? "is" : "are", names.empty() ? "none" : join(names, ", "),
                   folders.empty() ? "no folder; give --plugin-dir or NEARFAR_PLUGIN_PATH" : join(folders, ", ")));
 }

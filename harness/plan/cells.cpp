@@ -68,17 +68,31 @@ const Initial& initial_for(const std::vector<Initial>& files, std::int64_t seed,
                                              where, files.size(), seed));
 }
 
+/// Names of plugins of one kind that a plan uses: "knn", and where several versions of it meet "knn@1.2.0".
+class PluginNames {
+ public:
+  void use(const PluginDescription& plugin) { versions_[plugin.name].insert(plugin.version); }
+  std::string of(const PluginDescription& plugin) const {
+    const auto found = versions_.find(plugin.name);
+    return found != versions_.end() && found->second.size() > 1 ? plugin.name + "@" + plugin.version : plugin.name;
+  }
+
+ private:
+  std::map<std::string, std::set<std::string>> versions_;
+};
+
 /// Everything of a loss that does not depend on benchmark, network and seed.
 struct LossPlan {
   std::size_t index = 0, plugin = 0;
   ParamMap params = {};
   std::string identity = {}, recipe = {};
+  std::string name = {};  ///< for labels
   bool linear = false;
 };
 
 LossPlan plan_loss(const Plan& plan, std::size_t index) {
   const LossChoice& choice = plan.losses[index];
-  LossPlan loss{.index = index, .plugin = plan.catalog.find("loss", choice.name, choice.where)};
+  LossPlan loss{.index = index, .plugin = plan.catalog.find("loss", choice.wanted(), choice.where)};
   const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
   const std::string place = param_place(choice.where, choice.param_where, "loss", choice.name);
   loss.params = validate(plugin.params, choice.params, place).values();
@@ -137,7 +151,7 @@ ModelPlan trained_model(const Plan& plan, const LossPlan& loss, const Wanted& wa
   const LossChoice& choice = plan.losses[loss.index];
   const PluginDescription& plugin = plan.catalog.plugins[loss.plugin];
   ModelPlan model{.origin = ModelOrigin::trained, .benchmark = wanted.benchmark, .key = key};
-  model.label = fmt::format("{}/{}/s{}{}", plugin.name, wanted.network, wanted.seed, wanted.settings);
+  model.label = fmt::format("{}/{}/s{}{}", loss.name, wanted.network, wanted.seed, wanted.settings);
   model.has_classifier = loss.linear;
   model.architecture = wanted.network;
   model.head = loss.linear                            ? "linear"
@@ -321,6 +335,9 @@ void add_trained_models(Plan& plan, const std::vector<const Experiment*>& points
   const std::vector<Initial> initial = initial_weights(plan.experiment);
   std::vector<LossPlan> losses;
   for (std::size_t i = 0; i < plan.losses.size(); ++i) losses.push_back(plan_loss(plan, i));
+  PluginNames names;
+  for (const LossPlan& loss : losses) names.use(plan.catalog.plugins[loss.plugin]);
+  for (LossPlan& loss : losses) loss.name = names.of(plan.catalog.plugins[loss.plugin]);
   std::unordered_map<std::string, std::size_t> known;  // keys of train cells
   for (std::size_t i = 0; i < points.size(); ++i) {
     PointPlan& point = plan.points[i];
@@ -365,11 +382,13 @@ std::vector<std::set<std::size_t>> postprocessors_of_models(const Plan& plan) {
 
 /// A postprocessor that stands several times in a plan needs its parameters in its cells' labels.
 std::vector<std::string> names_of_postprocessors(const Plan& plan) {
+  PluginNames told;
   std::map<std::string, int> counts;
-  for (const PostprocessorPlan& one : plan.postprocessors) ++counts[plan.plugin_of(one).name];
+  for (const PostprocessorPlan& one : plan.postprocessors) told.use(plan.plugin_of(one));
+  for (const PostprocessorPlan& one : plan.postprocessors) ++counts[told.of(plan.plugin_of(one))];
   std::vector<std::string> names;
   for (const PostprocessorPlan& one : plan.postprocessors) {
-    const std::string& name = plan.plugin_of(one).name;
+    const std::string name = told.of(plan.plugin_of(one));
     names.push_back(counts[name] > 1 && !one.shown.empty() ? name + " " + one.shown : name);
   }
   return names;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace nearfar {
 namespace {
@@ -80,6 +81,22 @@ std::string complete_profile(const Plan& plan, const std::vector<NamedAt>& names
   return toml_text(profile);
 }
 
+/// Choices that lead to one version with the same parameters, as `knn` and `knn@>=1.0` may, are one: their cells are.
+void merge_equal(std::vector<PostprocessorPlan>& postprocessors, std::vector<PointPlan>& points) {
+  std::map<std::string, std::size_t> places;
+  std::vector<std::size_t> place_of;
+  std::vector<PostprocessorPlan> kept;
+  for (PostprocessorPlan& one : postprocessors) {
+    const auto [at, is_new] = places.emplace(one.identity, kept.size());
+    place_of.push_back(at->second);
+    if (is_new) kept.push_back(std::move(one));
+  }
+  postprocessors = std::move(kept);
+  for (PointPlan& point : points) {
+    for (std::size_t& place : point.postprocessors) place = place_of[place];
+  }
+}
+
 /// What is the same in all points: a plan may be copied, and a hundred points with it would be too much.
 Experiment without_points(const Experiment& experiment) {
   Experiment whole = experiment;
@@ -129,7 +146,8 @@ Plan make_plan(const PlanRequest& request, const AskEngine& ask) {
   plan.benchmarks = open_benchmarks(request, asked.benchmarks);
   plan.catalog = read_catalog(ask, request.plugin_dirs, plan.losses);
   plan.postprocessors = plan_postprocessors(asked.postprocessors, plan.catalog);
-  for (const LossChoice& loss : plan.losses) static_cast<void>(plan.catalog.find("loss", loss.name, loss.where));
+  merge_equal(plan.postprocessors, plan.points);
+  for (const LossChoice& loss : plan.losses) static_cast<void>(plan.catalog.find("loss", loss.wanted(), loss.where));
   check_networks(plan, experiment);
   plan.models = foreign_models(plan, ask, request.trust);
   for (std::size_t i = 0; i < plan.benchmarks.size(); ++i) {

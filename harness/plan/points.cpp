@@ -11,11 +11,11 @@ namespace nearfar {
 namespace {
 
 std::string text_of(const LossChoice& loss) {
-  return nlohmann::json{loss.name, params_to_json(loss.params), recipe_to_json(loss.recipe)}.dump();
+  return nlohmann::json{loss.wanted(), params_to_json(loss.params), recipe_to_json(loss.recipe)}.dump();
 }
 
 std::string text_of(const PostprocessorChoice& choice) {
-  return nlohmann::json{choice.name, params_to_json(choice.params), static_cast<int>(choice.tune.mode),
+  return nlohmann::json{choice.wanted(), params_to_json(choice.params), static_cast<int>(choice.tune.mode),
                         tune_identity(choice.tune)}
       .dump();
 }

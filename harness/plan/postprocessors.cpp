@@ -63,7 +63,7 @@ std::vector<PostprocessorPlan> plan_postprocessors(const std::vector<Postprocess
   std::vector<PostprocessorPlan> plans;
   for (const PostprocessorChoice& choice : choices) {
     PostprocessorPlan plan;
-    plan.plugin = catalog.find("postprocessor", choice.name, choice.where);
+    plan.plugin = catalog.find("postprocessor", choice.wanted(), choice.where);
     const PluginDescription& plugin = catalog.plugins[plan.plugin];
     const SearchPlan search = fill_params(plugin, choice, plan);
     const ParamMap shown = shown_params(plugin, plan, search);

@@ -90,7 +90,7 @@ void keep_comparable(std::vector<SelectedBoard>& boards, const std::vector<Ablat
   if (!lacking.empty())
     left_out.push_back(fmt::format("rows that lack the metric, or a set that others have: {}", joined(lacking, ", ")));
   if (superseded > 0)
-    left_out.push_back(fmt::format("{} rows made by older versions of plugins or numerics", superseded));
+    left_out.push_back(fmt::format("{} rows made by older sources of plugins or older numerics", superseded));
 }
 
 void add_gaps(const Results& results, std::vector<std::string>& left_out) {

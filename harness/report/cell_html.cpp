@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "report/cell.h"
+#include "report/cell_json.h"
 #include "report/row_identity.h"
 
 #include <fmt/format.h>
@@ -39,6 +40,8 @@ data facts_of(const CellPage& page) {
   for (const Factor& factor : details.factors) {
     if (!factor.is_default) facts.emplace_back(factor.name, factor_text(factor.value));
   }
+  for (const PluginRecord& plugin : plugins_of(details))
+    facts.emplace_back("plugin " + plugin.name, plugin.kind + " " + plugin_text(plugin));
   if (!details.runs.empty()) {
     const RunStatus& run = details.runs.back();
     facts.emplace_back("made", fmt::format("{} … {}, {:.1f} s, attempt {}", run.started_utc, run.finished_utc,

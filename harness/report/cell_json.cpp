@@ -1,5 +1,6 @@
 #include "report/cell_json.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace nearfar {
@@ -27,6 +28,16 @@ json factors_json(const std::vector<Factor>& factors) {
   return rows;
 }
 
+json plugin_json(const PluginRecord& plugin) {
+  return {{"kind", plugin.kind},
+          {"name", plugin.name},
+          {"version", plugin.version},
+          {"tier", plugin.tier},
+          {"source_hash", plugin.source_hash},
+          {"binary_hash", plugin.binary_hash},
+          {"build_tag", plugin.build_tag}};
+}
+
 json runs_json(const std::vector<RunStatus>& runs) {
   json rows = json::array();
   for (const RunStatus& run : runs) {
@@ -43,7 +54,8 @@ json runs_json(const std::vector<RunStatus>& runs) {
                     {"engine_version", run.context.engine_version},
                     {"numerics", run.context.numerics},
                     {"location", run.location},
-                    {"log", run.context.log_file}});
+                    {"log", run.context.log_file},
+                    {"plugin", run.plugin ? plugin_json(*run.plugin) : json()}});
   }
   return rows;
 }
@@ -98,6 +110,20 @@ json status_json(const CellStatus& cell) {
           {"log", cell.log_file}};
 }
 
+std::vector<PluginRecord> plugins_of(const CellDetails& details) {
+  std::vector<PluginRecord> plugins;
+  if (details.loss) plugins.push_back(*details.loss);
+  if (details.runs.empty() || !details.runs.back().plugin) return plugins;
+  const PluginRecord& newest = *details.runs.back().plugin;
+  if (newest.kind != "loss" || !details.loss) plugins.push_back(newest);
+  return plugins;
+}
+
+std::string plugin_text(const PluginRecord& plugin) {
+  return fmt::format("{}, tier {}, source {}, file {}", plugin.version, plugin.tier, plugin.source_hash.substr(0, 12),
+                     plugin.binary_hash.substr(0, 12));
+}
+
 std::string flags_of(const CellDetails& details) {
   const std::string &own = details.record.flags, &found = details.outcome.flags;
   return own + (own.empty() || found.empty() ? "" : ";") + found;
@@ -113,6 +139,8 @@ json details_json(const CellDetails& details, const std::string& reproduce) {
     document["differences"].push_back({{"factor", one.name}, {"here", one.here}, {"elsewhere", one.elsewhere}});
   }
   document["runs"] = runs_json(details.runs);
+  document["plugins"] = json::array();
+  for (const PluginRecord& plugin : plugins_of(details)) document["plugins"].push_back(plugin_json(plugin));
   document["location"] = details.location.string();
   document["reproduce"] = reproduce;
   document.update(outcome_json(details.outcome));

@@ -159,7 +159,7 @@ std::vector<std::string> footnotes(const Leaderboard& leaderboard) {
                                 leaderboard.of_one_benchmark ? " of all benchmarks together" : ""));
   }
   if (leaderboard.superseded_count > 0) {
-    notes.push_back(fmt::format("{} rows made by older versions of plugins or numerics are not shown.",
+    notes.push_back(fmt::format("{} rows made by older sources of plugins or older numerics are not shown.",
                                 leaderboard.superseded_count));
   }
   for (const LeaderboardSource& source : leaderboard.sources) {

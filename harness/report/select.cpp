@@ -17,7 +17,8 @@ using BoardKey = std::tuple<std::string_view, std::string_view, std::string_view
 using VersionKey = std::tuple<std::string_view, std::string_view, std::string_view>;  // numerics, plugin sources
 using Seeds = std::map<std::int64_t, SelectedSeed>;
 using Versions = std::map<VersionKey, Seeds>;
-using BoardRows = std::map<RowIdentity, Versions>;
+using PluginVersions = std::pair<std::string_view, std::string_view>;  // of loss and postprocessor; "" = not known
+using BoardRows = std::map<std::pair<RowIdentity, PluginVersions>, Versions>;
 
 VersionKey version_of(const ResultSubject& subject) {
   return {subject.numerics, subject.training_source_hash, subject.postprocessor_source_hash};
@@ -50,7 +51,9 @@ std::map<BoardKey, BoardRows> group_rows(const ResultsFrame& frame, const Report
     const ResultSubject& subject = frame.subjects.at(first.subject);
     if (filter.benchmark && subject.benchmark != *filter.benchmark) continue;
     if (filter.protocol && first.protocol != *filter.protocol) continue;
-    Versions& versions = boards[{subject.benchmark, first.protocol, subject.data_hash}][identities[first.subject]];
+    const PluginVersions plugins{subject.training_version, subject.postprocessor_version};
+    Versions& versions =
+        boards[{subject.benchmark, first.protocol, subject.data_hash}][{identities[first.subject], plugins}];
     add_seed(versions[version_of(subject)], {&subject, values.subspan(begin, end - begin)});
   }
   return boards;
@@ -72,6 +75,25 @@ Candidate make_candidate(const RowIdentity& identity, const Seeds& seeds) {
   candidate.row.name = {identity.training,    identity.training_params, identity.architecture,
                         joined(recipes, "/"), identity.postprocessor,   identity.postprocessor_params};
   return candidate;
+}
+
+/// Names get versions where several of one plugin meet.
+void tell_versions(std::vector<Candidate>& candidates) {
+  std::map<std::string, std::set<std::string>> trainings, postprocessors;
+  const auto first = [](const Candidate& candidate) -> const ResultSubject& {
+    return *candidate.row.seeds.front().subject;
+  };
+  for (const Candidate& candidate : candidates) {
+    trainings[candidate.row.name.training].insert(first(candidate).training_version);
+    postprocessors[candidate.row.name.postprocessor].insert(first(candidate).postprocessor_version);
+  }
+  const auto tell = [](std::string& name, const std::string& version, const auto& versions) {
+    if (versions.at(name).size() > 1 && !version.empty()) name += "@" + version;
+  };
+  for (Candidate& candidate : candidates) {
+    tell(candidate.row.name.training, first(candidate).training_version, trainings);
+    tell(candidate.row.name.postprocessor, first(candidate).postprocessor_version, postprocessors);
+  }
 }
 
 /// Names of the factors in which the rows differ; "head" where no other factor tells them apart.
@@ -152,10 +174,11 @@ std::vector<SelectedBoard> select_boards(const ResultsFrame& frame, const Report
     SelectedBoard& board = boards.emplace_back();
     std::tie(board.benchmark, board.protocol, board.data_hash) = key;
     std::vector<Candidate> candidates;
-    for (const auto& [identity, versions] : rows) {
-      candidates.push_back(make_candidate(identity, newest_version(versions)));
+    for (const auto& [row, versions] : rows) {
+      candidates.push_back(make_candidate(row.first, newest_version(versions)));
       board.superseded_count += static_cast<std::int64_t>(versions.size()) - 1;
     }
+    tell_versions(candidates);
     const std::set<std::string> told = tell_apart(candidates);
     board.differing_factors.assign(told.begin(), told.end());
     for (Candidate& candidate : candidates) board.rows.push_back(std::move(candidate.row));

@@ -1,9 +1,10 @@
 #pragma once
 /// Which results stand in which row of which board. Pure function of the frame, which what it returns points into.
 ///
-/// A board is (benchmark, data manifest, protocol); a row is its factors (row_identity.h). Of several results of one
-/// row that differ only in versions (plugin sources, numerics) the newest version is taken, for all seeds; of several
-/// of one version and seed the newest run. Rows whose names would be equal say in which factors they differ: these are
+/// A board is (benchmark, data manifest, protocol); a row is its factors (row_identity.h) and the versions of its two
+/// plugins. Of several results of one row that differ only in plugin sources or numerics the newest is taken, for all
+/// seeds; of several of one source and seed the newest run. A plugin of which a board has several versions is named
+/// with its version there ("knn@1.2.0"). Rows whose names would be equal say in which factors they differ: these are
 /// appended to the parameters shown, by their full names ("train.epochs=1"; where a row is at a default that was not
 /// stored, "train.epochs=default").
 #include "report/results.h"
@@ -42,7 +43,7 @@ struct SelectedBoard {
   std::string benchmark, data_hash, protocol;
   std::vector<SelectedRow> rows;               ///< by name; no two are equal
   std::vector<std::string> differing_factors;  ///< that rows of one name differ in; sorted
-  std::int64_t superseded_count = 0;           ///< rows of older versions left out
+  std::int64_t superseded_count = 0;           ///< rows of older sources and numerics left out
 };
 
 /// By benchmark, protocol, data manifest, that of the newest result first. Of the filter benchmark and protocol are

@@ -155,9 +155,10 @@ class Extractor {
     }
     static const std::vector<CopiedColumn> kPlugin = {
         {"kind", ColumnRule::name},        {"name", ColumnRule::name},        {"version", ColumnRule::name},
-        {"source_hash", ColumnRule::name}, {"binary_hash", ColumnRule::name}, {"build_tag", ColumnRule::name}};
+        {"source_hash", ColumnRule::name}, {"binary_hash", ColumnRule::name}, {"build_tag", ColumnRule::name},
+        {"tier", ColumnRule::name}};
     SQLite::Statement rows = shard_.query(fmt::format("SELECT id, {0} FROM plugin ORDER BY {0}", names(kPlugin)));
-    SQLite::Statement put = add(fmt::format("INSERT INTO plugin(id, {}) VALUES({})", names(kPlugin), marks(7)));
+    SQLite::Statement put = add(fmt::format("INSERT INTO plugin(id, {}) VALUES({})", names(kPlugin), marks(8)));
     while (rows.executeStep()) {
       const std::int64_t id = rows.getColumn(0).getInt64();
       if (!used.contains(id)) continue;

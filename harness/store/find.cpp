@@ -44,6 +44,17 @@ Traits traits_of(const Database& db, std::string_view key) {
     traits["benchmark"] = row.text();
     traits["data"] = row.text().substr(0, 12);
   }
+  // An upgraded plugin makes another cell of the same label.
+  const auto plugins = db.query(
+      "SELECT plugin.kind, plugin.version, plugin.source_hash FROM run JOIN plugin ON plugin.id = run.plugin_id"
+      " WHERE run.cell_key = ?1 OR run.cell_key = (SELECT train_key FROM cell WHERE key = ?1) ORDER BY run.uid",
+      key);
+  while (plugins->step()) {
+    Row row(*plugins);
+    const std::string kind = row.text();
+    traits[kind + " version"] = row.text();
+    traits[kind + " source"] = row.text().substr(0, 12);
+  }
   return traits;
 }
 
@@ -124,6 +135,32 @@ CellRecord read_record(Row& row) {
   return record;
 }
 
+constexpr const char* kPluginColumns =
+    "coalesce(plugin.kind, ''), coalesce(plugin.name, ''), coalesce(plugin.version, ''),"
+    " coalesce(plugin.source_hash, ''), coalesce(plugin.binary_hash, ''), coalesce(plugin.build_tag, ''),"
+    " coalesce(plugin.tier, '')";
+
+PluginRecord read_plugin(Row& row) {
+  PluginRecord plugin;
+  for (std::string* field : {&plugin.kind, &plugin.name, &plugin.version, &plugin.source_hash, &plugin.binary_hash,
+                             &plugin.build_tag, &plugin.tier}) {
+    *field = row.text();
+  }
+  return plugin;
+}
+
+/// Of the valid run of the cell.
+std::optional<PluginRecord> plugin_of(const Database& db, std::string_view key) {
+  const auto found = db.query(fmt::format("SELECT {} FROM v_valid_run AS run JOIN plugin ON plugin.id = run.plugin_id"
+                                          " WHERE run.cell_key = ?",
+                                          kPluginColumns)
+                                  .c_str(),
+                              key);
+  if (!found->step()) return std::nullopt;
+  Row row(*found);
+  return read_plugin(row);
+}
+
 RunStatus read_run(Row& row, const Database& db) {
   RunStatus run;
   run.uid = row.text();
@@ -145,6 +182,8 @@ RunStatus read_run(Row& row, const Database& db) {
   run.started_utc = times.started_utc;
   run.finished_utc = times.finished_utc;
   run.seconds = times.seconds;
+  PluginRecord plugin = read_plugin(row);
+  if (!plugin.name.empty()) run.plugin = std::move(plugin);
   return run;
 }
 
@@ -171,16 +210,21 @@ std::optional<CellDetails> find_cell(Database& db, std::string_view key_or_prefi
                      return read_status(row, db);
                    }).at(0);
   details.runs =
-      collect(db.query("SELECT uid, attempt, state, owner, device, thread_count, engine_version, numerics, log_file,"
-                       " coalesce(location_id, 0), coalesce(plugin_id, 0), coalesce(host, ''), coalesce(root, ''),"
-                       " message, started_unix_ms, finished_unix_ms"
-                       " FROM run LEFT JOIN location ON location.id = location_id WHERE cell_key = ? ORDER BY attempt",
+      collect(db.query(fmt::format("SELECT uid, attempt, state, owner, device, thread_count, engine_version, numerics,"
+                                   " log_file, coalesce(location_id, 0), coalesce(plugin_id, 0), coalesce(host, ''),"
+                                   " coalesce(root, ''), message, started_unix_ms, finished_unix_ms, {}"
+                                   " FROM run LEFT JOIN location ON location.id = location_id"
+                                   " LEFT JOIN plugin ON plugin.id = plugin_id WHERE cell_key = ? ORDER BY attempt",
+                                   kPluginColumns)
+                           .c_str(),
                        key),
               [&](Row& row) { return read_run(row, db); });
   if (const auto uid = db.text("SELECT uid FROM v_valid_run WHERE cell_key = ?", key)) {
     details.outcome = read_outcome(db, *uid);
     details.location = std::ranges::find(details.runs, *uid, &RunStatus::uid)->location;
   }
+  const bool is_train = details.record.kind == CellKind::train;
+  details.loss = plugin_of(db, is_train ? details.record.key : details.record.train_key);
   std::vector<Traits> others;
   for (const std::string& other :
        collect(db.query("SELECT key FROM cell WHERE label = ? AND key <> ? ORDER BY key", details.record.label, key),

@@ -62,15 +62,15 @@ class ShardMerge {
   // ---- benchmarks, plugins, locations, experiments
 
   void plugins() {
-    SQLite::Statement rows =
-        shard_.query("SELECT id, kind, name, version, source_hash, binary_hash, build_tag FROM plugin ORDER BY id");
+    SQLite::Statement rows = shard_.query(
+        "SELECT id, kind, name, version, source_hash, binary_hash, build_tag, tier FROM plugin ORDER BY id");
     const std::unique_ptr<PlanStore> store = make_planning(target_);
     while (rows.executeStep()) {
       SqliteRow row(rows);
       const std::int64_t id = row.number();
       PluginRecord plugin;
-      for (std::string* field :
-           {&plugin.kind, &plugin.name, &plugin.version, &plugin.source_hash, &plugin.binary_hash, &plugin.build_tag}) {
+      for (std::string* field : {&plugin.kind, &plugin.name, &plugin.version, &plugin.source_hash, &plugin.binary_hash,
+                                 &plugin.build_tag, &plugin.tier}) {
         *field = checked_name(row, "a plugin's field");
       }
       plugin_ids_[id] = store->put_plugin(plugin);

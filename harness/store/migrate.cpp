@@ -20,7 +20,7 @@ struct Migration {
 };
 constexpr std::array kMigrations = {
     Migration{0, 2, create_version_2}, Migration{1, 2, migrate_1_to_2}, Migration{2, 3, migrate_2_to_3},
-    Migration{3, 4, migrate_3_to_4},   Migration{4, 5, migrate_4_to_5},
+    Migration{3, 4, migrate_3_to_4},   Migration{4, 5, migrate_4_to_5}, Migration{5, 6, migrate_5_to_6},
 };
 
 }  // namespace

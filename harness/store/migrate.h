@@ -8,10 +8,11 @@ namespace nearfar {
 /// with foreign keys off; Error(store) or SQLite::Exception: roll back.
 void migrate(SQLite::Database& connection, int version);
 
-/// Steps of it, in migrate_v1.cpp, migrate_states.cpp and migrate_leaderboard.cpp.
+/// Steps of it, in migrate_v1.cpp, migrate_states.cpp, migrate_leaderboard.cpp and migrate_tier.cpp.
 void migrate_1_to_2(SQLite::Database& connection);
 void migrate_2_to_3(SQLite::Database& connection);
 void migrate_3_to_4(SQLite::Database& connection);
 void migrate_4_to_5(SQLite::Database& connection);
+void migrate_5_to_6(SQLite::Database& connection);
 
 }  // namespace nearfar

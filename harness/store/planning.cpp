@@ -156,9 +156,10 @@ class Planning final : public PlanStore {
   std::int64_t put_plugin(const PluginRecord& plugin) override {
     return db_.transaction(Database::Begin::shared, [&] {
       db_.run(
-          "INSERT INTO plugin(kind, name, version, source_hash, binary_hash, build_tag) VALUES(?, ?, ?, ?, ?, ?)"
-          " ON CONFLICT DO NOTHING",
-          plugin.kind, plugin.name, plugin.version, plugin.source_hash, plugin.binary_hash, plugin.build_tag);
+          "INSERT INTO plugin(kind, name, version, source_hash, binary_hash, build_tag, tier)"
+          " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+          plugin.kind, plugin.name, plugin.version, plugin.source_hash, plugin.binary_hash, plugin.build_tag,
+          plugin.tier);
       return db_
           .number(
               "SELECT id FROM plugin WHERE kind = ? AND name = ? AND version = ? AND source_hash = ?"

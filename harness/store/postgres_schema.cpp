@@ -179,10 +179,17 @@ FROM subject JOIN number ON number.run_uid = subject.run_uid;
 UPDATE schema_version SET version = 5;
 )sql";
 
+// As migrate_tier.cpp.
+constexpr const char* kFrom5To6 = R"sql(
+ALTER TABLE plugin ADD COLUMN tier WORD NOT NULL DEFAULT 'exact';
+UPDATE schema_version SET version = 6;
+)sql";
+
 constexpr std::array kMigrations = {
     PostgresMigration{0, 3, kCreate3},  // servers came with version 3
     PostgresMigration{3, 4, kFrom3To4},
     PostgresMigration{4, 5, kFrom4To5},
+    PostgresMigration{5, 6, kFrom5To6},
 };
 
 }  // namespace

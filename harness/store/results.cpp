@@ -185,10 +185,11 @@ class Results final : public ResultStore {
 
   std::vector<PluginRecord> plugins() const override {
     return db_.reading([&] {
-      return collect(db_.query("SELECT kind, name, version, source_hash, binary_hash, build_tag FROM plugin"
+      return collect(db_.query("SELECT kind, name, version, source_hash, binary_hash, build_tag, tier FROM plugin"
                                " ORDER BY kind, name, version, source_hash, binary_hash, build_tag"),
                      [](Row& row) {
-                       return PluginRecord{row.text(), row.text(), row.text(), row.text(), row.text(), row.text()};
+                       return PluginRecord{row.text(), row.text(), row.text(), row.text(),
+                                           row.text(), row.text(), row.text()};
                      });
     });
   }

@@ -31,6 +31,7 @@ struct RunStatus {
   std::string location = {};  ///< folder; "" = none
   std::string message = {}, started_utc = {}, finished_utc = {};
   double seconds = 0;
+  std::optional<PluginRecord> plugin = {};  ///< the loss or postprocessor that ran
 };
 
 /// What `show` prints.
@@ -38,9 +39,10 @@ struct CellDetails {
   CellRecord record = {};
   std::vector<Factor> factors = {};  ///< of the cell and its model, sorted by name
   CellStatus status = {};
-  std::vector<RunStatus> runs = {};     ///< by attempt
-  Outcome outcome = {};                 ///< of the valid run; empty without one
-  std::filesystem::path location = {};  ///< of the valid run: what its paths lie beneath; empty without one
+  std::vector<RunStatus> runs = {};       ///< by attempt
+  std::optional<PluginRecord> loss = {};  ///< that trained the model; none: not trained by nearfar, or not yet
+  Outcome outcome = {};                   ///< of the valid run; empty without one
+  std::filesystem::path location = {};    ///< of the valid run: what its paths lie beneath; empty without one
   /// Factors in which cells of the same label differ from this one ("train.epochs"), besides "benchmark" and "data":
   /// name, value here ("" = not set), values there.
   struct Difference {

@@ -4,7 +4,7 @@
 namespace nearfar {
 
 inline constexpr int kApplicationId = 0x4E464152;  ///< "NFAR", in the SQLite header: `file results.sqlite` shows it
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 /// CREATE statements of version 2 for an empty file. Later versions are reached from it by migrations, so this text
 /// stays as it is. Unit or scale is in the column's name; times are milliseconds since 1970 in UTC.

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/version.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -39,6 +40,12 @@ struct Token {
   std::size_t column = 0;
   bool is(std::string_view word) const { return kind == Kind::word && text == word; }
 };
+
+/// "knn@>=1.2", not "knn@1.2.0", which is a word of a label.
+bool has_condition(std::string_view word) {
+  const std::size_t at = word.find('@');
+  return at != std::string_view::npos && word.find_first_of("<>=^", at) == at + 1;
+}
 
 class Parser {
  public:
@@ -83,6 +90,7 @@ class Parser {
       if (reserved || (token_.kind != Token::Kind::word && token_.kind != Token::Kind::quoted))
         expected("a word of a label, the beginning of a key, 'not' or '('");
       term = std::make_shared<Term>(Term{Term::Kind::word, lower(token_.text), {}, {}});
+      if (has_condition(term->word)) wanted_plugin(term->word);  // is refused here, not at the first label
       advance();
     }
     --depth_;
@@ -128,9 +136,21 @@ std::vector<std::string> words_of(std::string_view label, CellKind kind) {
   std::vector<std::string> words{std::string(kind_name(kind)), lower(label)};
   for (const std::string& part : split(words[1], ' ')) {
     words.push_back(part);
-    for (std::string& word : split(part, '/')) words.push_back(std::move(word));
+    for (std::string& word : split(part, '/')) {
+      if (const std::size_t at = word.find('@'); at != std::string::npos) words.push_back(word.substr(0, at));
+      words.push_back(std::move(word));
+    }
   }
   return words;
+}
+
+/// Does the label have an accepted version of the plugin?
+bool accepts(std::string_view condition, const std::vector<std::string>& words) {
+  const WantedPlugin wanted = wanted_plugin(condition);
+  const VersionRequirement requirement(wanted.requirement);
+  return std::ranges::any_of(words, [&](const std::string& word) {
+    return word.starts_with(wanted.name + "@") && requirement.accepts(word.substr(wanted.name.size() + 1));
+  });
 }
 
 bool is_key(std::string_view word, std::string_view key) {
@@ -151,6 +171,7 @@ bool holds(const Term& term, const std::vector<std::string>& words, std::string_
   const auto same = [&](const std::string& word) {
     return word == term.word || ::fnmatch(term.word.c_str(), word.c_str(), 0) == 0;
   };
+  if (has_condition(term.word)) return accepts(term.word, words);
   return is_key(term.word, key) || std::any_of(words.begin(), words.end(), same);
 }
 

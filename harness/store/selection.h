@@ -3,6 +3,7 @@
 ///
 ///   knn and not s0            words of a label ("ce/resnet8/s0 knn": ce, resnet8, s0, knn), its kind, or a whole part
 ///   (ce or supcon) and m*     of it ("ce/resnet8/s0"); upper and lower case are the same; * ? [ ] as in file names
+///   knn@1.2.0 or knn@>=1.2    where a label has versions, because several of a plugin meet (base/version.h)
 ///   7c1e09 or "k=5"           the beginning of a key, at least 4 digits of it; quotes for what has blanks or brackets
 ///
 /// `not` binds closer than `and`, `and` closer than `or`.

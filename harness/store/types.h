@@ -87,6 +87,7 @@ struct BenchmarkRecord {
 struct PluginRecord {
   std::string kind = {};  ///< "loss" or "postprocessor"
   std::string name = {}, version = {}, source_hash = {}, binary_hash = {}, build_tag = {};
+  std::string tier = "exact";  ///< "exact", "stable" or "c"; follows from the binary, so no part of what is unique
 };
 
 /// An experiment as asked for. `composed` and `profile` together are enough to make its plan again, on this machine or

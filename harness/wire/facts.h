@@ -7,10 +7,12 @@ namespace nearfar::wire {
 
 struct Refusal {
   std::string path = {}, message = {};
+  std::string plugin = {};  ///< "postprocessor knn" where it is known what the library gives
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("path", m.path);
     visit("message", m.message);
+    visit("plugin", m.plugin);
   }
 };
 
@@ -142,6 +144,17 @@ struct ScoreFacts {
     visit("count", m.count);
     visit("seconds_fit", m.seconds_fit);
     visit("seconds_score", m.seconds_score);
+    visit("params", m.params);
+  }
+};
+
+/// Of `loss`.
+struct LossFacts {
+  double value = 0;
+  std::string params = {};  ///< canonical
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("value", m.value);
     visit("params", m.params);
   }
 };

@@ -208,8 +208,8 @@ struct EvalJob {
 
 /// A loss with parameters whose traits are asked for.
 struct LossQuery {
-  std::string name = {};
-  ParamMap params = {};  ///< as written; the engine validates and fills in
+  std::string name = {};  ///< perhaps with a requirement: "ce@>=1.2"
+  ParamMap params = {};   ///< as written; the engine validates and fills in
   template <class Visit, class Self>
   static void fields(Visit&& visit, Self& m) {
     visit("name", m.name);
@@ -219,7 +219,7 @@ struct LossQuery {
 
 /// Every plugin on the search path. → Inspection
 struct InspectJob {
-  std::vector<std::string> directories = {};  ///< --plugin-dir's
+  std::vector<std::string> directories = {};  ///< --plugin-dir's, then the project's
   std::string installed = {};
   std::vector<LossQuery> losses = {};  ///< traits are told for these
   template <class Visit, class Self>
@@ -273,8 +273,8 @@ struct NetworkJob {
 
 /// A postprocessor on an image set of a feature folder → a score file. → ScoreFacts
 struct ScoreJob {
-  std::string name = {};
-  std::vector<std::string> directories = {};
+  std::string name = {};                      ///< perhaps with a requirement: "knn@>=1.2"
+  std::vector<std::string> directories = {};  ///< as InspectJob's
   std::string installed = {};
   std::string features = {}, set = {};
   std::vector<std::string> assignments = {};  ///< "k=50"
@@ -289,6 +289,37 @@ struct ScoreJob {
     visit("set", m.set);
     visit("assignments", m.assignments);
     visit("output", m.output);
+    visit("compute", m.compute);
+  }
+};
+
+/// A loss plugin on one batch of numbers → its gradients and its value. → LossFacts. For tests of plugins: nothing is
+/// trained. The files of the batch are what LossInput's members are (unit rows where the loss's traits ask for them are
+/// the caller's to make); with wants_class_means start() is given this batch's means.
+struct LossJob {
+  std::string name = {};
+  std::vector<std::string> directories = {};
+  std::string installed = {};
+  std::vector<std::string> assignments = {};  ///< "temperature=0.1"
+  std::int64_t classes = 0;
+  std::int64_t seed = 0;                                     ///< of LossSetup
+  std::string output = {}, labels = {};                      ///< .npy to read
+  std::string features = {};                                 ///< .npy to read, "" = undefined
+  std::string output_gradient = {}, features_gradient = {};  ///< .npy to write, "" = not wanted
+  Compute compute = {};
+  template <class Visit, class Self>
+  static void fields(Visit&& visit, Self& m) {
+    visit("name", m.name);
+    visit("directories", m.directories);
+    visit("installed", m.installed);
+    visit("assignments", m.assignments);
+    visit("classes", m.classes);
+    visit("seed", m.seed);
+    visit("output", m.output);
+    visit("labels", m.labels);
+    visit("features", m.features);
+    visit("output_gradient", m.output_gradient);
+    visit("features_gradient", m.features_gradient);
     visit("compute", m.compute);
   }
 };

@@ -2,6 +2,7 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "base/libtorch.h"
 #include "base/locations.h"
 #include "work/keeper.h"
 #include "work/oom.h"
@@ -64,9 +65,11 @@ std::vector<std::string> environment(int threads, const std::string& visible) {
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
     if (!text.starts_with("OMP_NUM_THREADS=") && !text.starts_with("OMP_WAIT_POLICY=") &&
-        !text.starts_with("MKL_NUM_THREADS=") && (visible.empty() || !text.starts_with("CUDA_VISIBLE_DEVICES=")))
+        !text.starts_with("LD_LIBRARY_PATH=") && !text.starts_with("MKL_NUM_THREADS=") &&
+        (visible.empty() || !text.starts_with("CUDA_VISIBLE_DEVICES=")))
       variables.emplace_back(text);
   }
+  if (const std::string path = engine_library_path(); !path.empty()) variables.push_back("LD_LIBRARY_PATH=" + path);
   variables.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
   if (!visible.empty()) variables.push_back("CUDA_VISIBLE_DEVICES=" + visible);
   variables.push_back(fmt::format("MKL_NUM_THREADS={}", threads));

@@ -72,7 +72,8 @@ std::int64_t put_plugin(PlanStore& store, const PluginDescription& plugin) {
                            .version = plugin.version,
                            .source_hash = plugin.source_hash,
                            .binary_hash = plugin.binary_hash,
-                           .build_tag = tag});
+                           .build_tag = tag,
+                           .tier = plugin.tier});
 }
 
 /// A cell that is to run and has run before is planned again, whatever it was.

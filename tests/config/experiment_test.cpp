@@ -241,6 +241,24 @@ TEST_F(ExperimentTest, RefusesValuesOutOfRange) {
             "experiment.toml:3:17: 'on_unreadable' in [data] takes fail or skip, found 'ignore'");
 }
 
+TEST_F(ExperimentTest, ANameMayHaveARequirement) {
+  const Experiment one = load(
+      "benchmark = 'smoke'\nlosses = ['ce']\npostprocessors = ['k_n@ >= 1.2, < 2', 'k-n']\n[postprocessor.k_n]\nk = "
+      "5\n");
+  ASSERT_EQ(one.postprocessors.size(), 2u);
+  EXPECT_EQ(one.postprocessors[0].wanted(), "k-n@>=1.2,<2");
+  EXPECT_EQ(one.postprocessors[1].wanted(), "k-n");
+  for (const PostprocessorChoice& choice : one.postprocessors) EXPECT_TRUE(choice.params.contains("k"));
+  const Experiment same =
+      load("benchmark = 'smoke'\n[postprocessor.k_n]\nk = 5\n", {"losses=ce", "postprocessors=k-n@>=1.2,<2,k-n"});
+  EXPECT_EQ(same.postprocessors.size(), 2u);
+  EXPECT_EQ(same.hash, one.hash);
+  EXPECT_NE(load("benchmark = 'smoke'\nlosses = ['ce@1.0.0']\n").hash,
+            load("benchmark = 'smoke'\nlosses = ['ce']\n").hash);
+  EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = ['ce@new']\n").substr(0, 47),
+            "experiment.toml:2:11: 'new' in '@new' is no con");
+}
+
 TEST_F(ExperimentTest, RefusesDuplicatesAndEmptyLists) {
   EXPECT_EQ(refusal("benchmark = 'smoke'\nlosses = ['a_b', 'a-b']\n"),
             "experiment.toml:2:18: 'a-b' stands twice in 'losses'");

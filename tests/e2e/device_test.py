@@ -1,4 +1,4 @@
-"""Whole runs on the fake device (tests/fake_device) against the CPU: every checkpoint, feature and score to the byte."""
+"""Whole runs on the fake device (harness/fake_device) against the CPU: every checkpoint, feature and score to the byte."""
 import hashlib
 import json
 import os

@@ -94,8 +94,8 @@ TEST(LoadPlugin, RefusesWhatIsNoLibrary) {
                                                "ELF";
   EXPECT_ERROR(load_plugin(folder.path() / "text.so"), ErrorKind::plugin, "text.so", "is not an ELF library",
                "nearfar_add_plugin()");
-  EXPECT_ERROR(load_plugin(folder.path() / "short.so"), ErrorKind::plugin, "is not an ELF library");
-  EXPECT_ERROR(load_plugin(folder.path()), ErrorKind::plugin, "no such file");
+  EXPECT_ERROR(load_plugin(folder.path() / "short.so"), ErrorKind::plugin, "is truncated");
+  EXPECT_ERROR(load_plugin(folder.path()), ErrorKind::plugin, "is a folder");
 }
 
 TEST(LoadPlugin, RefusesATruncatedLibraryAtEveryLength) {  // the dynamic linker itself would die of some of these
@@ -110,8 +110,25 @@ TEST(LoadPlugin, RefusesATruncatedLibraryAtEveryLength) {  // the dynamic linker
 }
 
 TEST(LoadPlugin, RefusesALibraryWithoutTheEntry) {
-  EXPECT_ERROR(load_plugin(bad("no_entry")), ErrorKind::plugin, "no_entry.so",
-               "exports no symbol 'nearfar_plugin_info'");
+  EXPECT_ERROR(load_plugin(bad("no_entry")), ErrorKind::plugin, "no_entry.so", "has no note of nearfar");
+  EXPECT_ERROR(load_plugin(bad("refused/missing_entry")), ErrorKind::plugin, "exports no symbol 'nearfar_plugin_v1'");
+}
+
+// Here LibTorch is loaded and asked itself; tests/host/plugin_file_test.cpp has the faults that need no LibTorch.
+TEST(LoadPlugin, RefusesAFunctionThatThisLibTorchLacks) {
+  EXPECT_ERROR(load_plugin(bad("refused/missing_symbol")), ErrorKind::plugin,
+               "takes 'torch_from_the_future' from LibTorch", "no LibTorch from 2.9 to");
+}
+
+TEST(LoadPlugin, RefusesANoteThatIsNotTheDescriptors) {
+  const TempDir folder;
+  std::string content = read_file(good("msp"));
+  const std::size_t at = content.find("version=");
+  ASSERT_NE(at, std::string::npos);
+  content[at + 8] = '7';  // 7.0.0
+  const fs::path changed = folder.path() / "msp.so";
+  std::ofstream(changed, std::ios::binary) << content;
+  EXPECT_ERROR(load_plugin(changed), ErrorKind::plugin, "its note has version '7.0.0'", "its descriptor has '1.0.0'");
 }
 
 TEST(LoadPlugin, RefusesAnotherApi) {

@@ -52,16 +52,49 @@ TEST(PluginRegistry, KeepsRefusedLibrariesAsideAndTakesBothSpellings) {
   EXPECT_ERROR(registry.find(PluginKind::postprocessor, "wrong_tag"), ErrorKind::plugin, "torch is '1.0.0'");
 }
 
-TEST(PluginRegistry, TakesTheFirstOfTwoWithOneName) {
+/// Both versions of tests/versioned_plugins, by any file name.
+fs::path version(const char* file) { return testing::binary_dir() / "lib/nearfar/versioned_plugins" / file; }
+
+TEST(PluginRegistry, KeepsAllOfOneNameAndTakesTheFirstFolders) {
   const TempDir first, second;
-  fs::copy_file(installed() / "msp.so", first.path() / "other.so");
-  fs::copy_file(installed() / "msp.so", second.path() / "msp.so");
+  fs::copy_file(version("stranger_1_0.so"), first.path() / "whatever.so");
+  fs::copy_file(version("stranger_1_0.so"), second.path() / "a.so");
+  fs::copy_file(version("stranger_1_2.so"), second.path() / "b.so");
   const PluginPath environment(second.path().string());
-  const PluginRegistry registry({.directories = {first.path()}, .installed = installed()});
-  EXPECT_EQ(registry.find(PluginKind::postprocessor, "msp").description().path, (first.path() / "other.so").string());
-  ASSERT_EQ(registry.refusals().size(), 2u);
-  EXPECT_EQ(registry.refusals()[0].path, second.path() / "msp.so");
-  EXPECT_NE(registry.refusals()[0].message.find("already given by"), std::string::npos);
+  const PluginRegistry registry({.directories = {first.path()}, .installed = {}});
+  EXPECT_TRUE(registry.refusals().empty());
+  EXPECT_EQ(registry.plugins().size(), 3u);
+  const auto path = [&](const char* name) { return registry.find(PluginKind::postprocessor, name).description().path; };
+  EXPECT_EQ(path("stranger"), (first.path() / "whatever.so").string());
+  EXPECT_EQ(path("stranger@<1.2"), (first.path() / "whatever.so").string());
+  EXPECT_EQ(path("stranger@>=1.1"), (second.path() / "b.so").string());
+  EXPECT_ERROR(path("stranger@>=2"), ErrorKind::config, "no version of postprocessor 'stranger' satisfies '@>=2'",
+               "1.0.0 (" + (second.path() / "a.so").string() + ")", "1.2.0 (");
+  EXPECT_ERROR(path("stranger@new"), ErrorKind::config, "'new'", "expected 1.2.0");
+}
+
+TEST(PluginRegistry, TakesTheHighestOfOneFolder) {
+  const PluginRegistry registry(
+      {.directories = {version("stranger_1_0.so").parent_path()}, .environment = false, .installed = {}});
+  EXPECT_EQ(registry.find(PluginKind::postprocessor, "stranger").version(), "1.2.0");
+}
+
+TEST(PluginRegistry, RefusesBothOfTwoThatClaimToBeTheSame) {
+  const TempDir folder;
+  fs::copy_file(version("stranger_1_0.so"), folder.path() / "a.so");
+  fs::copy_file(version("stranger_1_0.so"), folder.path() / "b.so");
+  const PluginSearch search{.directories = {folder.path()}, .environment = false, .installed = {}};
+  EXPECT_EQ(PluginRegistry(search).find(PluginKind::postprocessor, "stranger").description().path,
+            (folder.path() / "a.so").string())
+      << "the same contents twice are one";
+  fs::copy_file(version("stranger_1_0.so"), folder.path() / "c.so");
+  std::ofstream(folder.path() / "c.so", std::ios::app)
+      << "more";  // behind the end of the ELF file: loaded all the same
+  const PluginRegistry registry(search);
+  EXPECT_TRUE(registry.plugins().empty());
+  ASSERT_EQ(registry.refusals().size(), 3u);
+  EXPECT_ERROR(registry.find(PluginKind::postprocessor, "stranger"), ErrorKind::plugin, "'stranger' 1.0.0 is also in",
+               (folder.path() / "c.so").string(), "expected one file a version in a folder", "remove one");
 }
 
 TEST(PluginRegistry, SearchesTheEnvironmentsFolders) {

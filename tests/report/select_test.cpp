@@ -174,6 +174,21 @@ TEST_F(SelectTest, NewestVersionReplacesOlderOnesAsAWhole) {
   EXPECT_EQ(leaderboard_.superseded_count, 1);
 }
 
+TEST_F(SelectTest, VersionsOfAPluginAreRowsWithTheVersionInTheName) {
+  for (const char* version : {"1.0.0", "1.2.0"}) {
+    ResultSubject one = knn(0);
+    one.postprocessor_version = version;
+    one.postprocessor_source_hash = std::string("source of ") + version;
+    store_.add(one, all_at(version[2] == '0' ? 0.6 : 0.7));
+  }
+  store_.add(subject("ce", 0, "msp"), all_at(0.5));
+  std::vector<std::string> names;
+  for (const LeaderboardRow& row : board().rows) names.push_back(row.training + " " + row.postprocessor);
+  std::ranges::sort(names);
+  EXPECT_EQ(names, (Texts{"ce knn@1.0.0", "ce knn@1.2.0", "ce msp"}));
+  EXPECT_EQ(leaderboard_.superseded_count, 0);
+}
+
 TEST_F(SelectTest, NumericsAndLossesHaveVersionsToo) {
   store_.add(knn(0), all_at(0.9));
   ResultSubject newer = knn(0);

@@ -27,11 +27,14 @@ TEST(Sdk, HeadersAreThoseOfThisApiVersion) {
 // A header that the hash leaves out may change under plugins that are then accepted though they were built with the
 // old.
 TEST(Sdk, TheHashIsOfEveryHeaderInTheFolder) {
-  std::map<std::string, std::string> hashes;
-  for (const auto& entry : std::filesystem::directory_iterator(testing::source_dir() / "harness/sdk/nearfar"))
-    hashes[entry.path().filename().string()] = sha256(read_file(entry.path()));
+  std::map<std::string, std::string> lines;  // by path, as CMake sorts
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(testing::source_dir() / "harness/sdk/nearfar")) {
+    if (entry.is_regular_file())
+      lines[entry.path().string()] = entry.path().filename().string() + " " + sha256(read_file(entry.path())) + "\n";
+  }
   std::string all;
-  for (const auto& [name, hash] : hashes) all += name + " " + hash + "\n";
+  for (const auto& [path, line] : lines) all += line;
   EXPECT_EQ(sha256(all).substr(0, 16), NEARFAR_SDK_HASH);
 }
 

@@ -387,8 +387,8 @@ TEST(MigrateV4, TheLeaderboardIsAViewAndNothingElseChanges) {
   const auto schema = [&] {
     return SQLite::Database(file.string())
         .execAndGet(
-            "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE name <> "
-            "'v_leaderboard' ORDER BY name)")
+            "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE name NOT IN "
+            "('v_leaderboard', 'plugin') ORDER BY name)")  // version 6 adds a column to `plugin`
         .getString();
   };
   const std::string before = schema();
@@ -402,6 +402,28 @@ TEST(MigrateV4, TheLeaderboardIsAViewAndNothingElseChanges) {
                 .getString(),
             "0.625 2 7 partial");
   EXPECT_TRUE(std::filesystem::exists(file.string() + ".v4.backup"));
+}
+
+TEST(MigrateV5, OlderPluginsAreOfTheExactTier) {
+  TempDir folder;
+  const std::filesystem::path file = folder.path() / "results.sqlite";
+  {  // version 5 is what the first four steps make
+    SQLite::Database made(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    made.exec(kSchema2);
+    migrate_2_to_3(made);
+    migrate_3_to_4(made);
+    migrate_4_to_5(made);
+    made.exec(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = 5", kApplicationId));
+    made.exec("INSERT INTO plugin VALUES(1, 'loss', 'ce', '1.0.0', 'source', 'binary', 'tag')");
+  }
+  Session session = Session::open(file);
+  EXPECT_EQ(user_version(file), kSchemaVersion);
+  EXPECT_EQ(session.planning().put_plugin({"loss", "ce", "1.0.0", "source", "binary", "tag"}), 1);
+  session.planning().put_plugin({"postprocessor", "knn", "1.0.0", "source", "binary", "tag", "stable"});
+  std::vector<std::string> tiers;
+  for (const PluginRecord& plugin : session.results().plugins()) tiers.push_back(plugin.name + " " + plugin.tier);
+  EXPECT_EQ(tiers, (std::vector<std::string>{"ce exact", "knn stable"}));
+  EXPECT_TRUE(std::filesystem::exists(file.string() + ".v5.backup"));
 }
 
 }  // namespace

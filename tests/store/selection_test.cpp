@@ -34,6 +34,15 @@ TEST(Selection, WordsAreWholeWordsOfTheLabel) {
   EXPECT_TRUE(selects("near/clothes", "ce/resnet8/s0 features of near/clothes", CellKind::features));
 }
 
+TEST(Selection, VersionsInALabelMayBeAskedFor) {
+  const std::string label = "ce/resnet8/s0 knn@1.2.0";
+  for (const char* yes : {"knn", "knn@1.2.0", "knn@>=1.2", "knn@^1.0", "not knn@<1.2", "KNN@>=1,<2"})
+    EXPECT_TRUE(selects(yes, label)) << yes;
+  for (const char* no : {"knn@1.0.0", "knn@>1.2", "mds@>=1", "nn@>=1"}) EXPECT_FALSE(selects(no, label)) << no;
+  EXPECT_FALSE(selects("knn@>=1.2")) << "a label without a version";
+  EXPECT_NE(refusal("knn@>=new").find("expected 1.2.0"), std::string::npos);
+}
+
 TEST(Selection, KeysAreMeantByTheirBeginning) {
   EXPECT_TRUE(selects("7c1e"));
   EXPECT_TRUE(selects("7C1E09"));

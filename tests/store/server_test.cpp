@@ -251,11 +251,11 @@ TEST_F(Server, LocationsAreAbsoluteAndWhoDoesNotSeeThemIsTold) {
 }
 
 TEST_F(Server, NewerAndForeignSchemasAreRefusedAndLeftAlone) {
-  database_.execute("UPDATE schema_version SET version = 6");
+  database_.execute("UPDATE schema_version SET version = 7");
   EXPECT_NE(refusal([&] { Session::open(file_); }).find("newer nearfar"), std::string::npos);
-  EXPECT_NE(refusal([&] { Session::open_read_only(file_); }).find("schema version 6"), std::string::npos);
+  EXPECT_NE(refusal([&] { Session::open_read_only(file_); }).find("schema version 7"), std::string::npos);
   database_.execute("UPDATE schema_version SET version = 2");
-  EXPECT_NE(refusal([&] { Session::open(file_); }).find("this nearfar knows version 5"), std::string::npos);
+  EXPECT_NE(refusal([&] { Session::open(file_); }).find("this nearfar knows version 6"), std::string::npos);
   const testing::TestDatabase foreign;
   foreign.execute("CREATE SCHEMA nearfar; CREATE TABLE nearfar.precious(x int)");
   EXPECT_NE(refusal([&] { Session::open(foreign.address()); }).find("another program"), std::string::npos);
@@ -266,10 +266,11 @@ TEST_F(Server, ASchemaOfVersion3IsBroughtUpToDate) {
   database_.execute(
       "DROP VIEW v_leaderboard; ALTER TABLE cell DROP CONSTRAINT cell_state_check; ALTER TABLE cell ADD CONSTRAINT "
       "cell_state_check"
-      " CHECK(state <> 'hung'); UPDATE schema_version SET version = 3");
+      " CHECK(state <> 'hung'); ALTER TABLE plugin DROP COLUMN tier; UPDATE schema_version SET version = 3");
   EXPECT_NE(refusal([&] { Session::open_read_only(file_); }).find("brings them up to date"), std::string::npos);
   Session::open(file_);
-  EXPECT_EQ(database_.execute("SELECT version FROM schema_version"), "5");
+  EXPECT_EQ(database_.execute("SELECT version FROM schema_version"), "6");
+  EXPECT_EQ(database_.execute("SELECT count(tier) FROM plugin"), database_.execute("SELECT count(*) FROM plugin"));
   const std::string check =
       database_.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'cell_state_check'");
   EXPECT_NE(check.find("'hung'"), std::string::npos) << check;

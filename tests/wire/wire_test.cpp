@@ -114,6 +114,18 @@ TEST(Wire, JobsAreTheirGoldenFiles) {
                                         .logits = "/z.npy",
                                         .nodes = true});
   check("score-job", wire::ScoreJob{"knn", {}, "/installed", "/features", "test", {"k=50"}, "/s.npy", kCompute});
+  check("loss-job", wire::LossJob{.name = "supcon",
+                                  .directories = {"/p"},
+                                  .installed = "/installed",
+                                  .assignments = {"temperature=0.1"},
+                                  .classes = 10,
+                                  .seed = 3,
+                                  .output = "/z.npy",
+                                  .labels = "/y.npy",
+                                  .features = "/h.npy",
+                                  .output_gradient = "/dz.npy",
+                                  .features_gradient = "/dh.npy",
+                                  .compute = kCompute});
   check("nothing", wire::Nothing{});
 }
 
@@ -176,6 +188,7 @@ TEST(Wire, FactsAreTheirGoldenFiles) {
                                       .reference = wire::ReferenceFacts{7, 1e-6, 3.5},
                                       .nodes = {{"relu_", "torch.ops.aten.relu.default", "Float [N,64,8,8]"}}});
   check("score", wire::ScoreFacts{100, 0.1, 0.2, "k=50"});
+  check("loss", wire::LossFacts{2.5, "temperature=0.1"});
   check("model", wire::ModelFacts{"resnet8", 28, 64, 1000});
   check("doctor", wire::DoctorFacts{"2.11.0", "AVX2", 2, {false, 0, "no driver"}});
 }

@@ -76,7 +76,7 @@ class ChildProcess : public ::testing::Test {
 
 TEST_F(ChildProcess, GetsVerbJobAndThreadsAndReturnsItsResult) {
   engine(R"(read job; echo "{\"type\":\"result\",\"document\":[\"$1\",$job,$OMP_NUM_THREADS]}" >&3)");
-  EXPECT_EQ(ask_engine("inspect", wire::Json{{"a", 1}}, 3).dump(), R"(["inspect",{"a":1},3])");
+  EXPECT_EQ(ask_engine("inspect", wire::Json{{"a", 1}}, {.threads = 3}).dump(), R"(["inspect",{"a":1},3])");
 }
 
 TEST_F(ChildProcess, ErrorMessagesKeepTheirKind) {

@@ -10,23 +10,9 @@
 ///         which is safe for any rows. On a CPU the rows are looked at
 /// returns [] of z's dtype, part of the graph through z; NaN where z has a NaN. Gradients of gradients are refused.
 /// c10::Error for other shapes, dtypes or devices; nearfar::Error where the program that loaded the plugin has none.
-#include <nearfar/error.h>
-
-#include <ATen/core/Tensor.h>
-#include <ATen/core/dispatch/Dispatcher.h>
+#include <nearfar/host_operator.h>
 
 namespace nearfar {
-
-namespace detail {
-
-template <class Signature>
-c10::TypedOperatorHandle<Signature> host_operator(const char* name) {
-  const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!found) throw Error(ErrorKind::plugin, std::string(name) + " is not in this program: nearfar has it");
-  return found->typed<Signature>();
-}
-
-}  // namespace detail
 
 /// Supervised contrastive loss, the "out" form: the mean over all rows i of
 ///   -(temperature / base_temperature) / |P(i)| * sum over p in P(i) of [ s_ip - log sum over a != i of exp s_ia ]
@@ -35,9 +21,9 @@ c10::TypedOperatorHandle<Signature> host_operator(const char* name) {
 /// `classes`: a promise that 0 <= label < classes; 0 = not known, which is slower.
 inline at::Tensor supervised_contrastive(const at::Tensor& z, const at::Tensor& labels, double temperature,
                                          double base_temperature, double largest = 0, std::int64_t classes = 0) {
-  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, double, double, double, std::int64_t);
-  static const auto call = detail::host_operator<Signature>("nearfar::supervised_contrastive");
-  return call.call(z, labels, temperature, base_temperature, largest, classes);
+  static const HostOperator<const at::Tensor&, const at::Tensor&, double, double, double, std::int64_t> operation(
+      "nearfar::supervised_contrastive");
+  return operation(z, labels, temperature, base_temperature, largest, classes);
 }
 
 /// ReweightOOD's loss over the pairs i < j, s = z_i . z_j: elu( log sum exp(-w+ s / tau) + log sum exp(w- s / tau) ),
@@ -46,9 +32,9 @@ inline at::Tensor supervised_contrastive(const at::Tensor& z, const at::Tensor& 
 /// either kind. Regmi et al., CVPR Workshops 2024.
 inline at::Tensor reweighted_pairs(const at::Tensor& z, const at::Tensor& labels, double tau, double m_b, double c_b,
                                    double m_w, double c_w, double largest = 0) {
-  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, double, double, double, double, double, double);
-  static const auto call = detail::host_operator<Signature>("nearfar::reweighted_pairs");
-  return call.call(z, labels, tau, m_b, c_b, m_w, c_w, largest);
+  static const HostOperator<const at::Tensor&, const at::Tensor&, double, double, double, double, double, double>
+      operation("nearfar::reweighted_pairs");
+  return operation(z, labels, tau, m_b, c_b, m_w, c_w, largest);
 }
 
 }  // namespace nearfar

@@ -3,25 +3,13 @@
 /// All tensors are read, never modified; score() keeps none, fit() may keep what it is given.
 /// N rows, C classes, D width of the backbone feature. float32 contiguous, on the device the runner chose; labels are
 /// int64. A tensor that the plugin's `needs` did not ask for may be undefined.
+#include <nearfar/plugin_text.h>
+
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
 namespace nearfar {
-
-/// What a plugin must be given. The runner takes the union over all plugins of a model and makes one pass. Values are
-/// part of the ABI.
-enum Need : std::uint32_t {
-  kLogits = 1u << 0,              ///< FeatureBatch::logits of every set
-  kFeatures = 1u << 1,            ///< FeatureBatch::features: raw pooled backbone features
-  kNormalizedFeatures = 1u << 2,  ///< FeatureBatch::normalized: the same, L2-normalised rows (eps 1e-12)
-  kHeadWeights = 1u << 3,         ///< HeadWeights of the linear classifier
-  kMapStatistics = 1u << 4,       ///< observe() is called, and NetworkBatch has maps
-  kInputGradients = 1u << 5,      ///< observe() is called, and NetworkBatch has gradients
-  kTrain = 1u << 6,               ///< FitContext::train
-  kValidation = 1u << 7,          ///< FitContext::val
-};
-using Needs = std::uint32_t;
 
 struct FeatureBatch {
   at::Tensor features;    ///< [N,D] raw pooled backbone feature

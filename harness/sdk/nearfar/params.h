@@ -5,17 +5,16 @@
 #include <nearfar/error.h>
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
+#ifndef NEARFAR_STABLE
+#include <map>
 #include <variant>
+#endif
 
 namespace nearfar {
 
-using ParamValue = std::variant<bool, std::int64_t, double, std::string>;
-using ParamMap = std::map<std::string, ParamValue, std::less<>>;
-
-enum class ParamType : std::uint8_t {
+enum class ParamType : std::int32_t {
   boolean,
   integer,
   number,
@@ -84,6 +83,14 @@ struct Param {
         help(help_) {}
 };
 
+#ifdef NEARFAR_STABLE
+}  // namespace nearfar
+#include <nearfar/stable/params.h>
+#else
+
+using ParamValue = std::variant<bool, std::int64_t, double, std::string>;
+using ParamMap = std::map<std::string, ParamValue, std::less<> >;
+
 /// The complete, validated values. Asking for a name or type that the schema does not have is the plugin's bug:
 /// Error(plugin).
 class Params {
@@ -112,3 +119,4 @@ class Params {
 };
 
 }  // namespace nearfar
+#endif

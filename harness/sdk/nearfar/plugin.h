@@ -1,45 +1,38 @@
 #pragma once
-/// The one header a plugin includes: descriptor, entry point and the macros that make them.
+/// The one header a plugin includes: descriptor, entry point and the macros that make them. nearfar_add_plugin(… TIER
+/// stable) compiles the same source against LibTorch's stable ABI (nearfar/stable/plugin.h): one binary for many
+/// LibTorch versions.
 ///
 ///   class Energy final : public nearfar::Postprocessor { public: explicit Energy(const nearfar::Params& p); … };
 ///   NEARFAR_POSTPROCESSOR(Energy, .name = "ebo", .version = "1.0.0", .summary = "free energy of the logits",
 ///                         .reference = "arXiv:2010.03759", .needs = nearfar::kLogits, .params = kParams)
 ///
-/// The entry point is the only symbol a plugin exports. What it creates, it destroys. Libraries are never unloaded.
+/// The entry point is the only symbol a plugin exports; its note (nearfar/note.h) says the same without being run. What
+/// it creates, it destroys. Libraries are never unloaded.
 #include <nearfar/loss.h>
+#include <nearfar/note.h>
 #include <nearfar/postprocessor.h>
 
-#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+// KIND of nearfar_add_plugin(), where it is given.
+#ifdef NEARFAR_KIND_loss
+#define NEARFAR_CHECK_POSTPROCESSOR_ static_assert(false, "KIND loss in CMakeLists.txt, NEARFAR_POSTPROCESSOR here");
+#else
+#define NEARFAR_CHECK_POSTPROCESSOR_
+#endif
+#ifdef NEARFAR_KIND_postprocessor
+#define NEARFAR_CHECK_LOSS_ static_assert(false, "KIND postprocessor in CMakeLists.txt, NEARFAR_LOSS here");
+#else
+#define NEARFAR_CHECK_LOSS_
+#endif
+
+#ifdef NEARFAR_STABLE
+#include <nearfar/stable/plugin.h>
+#else
 
 namespace nearfar {
-
-enum class PluginKind : std::uint32_t { postprocessor = 1, loss = 2 };
-
-/// A plugin's parameter table, borrowed from static storage.
-struct ParamTable {
-  const Param* rows = nullptr;
-  std::size_t size = 0;
-  constexpr ParamTable() = default;
-  template <std::size_t N>
-  constexpr ParamTable(const Param (&table)[N])
-      : rows(table), size(N) {}  // NOLINT: implicit by design, `.params = kParams`
-};
-
-/// What the author writes in the macro.
-struct PluginText {
-  const char* name = "";       ///< kebab-case key, "temp-scaling"
-  const char* version = "";    ///< semantic version of the method's results
-  const char* summary = "";    ///< one line
-  const char* reference = "";  ///< paper: "arXiv:2010.03759"
-  Needs needs = 0;
-  ParamTable params = {};
-  const char* sweep =
-      "";  ///< values that `tune` searches by default: "k=50,100;alpha=0.1,1"; the first parameter varies fastest
-  bool tuned = false;  ///< the method's reference searches `sweep` by default (OpenOOD: APS_mode)
-  const char* observed_params =
-      "";  ///< parameters that observe() depends on: "temperature,noise"; the others can be searched without a pass
-  bool observes_fitted = false;  ///< observe_fitted() is not observe(): scored images are looked at after fit()
-};
 
 /// The descriptor. Read in this order: `magic` and `api` first, then `tag`, and only then the rest. Fields are only
 /// ever appended.
@@ -58,11 +51,36 @@ struct NearfarPluginInfo {
   LossTraits (*loss_traits)(const Params&);
 };
 
+/// The note of tier exact.
+constexpr void write_exact_note(NoteWriter& note, PluginKind kind, const PluginText& plugin, std::uint32_t api,
+                                const BuildTag& tag, std::string_view source) {
+  write_note_begin(note, "exact", kind, plugin);
+  note.number("api", api);
+  note.text("torch", tag.torch);
+  note.text("cxx_abi", tag.cxx_abi);
+  note.text("compiler", tag.compiler);
+  note.text("standard", tag.standard);
+  note.text("sdk", tag.sdk);
+  write_note_end(note, plugin, source);
+}
+
 }  // namespace nearfar
 
 extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info();
 
+// The author's text and the note made of it.
+#define NEARFAR_EXACT_NOTE_(kind, ...)                                                                         \
+  namespace {                                                                                                  \
+  constexpr nearfar::PluginText nearfar_plugin_text{__VA_ARGS__};                                              \
+  NEARFAR_NOTE_SECTION constexpr auto nearfar_plugin_note = nearfar::make_note<[](nearfar::NoteWriter& note) { \
+    nearfar::write_exact_note(note, kind, nearfar_plugin_text, NEARFAR_API_VERSION, nearfar::kBuildTag,        \
+                              NEARFAR_SOURCE_HASH);                                                            \
+  }>();                                                                                                        \
+  }
+
 #define NEARFAR_POSTPROCESSOR(Class, ...)                                                           \
+  NEARFAR_CHECK_POSTPROCESSOR_                                                                      \
+  NEARFAR_EXACT_NOTE_(nearfar::PluginKind::postprocessor, __VA_ARGS__)                              \
   extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                              \
     static constexpr nearfar::NearfarPluginInfo info{                                               \
         "nearfar",                                                                                  \
@@ -70,7 +88,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         sizeof(nearfar::NearfarPluginInfo),                                                         \
         nearfar::kBuildTag,                                                                         \
         nearfar::PluginKind::postprocessor,                                                         \
-        nearfar::PluginText{__VA_ARGS__},                                                           \
+        nearfar_plugin_text,                                                                        \
         NEARFAR_SOURCE_HASH,                                                                        \
         [](const nearfar::Params& params) -> nearfar::Postprocessor* { return new Class(params); }, \
         [](nearfar::Postprocessor* made) noexcept { delete made; },                                 \
@@ -81,6 +99,8 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
   }
 
 #define NEARFAR_LOSS(Class, ...)                                                           \
+  NEARFAR_CHECK_LOSS_                                                                      \
+  NEARFAR_EXACT_NOTE_(nearfar::PluginKind::loss, __VA_ARGS__)                              \
   extern "C" const nearfar::NearfarPluginInfo* nearfar_plugin_info() {                     \
     static constexpr nearfar::NearfarPluginInfo info{                                      \
         "nearfar",                                                                         \
@@ -88,7 +108,7 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         sizeof(nearfar::NearfarPluginInfo),                                                \
         nearfar::kBuildTag,                                                                \
         nearfar::PluginKind::loss,                                                         \
-        nearfar::PluginText{__VA_ARGS__},                                                  \
+        nearfar_plugin_text,                                                               \
         NEARFAR_SOURCE_HASH,                                                               \
         nullptr,                                                                           \
         nullptr,                                                                           \
@@ -97,3 +117,5 @@ extern "C" NEARFAR_EXPORT const nearfar::NearfarPluginInfo* nearfar_plugin_info(
         [](const nearfar::Params& params) { return Class::traits(params); }};              \
     return &info;                                                                          \
   }
+
+#endif

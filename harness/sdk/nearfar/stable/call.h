@@ -1,0 +1,226 @@
+#pragma once
+/// One operator of LibTorch by name, through the boxed dispatcher of its stable C shim: what every wrapper of
+/// stable/tensor.h is made of. An operator keeps its gradient. Any thread. Of LibTorch's headers only the C ones are
+/// included: a plugin compiles in about a second.
+///
+/// An argument becomes what the operator's schema says: Tensor, double (float), std::int64_t (int), bool, ScalarType,
+/// IntArrayRef (int[]), std::vector<Tensor> (Tensor[]), std::string (str), std::optional of these where the schema has
+/// a '?'. There is no way to pass a Scalar: take the overload with a Tensor (stable/tensor.h does).
+/// Error(plugin) where LibTorch refuses: names the operator and the shapes; LibTorch's own words are on stderr.
+#include <nearfar/error.h>
+
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/inductor/aoti_torch/generated/c_shim_aten.h>
+#include <torch/csrc/stable/c/shim.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace at {
+inline namespace nearfar_stable {
+
+class Tensor;
+
+/// The dtypes that a plugin meets.
+enum class ScalarType : std::int8_t { Byte, Int, Long, Half, Float, Double, Bool, BFloat16 };
+
+enum class DeviceType : std::int8_t { CPU, CUDA, Other };
+
+struct Device {
+  Device(DeviceType type_, std::int32_t index_ = -1)
+      : kind(type_), number(index_) {}  // NOLINT: implicit, as LibTorch's
+  DeviceType type() const { return kind; }
+  std::int32_t index() const { return number; }
+  bool is_cpu() const { return kind == DeviceType::CPU; }
+  bool is_cuda() const { return kind == DeviceType::CUDA; }
+  bool operator==(const Device& other) const {
+    return kind == other.kind && number == other.number && (kind != DeviceType::Other || code == other.code);
+  }
+  DeviceType kind;
+  std::int32_t number;     ///< -1 = the current one; always so on the CPU
+  std::int32_t code = -1;  ///< LibTorch's number of a type that is neither; -1 = ask
+};
+
+/// Borrowed numbers: `{3, 4}`, a vector, one number.
+class IntArrayRef {
+ public:
+  IntArrayRef() = default;
+  IntArrayRef(const std::int64_t* data, std::size_t size) : data_(data), size_(size) {}
+  IntArrayRef(const std::int64_t& one) : data_(&one), size_(1) {}                              // NOLINT: implicit
+  IntArrayRef(const std::vector<std::int64_t>& all) : data_(all.data()), size_(all.size()) {}  // NOLINT
+  IntArrayRef(std::initializer_list<std::int64_t> all) : data_(std::data(all)), size_(all.size()) {}  // NOLINT
+  const std::int64_t* begin() const { return data_; }
+  const std::int64_t* end() const { return data_ + size_; }
+  const std::int64_t* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  std::int64_t operator[](std::size_t i) const { return data_[i]; }
+  std::vector<std::int64_t> vec() const { return {begin(), end()}; }
+  bool operator==(const IntArrayRef& other) const {
+    return size_ == other.size_ && (size_ == 0 || std::memcmp(data_, other.data_, size_ * sizeof *data_) == 0);
+  }
+
+ private:
+  const std::int64_t* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace nearfar_stable
+}  // namespace at
+
+namespace nearfar::stable {
+
+using Handle = AtenTensorHandle;
+
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void refused(const std::string& what) {
+  throw Error(ErrorKind::plugin, "LibTorch refused " + what + "; its own words are in the log");
+}
+
+/// A new owning handle of the same tensor.
+inline Handle share(Handle handle) {
+  Handle shared = nullptr;
+  if (aoti_torch_new_tensor_handle(handle, &shared) != 0) refused("to share a tensor");
+  return shared;
+}
+
+inline std::int32_t code_of(at::ScalarType type) {
+  using at::ScalarType;
+  switch (type) {
+    case ScalarType::Byte:
+      return aoti_torch_dtype_uint8();
+    case ScalarType::Int:
+      return aoti_torch_dtype_int32();
+    case ScalarType::Long:
+      return aoti_torch_dtype_int64();
+    case ScalarType::Half:
+      return aoti_torch_dtype_float16();
+    case ScalarType::Double:
+      return aoti_torch_dtype_float64();
+    case ScalarType::Bool:
+      return aoti_torch_dtype_bool();
+    case ScalarType::BFloat16:
+      return aoti_torch_dtype_bfloat16();
+    case ScalarType::Float:
+      break;
+  }
+  return aoti_torch_dtype_float32();
+}
+inline at::ScalarType type_of(std::int32_t code) {
+  using at::ScalarType;
+  for (const ScalarType type : {ScalarType::Float, ScalarType::Double, ScalarType::Long, ScalarType::Bool,
+                                ScalarType::Int, ScalarType::BFloat16, ScalarType::Half, ScalarType::Byte}) {
+    if (code_of(type) == code) return type;
+  }
+  throw Error(ErrorKind::plugin, "a tensor of a dtype that the stable tier has no name for: " + std::to_string(code));
+}
+inline const char* name_of(at::ScalarType type) {
+  constexpr const char* kNames[] = {"Byte", "Int", "Long", "Half", "Float", "Double", "Bool", "BFloat16"};
+  return kNames[static_cast<std::size_t>(type)];
+}
+inline std::int32_t code_of(const at::Device& device) {
+  if (device.code >= 0) return device.code;
+  return device.is_cpu() ? aoti_torch_device_type_cpu() : aoti_torch_device_type_cuda();
+}
+inline at::Device device_of(std::int32_t code, std::int32_t index) {
+  at::Device device(code == aoti_torch_device_type_cpu()    ? at::DeviceType::CPU
+                    : code == aoti_torch_device_type_cuda() ? at::DeviceType::CUDA
+                                                            : at::DeviceType::Other,
+                    index);
+  device.code = code;
+  return device;
+}
+
+Handle handle_of(const at::Tensor& tensor);
+at::Tensor own(Handle handle);
+/// "[3,4] Float", "none".
+std::string text_of(const at::Tensor& tensor);
+
+namespace detail {
+
+/// A value in the dispatcher's 64 bits: its bytes first, on the little-endian machines there are.
+template <class T>
+StableIValue bits(T value) {
+  static_assert(sizeof(T) <= sizeof(StableIValue));
+  StableIValue packed = 0;
+  std::memcpy(&packed, &value, sizeof value);
+  return packed;
+}
+[[gnu::noinline]] inline StableIValue pack(const at::Tensor& tensor) { return bits(share(handle_of(tensor))); }
+inline StableIValue pack(bool value) { return bits(value); }
+inline StableIValue pack(double value) { return bits(value); }
+inline StableIValue pack(std::int64_t value) { return bits(value); }
+inline StableIValue pack(at::ScalarType value) { return bits(code_of(value)); }
+inline StableIValue pack(std::nullopt_t) { return 0; }
+inline StableIValue pack(const char* text) {
+  StringHandle made = nullptr;
+  if (torch_new_string_handle(text, std::strlen(text), &made) != 0) throw std::bad_alloc();
+  return bits(made);
+}
+inline StableIValue pack(const std::string& text) { return pack(text.c_str()); }
+template <class Sequence>
+StableIValue pack_list(const Sequence& sequence) {
+  StableListHandle made = nullptr;
+  if (torch_new_list_reserve_size(sequence.size(), &made) != 0) throw std::bad_alloc();
+  for (const auto& element : sequence) {
+    if (torch_list_push_back(made, pack(element)) != 0) throw std::bad_alloc();
+  }
+  return bits(made);
+}
+inline StableIValue pack(at::IntArrayRef list) { return pack_list(list); }
+inline StableIValue pack(const std::vector<at::Tensor>& list);
+template <class T>
+StableIValue pack(const std::optional<T>& value) {
+  if (!value) return pack(std::nullopt);
+  return bits(new StableIValue(pack(*value)));  // the callee deletes it
+}
+
+template <class T>
+void name_shape(std::string& shapes, const T& argument) {
+  if constexpr (std::is_same_v<T, at::Tensor>) shapes += (shapes.empty() ? "" : ", ") + text_of(argument);
+}
+/// Not inlined into each call: there are many.
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void refuse(const char* name, const char* overload,
+                                                                const std::string& shapes) {
+  refused(std::string(name) + (*overload != '\0' ? "." : "") + overload + " of " +
+          (shapes.empty() ? "no tensor" : shapes));
+}
+[[gnu::noinline]] inline bool dispatch(const char* name, const char* overload, StableIValue* stack) {
+  return torch_call_dispatcher(name, overload, stack, TORCH_ABI_VERSION) == 0;
+}
+
+}  // namespace detail
+
+/// Every result of `name` ("aten::topk"), R of them, all tensors.
+template <std::size_t R, class... Arguments>
+[[gnu::noinline]] std::array<at::Tensor, R> call_all(const char* name, const char* overload,
+                                                     const Arguments&... arguments) {
+  std::array<StableIValue, (R > sizeof...(Arguments) ? R : sizeof...(Arguments))> stack{detail::pack(arguments)...};
+  if (!detail::dispatch(name, overload, stack.data())) {
+    std::string shapes;
+    (detail::name_shape(shapes, arguments), ...);
+    detail::refuse(name, overload, shapes);
+  }
+  const auto take = [&](std::size_t i) {
+    Handle handle = nullptr;
+    std::memcpy(&handle, &stack[i], sizeof handle);
+    return own(handle);
+  };
+  if constexpr (R == 1)
+    return {take(0)};
+  else
+    return {take(0), take(1)};
+}
+
+/// Its one result: an at::Tensor (which is not complete here).
+template <class... Arguments>
+auto call(const char* name, const char* overload, const Arguments&... arguments) {
+  return std::move(call_all<1>(name, overload, arguments...)[0]);
+}
+
+}  // namespace nearfar::stable
