@@ -10,17 +10,19 @@
 #include <fmt/format.h>
 #include <kainjow/mustache.hpp>
 
+#include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <memory>
 
 namespace nearfar {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestName = 40;  // plugin check's `name`
 
 struct NewArguments {
-  std::string name, kind, tier = "exact";
+  std::string name, kind, tier = "stable", language;
   fs::path parent = ".";
   bool force = false;
 };
@@ -63,6 +65,23 @@ std::string class_name(std::string_view name) {
   return result;
 }
 
+/// What the author writes in: "cxx", "c" or "rust".
+std::string form(const NewArguments& arguments) {
+  if (arguments.tier != "c") return "cxx";
+  return arguments.language.empty() ? "c" : arguments.language;
+}
+
+std::string source_name(const NewArguments& arguments) {
+  const std::string language = form(arguments);
+  return arguments.name + (language == "cxx" ? ".cpp" : language == "c" ? ".c" : ".rs");
+}
+
+/// Debian's, of what builds the plugin.
+std::string compilers(const NewArguments& arguments) {
+  const std::string language = form(arguments);
+  return language == "cxx" ? "g++" : language == "c" ? "gcc" : "gcc rustc";
+}
+
 std::string rendered(std::string_view text, const NewArguments& arguments) {
   // The delimiters are not mustache's own, which C++ and YAML have as well.
   kainjow::mustache::mustache parsed("{{=<% %>=}}" + std::string(text));
@@ -71,13 +90,18 @@ std::string rendered(std::string_view text, const NewArguments& arguments) {
   kainjow::mustache::data values;
   values.set("name", arguments.name);
   values.set("kind", arguments.kind);
+  values.set("tier", arguments.tier);
   values.set("class", class_name(arguments.name));
+  values.set("source", source_name(arguments));
+  values.set("compilers", compilers(arguments));
   return parsed.render(values);
 }
 
 void write_project(const fs::path& folder, const NewArguments& arguments) {
+  const std::string kind = arguments.kind, language = form(arguments);
+  const std::string sets[] = {"common", kind, language, kind + "-" + language, kind + "-tier-" + arguments.tier};
   for (const PluginTemplate& file : plugin_templates()) {
-    if (file.kind != "common" && file.kind != arguments.kind) continue;
+    if (std::ranges::find(sets, file.set) == std::end(sets)) continue;
     write_file_atomic(folder / replace_all(std::string(file.path), "NAME", arguments.name),
                       rendered(file.text, arguments));
   }
@@ -98,6 +122,11 @@ void make_project(const fs::path& folder, const NewArguments& arguments) {
 
 int plugin_new_verb(const NewArguments& arguments) {
   require_free_name(arguments.name);
+  if (!arguments.language.empty() && arguments.tier != "c") {
+    throw Error(ErrorKind::config,
+                fmt::format("plugin new: --lang {} with --tier {}; expected --tier c: the other tiers are C++",
+                            arguments.language, arguments.tier));
+  }
   const fs::path folder = (arguments.parent / arguments.name).lexically_normal();
   const bool exists = fs::exists(fs::symlink_status(folder));
   if (exists && !(arguments.force && fs::is_directory(folder))) {
@@ -116,11 +145,11 @@ int plugin_new_verb(const NewArguments& arguments) {
                 fmt::format("plugin new: {}; expected a folder that can be written to, see --dir", failure.what()));
   }
   fmt::print(
-      "{}: a {} that works; the formula is in {}. Next:\n\n"
+      "{}: a {} of tier {} that works; the formula is in {}, at YOUR FORMULA. Next:\n\n"
       "  cd {}\n"
       "  cmake --preset release && cmake --build --preset release && ctest --preset release\n"
       "  nearfar run experiment.toml --plugin-dir build/plugins --out runs\n",
-      folder.string(), arguments.kind, arguments.name + ".cpp", folder.string());
+      folder.string(), arguments.kind, arguments.tier, source_name(arguments), folder.string());
   return 0;
 }
 
@@ -132,8 +161,11 @@ Action declare_plugin_new(CLI::App& verb) {
   verb.add_option("--kind", arguments->kind, "postprocessor or loss")
       ->required()
       ->check(CLI::IsMember({"postprocessor", "loss"}));
-  verb.add_option("--tier", arguments->tier, "exact: built for this nearfar's LibTorch")
-      ->check(CLI::IsMember({"exact"}));
+  verb.add_option("--tier", arguments->tier,
+                  "stable (default): C++, LibTorch 2.11 and newer; exact: C++, this nearfar's LibTorch alone; c: no "
+                  "LibTorch; docs/stable-plugins.md")
+      ->check(CLI::IsMember({"stable", "exact", "c"}));
+  verb.add_option("--lang", arguments->language, "of tier c: c (default) or rust")->check(CLI::IsMember({"c", "rust"}));
   verb.add_option("--dir", arguments->parent, "where the folder is made (default: here)");
   verb.add_flag("--force", arguments->force, "write over the template's files in a folder that exists");
   return [arguments] { return plugin_new_verb(*arguments); };

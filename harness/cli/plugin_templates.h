@@ -6,7 +6,7 @@
 namespace nearfar {
 
 struct PluginTemplate {
-  std::string_view kind;  ///< "common", "postprocessor" or "loss": the folder in templates/plugin
+  std::string_view set;   ///< the folder in templates/plugin; templates/plugin/README.md says which plugin has which
   std::string_view path;  ///< beneath the project's folder; NAME stands for the plugin's name
   std::string_view text;  ///< mustache with the delimiters <% and %>
 };
