@@ -9,6 +9,7 @@ install(TARGETS nearfar RUNTIME DESTINATION bin)
 install(TARGETS nearfar-engine RUNTIME DESTINATION libexec/nearfar)
 get_property(_plugins GLOBAL PROPERTY NEARFAR_PLUGIN_TARGETS)
 install(TARGETS ${_plugins} LIBRARY DESTINATION lib/nearfar/plugins)
+install(TARGETS nearfar_fake LIBRARY DESTINATION lib/nearfar)  # the accelerator of `plugin check`
 if(NEARFAR_CUDA)
   install(TARGETS nearfar_cuda LIBRARY DESTINATION lib/nearfar)
 endif()

@@ -52,6 +52,7 @@ Action declare_plugin_inspect(CLI::App& verb);  ///< plugin_inspect.cpp
 Action declare_plugin_list(CLI::App& verb);     ///< plugin_list.cpp
 Action declare_plugin_check(CLI::App& verb);    ///< plugin_check.cpp
 Action declare_plugin_bench(CLI::App& verb);    ///< plugin_bench.cpp
+Action declare_plugin_new(CLI::App& verb);      ///< plugin_new.cpp
 
 /// Of words of a command line: key=value, ~key or +key=value.
 bool is_override(std::string_view word);

@@ -7,6 +7,7 @@ namespace {
 constexpr Verb kPluginVerbs[] = {
     {"list", "the plugins that are found, and which of several of one name is taken", declare_plugin_list},
     {"path", "the folders that plugins are looked for in, in this order", declare_plugin_path},
+    {"new", "a project for a plugin of your own, which builds and passes its tests at once", declare_plugin_new},
     {"inspect", "what a plugin says of itself and whether this installation takes it; none of its code runs",
      declare_plugin_inspect},
     {"check", "does a plugin keep what plugins promise: each check in a process of its own", declare_plugin_check},
