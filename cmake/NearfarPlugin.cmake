@@ -96,7 +96,7 @@ function(nearfar_add_plugin name)
   nearfar_files_hash(source_hash ${files})
   string(SHA256 source_hash "${source_hash} ${sdk_hash}")
   string(SUBSTRING "${source_hash}" 0 32 source_hash)
-  target_compile_definitions(${ARG_TARGET} PRIVATE NEARFAR_SOURCE_HASH="${source_hash}")
+  target_compile_definitions(${ARG_TARGET} PRIVATE NEARFAR_SOURCE_HASH="${source_hash}" NEARFAR_SDK_HASH="${sdk_hash}")
   set_target_properties(${ARG_TARGET} PROPERTIES PREFIX "" OUTPUT_NAME "${name}" LIBRARY_OUTPUT_DIRECTORY "${ARG_OUTPUT_DIRECTORY}"
     CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF C_STANDARD 11 C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     SKIP_BUILD_RPATH ON LINK_DEPENDS "${map}")

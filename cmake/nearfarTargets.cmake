@@ -4,7 +4,9 @@
 #   nearfar::sdk_c     the headers for plugins without LibTorch
 #   nearfar::sdk_stable  the same headers over LibTorch's stable C shim: <ATen/…> is ours there (nearfar/stable), so that a plugin's source is the same
 #                      for both tiers; of LibTorch only the folder torch/ can be included
-#   nearfar::sdk       all headers, LibTorch and the build tag; only where LibTorch was found
+#   nearfar::sdk       all headers and LibTorch; only where LibTorch was found
+# The headers' hash is their property NEARFAR_SDK_HASH: the macro of that name goes to plugins (nearfar_add_plugin()) and to the host's file that compares
+# it, and nowhere else, or one changed comment would compile everything anew.
 include_guard(GLOBAL)
 file(GLOB _headers CONFIGURE_DEPENDS "${NEARFAR_SDK_INCLUDE}/nearfar/*.h" "${NEARFAR_SDK_INCLUDE}/nearfar/stable/*.h")  # all of them, by name: what a plugin may include is hashed
 nearfar_files_hash(_sdk_hash ${_headers})
@@ -23,7 +25,7 @@ target_link_libraries(nearfar_sdk_c INTERFACE nearfar_sdk_core m)
 
 if(LibTorch_FOUND)
   target_link_libraries(nearfar_sdk INTERFACE nearfar_sdk_core LibTorch::LibTorch)
-  target_compile_definitions(nearfar_sdk INTERFACE NEARFAR_SDK_HASH="${_sdk_hash}" NEARFAR_TORCH_VERSION="${LibTorch_VERSION}")
+  target_compile_definitions(nearfar_sdk INTERFACE NEARFAR_TORCH_VERSION="${LibTorch_VERSION}")
 
   set(_stable "${CMAKE_BINARY_DIR}/nearfar-stable-include")
   foreach(_header core/Tensor Parallel ops/addmm ops/arange ops/cat ops/cross_entropy_loss ops/empty ops/empty_like ops/eye ops/from_blob ops/full

@@ -76,9 +76,9 @@ void check_agreement(const fs::path& file, const NearfarPluginInfo& info) {
     refuse(file, fmt::format("its descriptor has {} bytes; this host's has {}; {}", info.size,
                              sizeof(NearfarPluginInfo), kRebuild));
   }
-  const BuildTag& wanted = kBuildTag;
-  const auto same = [&](const char* field, const char* found, const char* want) {
-    if (found == nullptr || std::strcmp(found, want) != 0) {
+  const BuildTagText wanted = this_host(true).tag;
+  const auto same = [&](const char* field, const char* found, const std::string& want) {
+    if (found == nullptr || found != want) {
       refuse(file, fmt::format("build tag: {} is '{}'; this host has '{}'; {}", field, text(found), want, kRebuild));
     }
   };

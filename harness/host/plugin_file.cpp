@@ -178,11 +178,9 @@ PluginFile read_plugin_file(const std::filesystem::path& path) {
 }
 
 HostFacts this_host(bool has_torch) {
-  // Not kBuildTag: other files of the torch-free half are compiled without these definitions.
   return {.api = NEARFAR_API_VERSION,
           .abi = NEARFAR_ABI,
-          .tag = {NEARFAR_TORCH_VERSION, NEARFAR_STRINGIFY(_GLIBCXX_USE_CXX11_ABI), NEARFAR_COMPILER,
-                  NEARFAR_STRINGIFY(__cplusplus), NEARFAR_SDK_HASH},
+          .tag = {kBuildTag.torch, kBuildTag.cxx_abi, kBuildTag.compiler, kBuildTag.standard, kBuildTag.sdk},
           .has_torch = has_torch};
 }
 

@@ -34,6 +34,17 @@ def processes_of(pid):
     return {number: lines[number] for number in found - {pid} if number in lines}
 
 
+def wait_for_engine(process, verb, seconds=120):
+    """The id of the engine that `process` has started for `verb`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        for number, line in processes_of(process.pid).items():
+            if re.search(f"nearfar-engine {verb}$", line):
+                return number
+        time.sleep(0.01)
+    raise AssertionError(f"no engine does '{verb}'")
+
+
 def is_gone(pid):
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
@@ -177,20 +188,11 @@ class Disturbed(Case):
     def same(self, out="out"):
         self.assertEqual(dump(self.folder / out), self.expected)
 
-    def wait_for_engine(self, process, verb, seconds=120):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and process.poll() is None:
-            for number, line in processes_of(process.pid).items():
-                if re.search(f"nearfar-engine {verb}$", line):
-                    return number
-            time.sleep(0.01)
-        self.fail(f"no engine does '{verb}'")
-
     def test_ctrl_c_hands_back_in_seconds(self):
         for verb in ("train", "eval"):
             with self.subTest(verb=verb):
                 process = self.start_small(verb)
-                self.wait_for_engine(process, verb)
+                wait_for_engine(process, verb)
                 start = time.monotonic()
                 process.send_signal(signal.SIGINT)
                 process.communicate(timeout=60)
@@ -204,7 +206,7 @@ class Disturbed(Case):
         for verb in ("train", "eval"):
             with self.subTest(verb=verb):
                 process = self.start_small(verb)
-                self.wait_for_engine(process, verb)
+                wait_for_engine(process, verb)
                 started = processes_of(process.pid)
                 process.kill()
                 process.communicate()
@@ -219,7 +221,7 @@ class Disturbed(Case):
         for verb in ("train", "eval"):
             with self.subTest(verb=verb):
                 process = self.start_small(verb)
-                os.kill(self.wait_for_engine(process, verb), signal.SIGKILL)
+                os.kill(wait_for_engine(process, verb), signal.SIGKILL)
                 _, err = process.communicate(timeout=self.SECONDS)
                 self.assertEqual(process.returncode, 0, err)
                 self.assertRegex(err, r"crashed .*signal 9 \(Killed\)")
@@ -345,11 +347,8 @@ class Commands(Case):
         self.nearfar("logs", "nobody", "--out", self.made, code=5)
 
     def test_logs_and_status_follow_a_run(self):
-        run = self.start("run", *SMALL, "train.epochs=6", "--out", self.folder / "out")
-        end = time.monotonic() + 60
-        while not (self.folder / "out/results.sqlite").exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        time.sleep(1)
+        run = self.start("run", *SMALL, "train.epochs=20", "--out", self.folder / "out")
+        wait_for_engine(run, "train")
         watch = self.start("status", "--watch", "--out", self.folder / "out")
         logs = self.start("logs", "ce/resnet8/s0", "-f", "--out", self.folder / "out")
         out, err = logs.communicate(timeout=120)

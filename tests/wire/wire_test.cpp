@@ -3,6 +3,7 @@
 /// afterwards.
 #include "base/files.h"
 #include "support/golden.h"
+#include "wire/bench.h"
 #include "wire/facts.h"
 #include "wire/jobs.h"
 #include "wire/messages.h"
@@ -126,6 +127,14 @@ TEST(Wire, JobsAreTheirGoldenFiles) {
                                   .output_gradient = "/dz.npy",
                                   .features_gradient = "/dh.npy",
                                   .compute = kCompute});
+  check("bench-job", wire::BenchJob{.subject = {"/p/mine.so", {"k=10"}},
+                                    .reference = {},
+                                    .kind = "postprocessor",
+                                    .directories = {"/p"},
+                                    .installed = "/installed",
+                                    .size = wire::BenchSize{"small", 2000, 64, 10, 1000},
+                                    .repeat = 7,
+                                    .compute = kCompute});
   check("nothing", wire::Nothing{});
 }
 
@@ -189,6 +198,25 @@ TEST(Wire, FactsAreTheirGoldenFiles) {
                                       .nodes = {{"relu_", "torch.ops.aten.relu.default", "Float [N,64,8,8]"}}});
   check("score", wire::ScoreFacts{100, 0.1, 0.2, "k=50"});
   check("loss", wire::LossFacts{2.5, "temperature=0.1"});
+  const wire::BenchPlugin mine{.name = "mine",
+                               .version = "0.1.0",
+                               .tier = "stable",
+                               .path = "/p/mine.so",
+                               .source_hash = "5a",
+                               .binary_hash = "b1",
+                               .params = "k=10",
+                               .compiler = "gcc-12"};
+  check("bench", wire::BenchFacts{.kind = "postprocessor",
+                                  .input = "features",
+                                  .subject = mine,
+                                  .reference = mine,
+                                  .torch = "2.11.0",
+                                  .cpu_capability = "AVX2",
+                                  .build_type = "Release",
+                                  .device = "",
+                                  .measures = {{"fit", 2000, wire::BenchSamples{{0.5, 0.25}, 1, 4096}, std::nullopt},
+                                               {"score", 1000, wire::BenchSamples{{0.125}, 8, std::nullopt},
+                                                wire::BenchSamples{{0.25}, 8, 1024}}}});
   check("model", wire::ModelFacts{"resnet8", 28, 64, 1000});
   check("doctor", wire::DoctorFacts{"2.11.0", "AVX2", 2, {false, 0, "no driver"}});
 }

@@ -39,8 +39,8 @@ struct BuildTag {
   const char* sdk;       ///< hash of the SDK headers
 };
 
-/// The tag of the translation unit that includes this header.
-inline constexpr BuildTag kBuildTag{NEARFAR_TORCH_VERSION, NEARFAR_STRINGIFY(_GLIBCXX_USE_CXX11_ABI), NEARFAR_COMPILER,
+/// The tag of the translation unit that includes this header, one in each.
+constexpr BuildTag kBuildTag{NEARFAR_TORCH_VERSION, NEARFAR_STRINGIFY(_GLIBCXX_USE_CXX11_ABI), NEARFAR_COMPILER,
                                     NEARFAR_STRINGIFY(__cplusplus), NEARFAR_SDK_HASH};
 
 }  // namespace nearfar

@@ -285,9 +285,8 @@ class Tensor {
   /// p is 2.
   Tensor norm(Scalar p, IntArrayRef dims, bool keep = false, Maybe<ScalarType> type = {}) const {
     if (p.number != 2) throw nearfar::Error(nearfar::ErrorKind::plugin, "norm: the stable tier has p = 2 alone");
-    // By its squares: every norm of LibTorch's that the shim can call is deprecated. No gradient at a length of 0.
-    const Tensor squares = (type ? to(*type) : *this).square().sum(dims, keep), none = squares.eq(0);
-    return squares.masked_fill(none, 1).sqrt().masked_fill(none, 0);
+    // Its order is a Scalar; where none is given it is 2.
+    return op("aten::linalg_norm", "", std::nullopt, Maybe<IntArrayRef>(dims), keep, type);
   }
   Tensor norm() const { return flatten().norm(2, {0}); }
   std::tuple<Tensor, Tensor> topk(I k, I dimension = -1, bool largest = true, bool sorted = true) const {
