@@ -105,7 +105,7 @@ TEST(PluginBench, DamagedDocumentsAreRefusedWithTheirName) {
     return other.replace(at, from.size(), to);
   };
   for (const std::string& bad :
-       {text.substr(0, text.size() / 2), with("\"version\": 1,", "\"version\": 2,"),
+       {text.substr(0, text.size() / 2), with("\"version\": 1\n", "\"version\": 2\n"),
         with("\"repeat\": 7", "\"repeat\": \"x\""), with("\"seconds\": [", "\"seconds\": [-1,"), std::string("{}")}) {
     try {
       plugin_bench_from_json(bad, "x.json");

@@ -41,6 +41,6 @@ struct BuildTag {
 
 /// The tag of the translation unit that includes this header, one in each.
 constexpr BuildTag kBuildTag{NEARFAR_TORCH_VERSION, NEARFAR_STRINGIFY(_GLIBCXX_USE_CXX11_ABI), NEARFAR_COMPILER,
-                                    NEARFAR_STRINGIFY(__cplusplus), NEARFAR_SDK_HASH};
+                             NEARFAR_STRINGIFY(__cplusplus), NEARFAR_SDK_HASH};
 
 }  // namespace nearfar
