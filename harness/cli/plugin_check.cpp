@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace nearfar {
 namespace {
@@ -53,12 +54,21 @@ json document_of(const wire::CheckFacts& facts) {
   return document;
 }
 
+/// Checks that are skipped for one reason are told once, or a plugin that does not load would fill the screen.
 void print_rows(const wire::CheckFacts& facts, const fs::path& file) {
-  std::map<std::string, int> counts;
+  std::map<std::string, int> counts, skipped;
   double seconds = 0;
+  for (const wire::CheckFinding& row : facts.checks) {
+    if (row.status == "skip") ++skipped[row.message];
+  }
   for (const wire::CheckFinding& row : facts.checks) {
     ++counts[row.status];
     seconds += row.seconds;
+    if (row.status == "skip" && skipped[row.message] != 1) {
+      const int more = std::exchange(skipped[row.message], 0) - 1;
+      if (more > 0) fmt::print("skip   {} and {} more\n       {}\n", row.name, more, row.message);
+      continue;
+    }
     fmt::print("{:<6} {:<24} {}\n", row.status, row.name, row.device);
     if (row.status != "pass" && !row.message.empty()) fmt::print("       {}\n", row.message);
     if (!row.reproduce.empty() && row.status != "warn") fmt::print("       reproduce: {}\n", row.reproduce);
