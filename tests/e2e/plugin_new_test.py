@@ -1,4 +1,4 @@
-"""nearfar plugin new: what it writes for each kind, tier and language, and what it refuses. Building what it writes: tests/package/tutorial_test.py."""
+"""nearfar plugin new: what it writes for each kind, tier and language, and what it refuses. Building what it writes: tests/package/templates_test.py."""
 import itertools
 import json
 import os

@@ -24,7 +24,8 @@ NEWEST = Path(os.environ.get("NEARFAR_NEWEST_ENGINE", ""))
 EXACT = ENGINE.parents[2] / "lib/nearfar/plugins"
 STABLE = ENGINE.parents[2] / "lib/nearfar/stable_plugins"
 NEEDED_LIBRARIES = re.compile(r"@@?(GLIBC|GLIBCXX|CXXABI|GCC)_")
-STANDARD_LIBRARY = ("_ZNSt", "_ZNKSt", "_ZSt")  # C++'s own, where the linker wrote no version
+# The C++ library's, where the linker wrote no version. No shorter: std::vector<at::Tensor> begins with _ZNSt, too.
+STANDARD_LIBRARY = "_ZNSt15__exception_ptr13exception_ptr"
 STABLE_NAMES = re.compile(r"(torch|aoti_torch)_\w+")
 # What a linker asks for weakly, for profilers and transactional memory that are not there.
 WEAK_NAMES = {"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable"}
