@@ -12,7 +12,11 @@ namespace nearfar {
 namespace fs = std::filesystem;
 
 fs::path prefix() {
-  static const fs::path result = fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+  static const fs::path result = [] {
+    const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();  // bin, or the engine's
+    const bool engine = folder.filename() == "nearfar" && folder.parent_path().filename() == "libexec";
+    return (engine ? folder.parent_path() : folder).parent_path();
+  }();
   return result;
 }
 

@@ -8,7 +8,7 @@
 
 namespace nearfar {
 
-/// PREFIX of the running program, from /proc/self/exe.
+/// PREFIX of the running program, nearfar or its engine, from /proc/self/exe.
 std::filesystem::path prefix();
 /// $NEARFAR_ENGINE, else PREFIX's. Error(internal) if that is not there: a broken installation.
 std::filesystem::path engine_program();

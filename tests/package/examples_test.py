@@ -3,12 +3,11 @@ import csv
 import itertools
 import json
 import shutil
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from installed import SOURCE, install, surroundings
+from installed import SOURCE, execute, install
 
 EXAMPLES = sorted(path.parent for path in (SOURCE / "examples").glob("*/CMakeLists.txt"))
 LOSSES, POSTPROCESSORS = ("ce", "center"), ("msp", "knn", "cosine-prototypes")
@@ -28,11 +27,7 @@ class Examples(unittest.TestCase):
 
     @classmethod
     def execute(cls, project, *words):
-        done = subprocess.run([str(word) for word in words], cwd=project, env=surroundings(cls.folder / "installed"), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=600)
-        if done.returncode != 0:
-            raise AssertionError(f"{project.name}: {' '.join(map(str, words))} ended with {done.returncode}\n{done.stdout}")
-        return done.stdout
+        return execute(cls.folder / "installed", project, *words)
 
     def test_there_is_one_of_each_kind(self):
         self.assertEqual([example.name for example in EXAMPLES], ["loss-center", "postprocessor-cosine-prototypes"])

@@ -9,9 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-SOURCE, BUILD = Path(os.environ["NEARFAR_SOURCE"]), Path(os.environ["NEARFAR_BUILD"])
-TORCH = Path(os.environ["NEARFAR_TORCH"]).resolve().parent.parent
-CMAKE = os.environ["NEARFAR_CMAKE"]
+from installed import BUILD, CMAKE, SOURCE, TORCH, install, surroundings
 
 PLUGIN = """
 #include <nearfar/plugin.h>
@@ -56,14 +54,13 @@ class Package(unittest.TestCase):
         cls.folder = Path(tempfile.mkdtemp(prefix="nearfar package "))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         first = cls.folder / "first place"
-        subprocess.run([CMAKE, "--install", BUILD, "--prefix", first], check=True, stdout=subprocess.DEVNULL)
+        install(first)
         cls.prefix = cls.folder / "moved here"
         first.rename(cls.prefix)
         cls.first = first
 
     def environment(self, **changes):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NEARFAR_") and name != "LD_LIBRARY_PATH"}
-        return {**kept, "NO_COLOR": "1", "NEARFAR_TORCH_DIR": str(TORCH), "OMP_NUM_THREADS": "1", **changes}
+        return {**surroundings(self.prefix), "OMP_NUM_THREADS": "1", **changes}
 
     def run_in(self, folder, *command, code=0, **environment):
         folder.mkdir(exist_ok=True)
@@ -210,10 +207,14 @@ class Package(unittest.TestCase):
     def test_the_quickstart_is_evaluated(self):
         if not Path("/usr/share/datasets/fashion-mnist").is_dir():
             self.skipTest("needs the Debian package dataset-fashion-mnist")
-        data = os.environ.get("NEARFAR_DATA") or str(TORCH.parent / "data")
-        if not Path(data, "mnist-5k").is_dir():
+        data = Path(os.environ.get("NEARFAR_DATA") or TORCH.parent / "data")
+        if not (data / "mnist-5k").is_dir():
             self.skipTest(f"no digits in {data}: tools/fetch_libtorch fetches them")
-        self.nearfar("run", "quickstart", "losses=[ce]", "seeds=[0]", "train.epochs=1", "--out", "out", folder="quickstart", NEARFAR_DATA=data)
+        for name, place in ("torch", TORCH), ("data", data):  # where fetch_libtorch puts them
+            link = self.prefix / "lib/nearfar" / name
+            link.symlink_to(place.resolve())
+            self.addCleanup(link.unlink)
+        self.nearfar("run", "quickstart", "losses=[ce]", "seeds=[0]", "train.epochs=1", "--out", "out", folder="quickstart", NEARFAR_TORCH_DIR="")
         board = (self.folder / "quickstart/out/leaderboard.csv").read_text()
         for name in ("msp", "knn", "mds"):
             self.assertIn(name, board)

@@ -3,12 +3,11 @@ no rustc, Rust is skipped."""
 import csv
 import json
 import shutil
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from installed import install, surroundings
+from installed import execute, install
 
 
 class Templates(unittest.TestCase):
@@ -19,10 +18,7 @@ class Templates(unittest.TestCase):
         install(cls.folder / "installed")
 
     def execute(self, folder, *words):
-        done = subprocess.run(words, cwd=folder, env=surroundings(self.folder / "installed"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=600)
-        self.assertEqual(done.returncode, 0, f"{' '.join(words)}\n{done.stdout}")
-        return done.stdout
+        return execute(self.folder / "installed", folder, *words)
 
     def whole_way(self, kind, tier, *language):
         """plugin new, build, test, inspect, run, leaderboard."""
