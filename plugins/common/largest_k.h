@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -66,7 +65,7 @@ class LargestK {
 
   void shrink() {
     const auto kth = kept_.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
-    std::nth_element(kept_.begin(), kth, kept_.end(), std::greater<>());
+    std::nth_element(kept_.begin(), kth, kept_.end(), [](float a, float b) { return a > b; });
     kept_.resize(k_);
     threshold_ = kept_.back();
   }

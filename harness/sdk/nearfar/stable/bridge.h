@@ -7,16 +7,16 @@
 #include <nearfar/postprocessor.h>
 #include <nearfar/stable/tensor.h>
 
-#include <algorithm>
 #include <cstring>
-#include <memory>
 #include <new>
+#include <vector>
 
 namespace nearfar::stable {
 
 inline std::int32_t fail(nearfar_error* error, std::int32_t status, const char* text) noexcept {
   if (error != nullptr && error->text != nullptr && error->capacity > 0) {
-    const std::size_t length = std::min<std::size_t>(std::strlen(text), error->capacity - 1);
+    const std::size_t whole = std::strlen(text), room = error->capacity - 1;
+    const std::size_t length = whole < room ? whole : room;
     std::memcpy(error->text, text, length);
     error->text[length] = '\0';
   }
@@ -88,6 +88,7 @@ class HostNetwork final : public NetworkBatch {
  public:
   explicit HostNetwork(const nearfar_network& host)
       : host_(&host), pixel_std_(host.pixel_std, host.pixel_std + host.channels) {}
+  ~HostNetwork() override { delete exact_; }
 
   const at::Tensor& images() const override { return get(images_, NEARFAR_GET_IMAGES); }
   const std::vector<double>& pixel_std() const override { return pixel_std_; }
@@ -130,11 +131,11 @@ class HostNetwork final : public NetworkBatch {
     });
   }
   NetworkBatch& in_float64() override {
-    if (!exact_) {
+    if (exact_ == nullptr) {
       HostCall call;
       const nearfar_network* made = nullptr;
       call.check(host_->in_float64(host_->context, &made, call.error()));
-      exact_ = std::make_unique<HostNetwork>(*made);
+      exact_ = new HostNetwork(*made);
     }
     return *exact_;
   }
@@ -167,7 +168,7 @@ class HostNetwork final : public NetworkBatch {
   std::vector<double> pixel_std_;
   mutable at::Tensor images_, features_, logits_;
   mutable std::vector<at::Tensor> maps_, layers_;
-  std::unique_ptr<HostNetwork> exact_;
+  HostNetwork* exact_ = nullptr;  // owned
 };
 
 /// The fields that every kind has.

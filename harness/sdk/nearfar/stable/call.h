@@ -78,8 +78,15 @@ namespace nearfar::stable {
 
 using Handle = AtenTensorHandle;
 
+// Errors are thrown by functions of their own, which are not inlined into each call: there are many, and to optimise
+// what is not run costs every plugin compile time.
 [[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void refused(const std::string& what) {
   throw Error(ErrorKind::plugin, "LibTorch refused " + what + "; its own words are in the log");
+}
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void refused(const char* what) { refused(std::string(what)); }
+
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void undefined() {
+  throw Error(ErrorKind::plugin, "a tensor is used that is not defined");
 }
 
 /// A new owning handle of the same tensor.
@@ -138,8 +145,8 @@ inline at::Device device_of(std::int32_t code, std::int32_t index) {
 
 Handle handle_of(const at::Tensor& tensor);
 at::Tensor own(Handle handle);
-/// "[3,4] Float", "none".
-std::string text_of(const at::Tensor& tensor);
+/// "[3,4] Float", "none". For errors.
+[[gnu::cold]] std::string text_of(const at::Tensor& tensor);
 
 namespace detail {
 
@@ -180,47 +187,52 @@ StableIValue pack(const std::optional<T>& value) {
   return bits(new StableIValue(pack(*value)));  // the callee deletes it
 }
 
+/// The argument where it is a tensor: what an error tells the shape of.
+inline const at::Tensor* tensor_in(const at::Tensor& argument) { return &argument; }
 template <class T>
-void name_shape(std::string& shapes, const T& argument) {
-  if constexpr (std::is_same_v<T, at::Tensor>) shapes += (shapes.empty() ? "" : ", ") + text_of(argument);
+const at::Tensor* tensor_in(const T& /*argument*/) {
+  return nullptr;
 }
-/// Not inlined into each call: there are many.
 [[noreturn]] [[gnu::cold]] [[gnu::noinline]] inline void refuse(const char* name, const char* overload,
-                                                                const std::string& shapes) {
+                                                                const at::Tensor* const* tensors, std::size_t count) {
+  std::string shapes;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (tensors[i] != nullptr) shapes += (shapes.empty() ? "" : ", ") + text_of(*tensors[i]);
+  }
   refused(std::string(name) + (*overload != '\0' ? "." : "") + overload + " of " +
           (shapes.empty() ? "no tensor" : shapes));
 }
-[[gnu::noinline]] inline bool dispatch(const char* name, const char* overload, StableIValue* stack) {
-  return torch_call_dispatcher(name, overload, stack, TORCH_ABI_VERSION) == 0;
+/// Arguments in, results out; `tensors` [count] as tensor_in() gives them.
+[[gnu::noinline]] inline void dispatch(const char* name, const char* overload, StableIValue* stack,
+                                       const at::Tensor* const* tensors, std::size_t count) {
+  if (torch_call_dispatcher(name, overload, stack, TORCH_ABI_VERSION) != 0) refuse(name, overload, tensors, count);
+}
+inline Handle unpack(StableIValue result) {
+  Handle handle = nullptr;
+  std::memcpy(&handle, &result, sizeof handle);
+  return handle;
 }
 
 }  // namespace detail
 
-/// Every result of `name` ("aten::topk"), R of them, all tensors.
-template <std::size_t R, class... Arguments>
-[[gnu::noinline]] std::array<at::Tensor, R> call_all(const char* name, const char* overload,
-                                                     const Arguments&... arguments) {
-  std::array<StableIValue, (R > sizeof...(Arguments) ? R : sizeof...(Arguments))> stack{detail::pack(arguments)...};
-  if (!detail::dispatch(name, overload, stack.data())) {
-    std::string shapes;
-    (detail::name_shape(shapes, arguments), ...);
-    detail::refuse(name, overload, shapes);
-  }
-  const auto take = [&](std::size_t i) {
-    Handle handle = nullptr;
-    std::memcpy(&handle, &stack[i], sizeof handle);
-    return own(handle);
-  };
-  if constexpr (R == 1)
-    return {take(0)};
-  else
-    return {take(0), take(1)};
+/// Calls `name` ("aten::mm"), whose one result is a tensor: an at::Tensor (which is not complete here).
+template <class... Arguments>
+[[gnu::noinline]] auto call(const char* name, const char* overload, const Arguments&... arguments) {
+  constexpr std::size_t kCount = sizeof...(Arguments);
+  StableIValue stack[kCount > 0 ? kCount : 1] = {detail::pack(arguments)...};
+  const at::Tensor* const tensors[kCount + 1] = {detail::tensor_in(arguments)...};
+  detail::dispatch(name, overload, stack, tensors, kCount);
+  return own(detail::unpack(stack[0]));
 }
 
-/// Its one result: an at::Tensor (which is not complete here).
+/// Calls `name` ("aten::topk"), whose two results are tensors: an std::array of two.
 template <class... Arguments>
-auto call(const char* name, const char* overload, const Arguments&... arguments) {
-  return std::move(call_all<1>(name, overload, arguments...)[0]);
+[[gnu::noinline]] auto call_pair(const char* name, const char* overload, const Arguments&... arguments) {
+  constexpr std::size_t kCount = sizeof...(Arguments);
+  StableIValue stack[kCount > 2 ? kCount : 2] = {detail::pack(arguments)...};
+  const at::Tensor* const tensors[kCount + 1] = {detail::tensor_in(arguments)...};
+  detail::dispatch(name, overload, stack, tensors, kCount);
+  return std::array{own(detail::unpack(stack[0])), own(detail::unpack(stack[1]))};
 }
 
 }  // namespace nearfar::stable

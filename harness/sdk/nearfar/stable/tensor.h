@@ -405,7 +405,7 @@ class Tensor {
   }
   template <class T, class Ask>
   [[gnu::noinline]] T fact(Ask* ask) const {
-    if (!defined()) throw nearfar::Error(nearfar::ErrorKind::plugin, "a tensor is used that is not defined");
+    if (!defined()) nearfar::stable::undefined();
     T value{};
     check(ask(get(), &value), "to tell a tensor's size, place or value");
     return value;
@@ -413,11 +413,12 @@ class Tensor {
   I wrap(I dimension) const { return dimension < 0 ? dimension + dim() : dimension; }
   I one_of(IntArrayRef all, I dimension) const {
     const I index = wrap(dimension);
-    if (index < 0 || index >= static_cast<I>(all.size())) {
-      throw nearfar::Error(nearfar::ErrorKind::plugin, "dimension " + std::to_string(dimension) + " of a tensor " +
-                                                           nearfar::stable::text_of(*this));
-    }
+    if (index < 0 || index >= static_cast<I>(all.size())) no_dimension(dimension);
     return all[static_cast<std::size_t>(index)];
+  }
+  [[noreturn]] [[gnu::cold]] [[gnu::noinline]] void no_dimension(I dimension) const {
+    throw nearfar::Error(nearfar::ErrorKind::plugin,
+                         "dimension " + std::to_string(dimension) + " of a tensor " + nearfar::stable::text_of(*this));
   }
 
   /// `value` as a tensor beside this one: it must not decide the result's type.
@@ -434,14 +435,15 @@ class Tensor {
   [[gnu::noinline]] Tensor less(const Tensor& other, double times) const {
     if (!is_floating_point() && !other.is_floating_point()) return whole_less(other, times > 0);
     nearfar::stable::Handle made = nullptr;
-    if (aoti_torch_aten_subtract_Tensor(get(), other.get(), times, &made) != 0) {
-      nearfar::stable::refused("the sum or difference of " + nearfar::stable::text_of(*this) + " and " +
-                               nearfar::stable::text_of(other));
-    }
+    if (aoti_torch_aten_subtract_Tensor(get(), other.get(), times, &made) != 0) no_sum(other);
     return Tensor(made);
   }
+  [[noreturn]] [[gnu::cold]] [[gnu::noinline]] void no_sum(const Tensor& other) const {
+    nearfar::stable::refused("the sum or difference of " + nearfar::stable::text_of(*this) + " and " +
+                             nearfar::stable::text_of(other));
+  }
   /// Of whole numbers, for which the shim's difference has no factor: a sum over two rows, exact, wrapping around.
-  Tensor whole_less(const Tensor& other, bool negated) const {
+  [[gnu::cold]] [[gnu::noinline]] Tensor whole_less(const Tensor& other, bool negated) const {
     const Tensor both = mul(other).mul(like(0));  // the result's shape and type
     const Tensor right = negated ? other.neg() : other;
     return nearfar::stable::call("aten::stack", "", std::vector<Tensor>{broadcast(both), right.broadcast(both)}, I{0})
@@ -455,7 +457,7 @@ class Tensor {
   }
   template <class... Arguments>
   std::tuple<Tensor, Tensor> pair(const char* name, const char* overload, const Arguments&... arguments) const {
-    auto both = nearfar::stable::call_all<2>(name, overload, *this, arguments...);
+    auto both = nearfar::stable::call_pair(name, overload, *this, arguments...);
     return {std::move(both[0]), std::move(both[1])};
   }
   Tensor clone_packed() const { return new_empty(sizes()).copy_(*this); }
