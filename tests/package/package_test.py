@@ -71,6 +71,12 @@ class Package(unittest.TestCase):
     def nearfar(self, *words, code=0, folder="work", **environment):
         return self.run_in(self.folder / folder, self.prefix / "bin/nearfar", *words, code=code, **environment)
 
+    def put_where_fetched(self, name, folder):
+        """As if the installation's fetch_libtorch had fetched it."""
+        link = self.prefix / "lib/nearfar" / name
+        link.symlink_to(folder.resolve())
+        self.addCleanup(link.unlink)
+
     def configure(self, name, project, files, code=0, **environment):
         folder = self.folder / name
         folder.mkdir()
@@ -148,9 +154,7 @@ class Package(unittest.TestCase):
         self.assertRegex(err, r"other torch: LibTorch is of version 1\.2\.3; this nearfar was built with \d+\.\d+\.\d+ and runs with no other; run '")
 
     def test_libtorch_beside_the_installation_is_found(self):
-        place = self.prefix / "lib/nearfar/torch"
-        place.symlink_to(TORCH)
-        self.addCleanup(place.unlink)
+        self.put_where_fetched("torch", TORCH)
         out, _ = self.nearfar("list", "postprocessors", "--json", NEARFAR_TORCH_DIR="")
         self.assertIn("knn", [plugin["name"] for plugin in json.loads(out)])
 
@@ -210,10 +214,8 @@ class Package(unittest.TestCase):
         data = Path(os.environ.get("NEARFAR_DATA") or TORCH.parent / "data")
         if not (data / "mnist-5k").is_dir():
             self.skipTest(f"no digits in {data}: tools/fetch_libtorch fetches them")
-        for name, place in ("torch", TORCH), ("data", data):  # where fetch_libtorch puts them
-            link = self.prefix / "lib/nearfar" / name
-            link.symlink_to(place.resolve())
-            self.addCleanup(link.unlink)
+        self.put_where_fetched("torch", TORCH)
+        self.put_where_fetched("data", data)
         self.nearfar("run", "quickstart", "losses=[ce]", "seeds=[0]", "train.epochs=1", "--out", "out", folder="quickstart", NEARFAR_TORCH_DIR="")
         board = (self.folder / "quickstart/out/leaderboard.csv").read_text()
         for name in ("msp", "knn", "mds"):

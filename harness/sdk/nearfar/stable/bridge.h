@@ -168,7 +168,7 @@ class HostNetwork final : public NetworkBatch {
   std::vector<double> pixel_std_;
   mutable at::Tensor images_, features_, logits_;
   mutable std::vector<at::Tensor> maps_, layers_;
-  HostNetwork* exact_ = nullptr;  // owned
+  HostNetwork* exact_ = nullptr;  // owned; <memory> would cost every plugin compile time
 };
 
 /// The fields that every kind has.

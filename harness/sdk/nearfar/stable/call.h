@@ -8,6 +8,7 @@
 /// a '?'. There is no way to pass a Scalar: take the overload with a Tensor (stable/tensor.h does).
 /// Error(plugin) where LibTorch refuses: names the operator and the shapes; LibTorch's own words are on stderr.
 #include <nearfar/error.h>
+#include <nearfar/stable/types.h>
 
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/inductor/aoti_torch/generated/c_shim_aten.h>
@@ -16,60 +17,16 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 #include <new>
 #include <optional>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 namespace at {
 inline namespace nearfar_stable {
 
 class Tensor;
-
-/// The dtypes that a plugin meets.
-enum class ScalarType : std::int8_t { Byte, Int, Long, Half, Float, Double, Bool, BFloat16 };
-
-enum class DeviceType : std::int8_t { CPU, CUDA, Other };
-
-struct Device {
-  Device(DeviceType type_, std::int32_t index_ = -1)
-      : kind(type_), number(index_) {}  // NOLINT: implicit, as LibTorch's
-  DeviceType type() const { return kind; }
-  std::int32_t index() const { return number; }
-  bool is_cpu() const { return kind == DeviceType::CPU; }
-  bool is_cuda() const { return kind == DeviceType::CUDA; }
-  bool operator==(const Device& other) const {
-    return kind == other.kind && number == other.number && (kind != DeviceType::Other || code == other.code);
-  }
-  DeviceType kind;
-  std::int32_t number;     ///< -1 = the current one; always so on the CPU
-  std::int32_t code = -1;  ///< LibTorch's number of a type that is neither; -1 = ask
-};
-
-/// Borrowed numbers: `{3, 4}`, a vector, one number.
-class IntArrayRef {
- public:
-  IntArrayRef() = default;
-  IntArrayRef(const std::int64_t* data, std::size_t size) : data_(data), size_(size) {}
-  IntArrayRef(const std::int64_t& one) : data_(&one), size_(1) {}                              // NOLINT: implicit
-  IntArrayRef(const std::vector<std::int64_t>& all) : data_(all.data()), size_(all.size()) {}  // NOLINT
-  IntArrayRef(std::initializer_list<std::int64_t> all) : data_(std::data(all)), size_(all.size()) {}  // NOLINT
-  const std::int64_t* begin() const { return data_; }
-  const std::int64_t* end() const { return data_ + size_; }
-  const std::int64_t* data() const { return data_; }
-  std::size_t size() const { return size_; }
-  std::int64_t operator[](std::size_t i) const { return data_[i]; }
-  std::vector<std::int64_t> vec() const { return {begin(), end()}; }
-  bool operator==(const IntArrayRef& other) const {
-    return size_ == other.size_ && (size_ == 0 || std::memcmp(data_, other.data_, size_ * sizeof *data_) == 0);
-  }
-
- private:
-  const std::int64_t* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 }  // namespace nearfar_stable
 }  // namespace at
@@ -207,32 +164,32 @@ const at::Tensor* tensor_in(const T& /*argument*/) {
                                        const at::Tensor* const* tensors, std::size_t count) {
   if (torch_call_dispatcher(name, overload, stack, TORCH_ABI_VERSION) != 0) refuse(name, overload, tensors, count);
 }
-inline Handle unpack(StableIValue result) {
-  Handle handle = nullptr;
-  std::memcpy(&handle, &result, sizeof handle);
-  return handle;
+
+/// Calls `name`; its R results, all tensors, which the caller owns.
+template <std::size_t R, class... Arguments>
+[[gnu::noinline]] std::array<Handle, R> results(const char* name, const char* overload, const Arguments&... arguments) {
+  constexpr std::size_t kCount = sizeof...(Arguments);
+  StableIValue stack[kCount > R ? kCount : R] = {pack(arguments)...};
+  const at::Tensor* const tensors[kCount + 1] = {tensor_in(arguments)...};
+  dispatch(name, overload, stack, tensors, kCount);
+  std::array<Handle, R> handles;
+  for (std::size_t i = 0; i < R; ++i) std::memcpy(&handles[i], &stack[i], sizeof handles[i]);
+  return handles;
 }
 
 }  // namespace detail
 
 /// Calls `name` ("aten::mm"), whose one result is a tensor: an at::Tensor (which is not complete here).
 template <class... Arguments>
-[[gnu::noinline]] auto call(const char* name, const char* overload, const Arguments&... arguments) {
-  constexpr std::size_t kCount = sizeof...(Arguments);
-  StableIValue stack[kCount > 0 ? kCount : 1] = {detail::pack(arguments)...};
-  const at::Tensor* const tensors[kCount + 1] = {detail::tensor_in(arguments)...};
-  detail::dispatch(name, overload, stack, tensors, kCount);
-  return own(detail::unpack(stack[0]));
+auto call(const char* name, const char* overload, const Arguments&... arguments) {
+  return own(detail::results<1>(name, overload, arguments...)[0]);
 }
 
-/// Calls `name` ("aten::topk"), whose two results are tensors: an std::array of two.
+/// Calls `name` ("aten::topk"), whose two results are tensors: an std::tuple of two.
 template <class... Arguments>
-[[gnu::noinline]] auto call_pair(const char* name, const char* overload, const Arguments&... arguments) {
-  constexpr std::size_t kCount = sizeof...(Arguments);
-  StableIValue stack[kCount > 2 ? kCount : 2] = {detail::pack(arguments)...};
-  const at::Tensor* const tensors[kCount + 1] = {detail::tensor_in(arguments)...};
-  detail::dispatch(name, overload, stack, tensors, kCount);
-  return std::array{own(detail::unpack(stack[0])), own(detail::unpack(stack[1]))};
+auto call_pair(const char* name, const char* overload, const Arguments&... arguments) {
+  const auto both = detail::results<2>(name, overload, arguments...);
+  return std::tuple(own(both[0]), own(both[1]));
 }
 
 }  // namespace nearfar::stable

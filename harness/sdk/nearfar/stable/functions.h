@@ -122,8 +122,7 @@ inline Tensor cross_entropy_loss(const Tensor& logits, const Tensor& target) {
                    0.0);
 }
 inline std::tuple<Tensor, Tensor> linalg_eigh(const Tensor& of) {
-  auto both = nearfar::stable::call_pair("aten::linalg_eigh", "", of, "L");
-  return {std::move(both[0]), std::move(both[1])};
+  return nearfar::stable::call_pair("aten::linalg_eigh", "", of, "L");
 }
 inline Tensor linalg_pinv(const Tensor& of, double rcond) { return of.op("aten::linalg_pinv", "", rcond, false); }
 inline Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool /*out_int32*/ = false, bool right = false) {

@@ -11,53 +11,10 @@
 
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 namespace at {
 inline namespace nearfar_stable {
-
-inline constexpr ScalarType kFloat = ScalarType::Float, kDouble = ScalarType::Double, kLong = ScalarType::Long,
-                            kInt = ScalarType::Int, kBool = ScalarType::Bool, kHalf = ScalarType::Half,
-                            kBFloat16 = ScalarType::BFloat16, kByte = ScalarType::Byte;
-inline constexpr DeviceType kCPU = DeviceType::CPU, kCUDA = DeviceType::CUDA;
-
-/// A number of either kind.
-struct Scalar {
-  template <class T>
-  requires std::is_arithmetic_v<T> Scalar(T value)  // NOLINT: implicit, as LibTorch's
-      : integral(std::is_integral_v<T>),
-        integer(std::is_integral_v<T> ? static_cast<std::int64_t>(value) : 0),
-        number(static_cast<double>(value)) {}
-  bool integral;
-  std::int64_t integer;
-  double number;
-};
-
-/// Type and device of a new tensor.
-struct TensorOptions {
-  TensorOptions() = default;
-  TensorOptions(ScalarType type_) : type(type_) {}       // NOLINT: implicit, as LibTorch's
-  TensorOptions(Device device_) : place(device_) {}      // NOLINT
-  TensorOptions(DeviceType device_) : place(device_) {}  // NOLINT
-  TensorOptions dtype(ScalarType changed) const {
-    TensorOptions options = *this;
-    options.type = changed;
-    return options;
-  }
-  TensorOptions device(Device changed) const {
-    TensorOptions options = *this;
-    options.place = changed;
-    return options;
-  }
-  TensorOptions requires_grad(bool wanted) const {
-    TensorOptions options = *this;
-    options.gradient = wanted;
-    return options;
-  }
-  Device device() const { return place; }
-  bool gradient = false;
-  ScalarType type = kFloat;
-  Device place = kCPU;
-};
 
 class Tensor {
   using I = std::int64_t;
@@ -457,8 +414,7 @@ class Tensor {
   }
   template <class... Arguments>
   std::tuple<Tensor, Tensor> pair(const char* name, const char* overload, const Arguments&... arguments) const {
-    auto both = nearfar::stable::call_pair(name, overload, *this, arguments...);
-    return {std::move(both[0]), std::move(both[1])};
+    return nearfar::stable::call_pair(name, overload, *this, arguments...);
   }
   Tensor clone_packed() const { return new_empty(sizes()).copy_(*this); }
   Tensor copy_to(const TensorOptions& options) const { return new_empty(sizes(), options).copy_(*this); }
